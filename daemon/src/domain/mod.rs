@@ -1,0 +1,31 @@
+//! The words of evidenced as plain types: control, slot, run, finding, exception, window, entry.
+//!
+//! In: text that is parsed here and nowhere else. Out: values that cannot lie (an id that
+//! exists is well formed, an outcome is derived and never set).
+//! Must not know: any other room, files, sockets, a clock.
+
+mod alert;
+mod control;
+mod digest;
+mod entry;
+mod ids;
+mod outcome;
+mod time;
+mod window;
+
+pub use alert::{AlertCause, SummaryKind};
+pub use control::{
+    AddressRange, CatchUp, Check, Control, Exclusion, Family, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap,
+    ScheduleSpec, Scheme, Severity, TranscriptClass, Within,
+};
+pub use digest::Digest;
+pub use entry::{
+    ClockState, DayCount, Departure, ENTRY_BYTES_MAX, Entry, EntryError, Event, Evidence, ExceptionSubjects,
+    MissedReason, MissedSlots, NoteKind, RunEntry, RunReason,
+};
+pub use ids::{
+    ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WindowId,
+};
+pub use outcome::{Counts, Outcome, ReportFault, Verdict, verdict};
+pub use time::{LocalDay, SlotTime, TimeError, Timestamp};
+pub use window::Window;
