@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md is the map. Modules stand in the order in which data passes through them.
 
 pub mod domain;
+pub mod secret;
 
 pub mod config;
 pub mod schedule;
