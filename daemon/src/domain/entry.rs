@@ -250,6 +250,9 @@ pub struct RunEntry {
     pub seed_size: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub covered_until: Option<Timestamp>,
+    /// Part: the plugin's own state after the run, if the run changed it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub plugin_state: Option<Digest>,
     pub evidence: Evidence,
 }
 
@@ -435,6 +438,7 @@ mod tests {
                 counts: Counts { pass: 47, fail: 1, ..Counts::default() },
                 seed_size: 7,
                 covered_until: None,
+                plugin_state: None,
                 evidence: Evidence::SameAs(5),
             }),
         )
