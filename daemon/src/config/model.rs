@@ -1,0 +1,306 @@
+//! What a configuration says, once everything in it is resolved.
+
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::domain::{
+    AddressRange, AlertCause, Control, ControlId, CredentialId, Family, LocalDay, PluginName, RecipientId, Scheme,
+    Severity, SourceId, SummaryKind, Window, WindowId,
+};
+use crate::secret::SecretSource;
+
+/// A whole configuration. Every name in it is known, every path absolute, every default filled in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Config {
+    pub organization: String,
+    /// Stands in every mail subject.
+    pub instance: String,
+    /// IANA name; the default of every control, window and summary.
+    pub timezone: String,
+    pub state_dir: PathBuf,
+    pub socket: PathBuf,
+    /// Searched in this order.
+    pub plugin_dirs: Vec<PathBuf>,
+    /// Plugins that a control named by path; they come before `plugin_dirs`.
+    pub plugin_files: BTreeMap<PluginName, PathBuf>,
+    /// Days that are no business days, from the calendar file `holidays`.
+    pub holidays: BTreeSet<LocalDay>,
+    /// Below it no runs start. `None`: 2 % of the file system, not under 256 MiB nor over 4 GiB.
+    pub free_space_floor_bytes: Option<u64>,
+    pub runner: Runner,
+    pub network: Network,
+    /// IANA names of the zones that days are counted in: the organization's first, no zone twice.
+    pub rollup_zones: Vec<String>,
+    pub windows: Vec<Window>,
+    pub mail: Mail,
+    pub recipients: Vec<Recipient>,
+    pub credentials: Vec<CredentialSpec>,
+    pub sources: Vec<Source>,
+    pub controls: Vec<Control>,
+    pub access: Access,
+    /// Address of the status page; `None`: there is none.
+    pub web: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Runner {
+    /// Runs side by side; at least 1.
+    pub concurrency: u32,
+    /// Sum of the memory of all runs.
+    pub memory_total_bytes: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// Scheme, host and port of an HTTP proxy; never with a password in it.
+    pub proxy: Option<Endpoint>,
+    /// PEM files of roots that are trusted besides the system's.
+    pub ca: Vec<PathBuf>,
+}
+
+/// Scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Endpoint {
+    pub scheme: Scheme,
+    /// Lower case, ASCII (IDNA), or an address; brackets of IPv6 removed.
+    pub host: String,
+    pub port: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mail {
+    pub transport: Transport,
+    pub from: EmailAddress,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    Smtp(Smtp),
+    /// One `.eml` file a mail, in this folder.
+    Directory(PathBuf),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Smtp {
+    /// Name or address; brackets of IPv6 removed.
+    pub host: String,
+    pub port: u16,
+    pub tls: MailTls,
+    /// Both or none.
+    pub login: Option<MailLogin>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MailLogin {
+    pub username: String,
+    pub password: SecretSource,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailTls {
+    Starttls,
+    Implicit,
+    /// Only when the server is on the loopback.
+    None,
+}
+
+/// A mail address that a mail can be sent to: `local@domain`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct EmailAddress(pub(super) String);
+
+impl EmailAddress {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Who gets mail, and about what. One delivery per mail and recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recipient {
+    pub id: RecipientId,
+    /// At least one.
+    pub email: Vec<EmailAddress>,
+    /// `None`: all of them, and what concerns no control.
+    pub families: Option<BTreeSet<Family>>,
+    /// From this severity up.
+    pub severity: Severity,
+    /// Only controls of these owners; `None`: all.
+    pub owners: Option<BTreeSet<String>>,
+    pub summaries: BTreeSet<SummaryKind>,
+    /// IANA name of the zone that weeks and months of the summaries are counted in.
+    pub timezone: String,
+}
+
+/// One secret, and how it is put on a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CredentialSpec {
+    pub id: CredentialId,
+    pub kind: CredentialKind,
+    pub secret: SecretSource,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialKind {
+    /// The secret is the value of this header.
+    Header { name: String },
+    /// The secret is the token.
+    Bearer,
+    /// The secret is the password, or `user:password` when no username is configured.
+    Basic { username: Option<String> },
+    /// The secret is `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, or the latter alone when the key's id is configured.
+    AwsSigv4 { access_key_id: Option<String> },
+}
+
+impl CredentialKind {
+    /// As `kind =` is written.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Header { .. } => "header",
+            Self::Bearer => "bearer",
+            Self::Basic { .. } => "basic",
+            Self::AwsSigv4 { .. } => "aws-sigv4",
+        }
+    }
+}
+
+/// One system, named once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Source {
+    pub id: SourceId,
+    /// At least one.
+    pub urls: Vec<Endpoint>,
+    /// Upper case.
+    pub methods: Vec<String>,
+    pub credential: Option<CredentialId>,
+    pub named_credentials: Vec<CredentialId>,
+    pub region: Option<String>,
+    pub addresses: Vec<AddressRange>,
+    /// Shared by all controls that name the source.
+    pub rate: Option<Rate>,
+}
+
+/// So many requests in that time, such as `10/s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Rate {
+    /// At least 1.
+    pub requests: u32,
+    pub per: Duration,
+}
+
+/// Users, and `@groups`, by what they may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Access {
+    pub viewers: Vec<String>,
+    pub responders: Vec<String>,
+    pub operators: Vec<String>,
+    pub approvers: Vec<String>,
+}
+
+impl Config {
+    pub fn control(&self, id: &ControlId) -> Option<&Control> {
+        self.controls.iter().find(|control| control.id == *id)
+    }
+
+    pub fn window(&self, id: &WindowId) -> Option<&Window> {
+        self.windows.iter().find(|window| window.id == *id)
+    }
+
+    pub fn credential(&self, id: &CredentialId) -> Option<&CredentialSpec> {
+        self.credentials.iter().find(|credential| credential.id == *id)
+    }
+
+    pub fn source(&self, id: &SourceId) -> Option<&Source> {
+        self.sources.iter().find(|source| source.id == *id)
+    }
+
+    pub fn recipient(&self, id: &RecipientId) -> Option<&Recipient> {
+        self.recipients.iter().find(|recipient| recipient.id == *id)
+    }
+
+    /// Everybody who is told about `control`, in the order of the file.
+    pub fn recipients_for(&self, control: &Control, cause: AlertCause) -> Vec<&Recipient> {
+        match cause {
+            AlertCause::Failed
+            | AlertCause::AlreadyFailing
+            | AlertCause::MoreSubjects
+            | AlertCause::NotTested
+            | AlertCause::TestedAgain
+            | AlertCause::Overdue
+            | AlertCause::Recovered
+            | AlertCause::PluginFault => {
+                self.recipients.iter().filter(|recipient| recipient.follows(control)).collect()
+            }
+            AlertCause::MonitoringGap | AlertCause::ConfigurationRefused => self.recipients_for_daemon(),
+            AlertCause::Summary(kind) => self.recipients_for_summary(kind),
+        }
+    }
+
+    /// Everybody who is told about what concerns the daemon and no single control: those who take all families, and
+    /// everybody when nobody does, so that such an alert is never lost.
+    pub fn recipients_for_daemon(&self) -> Vec<&Recipient> {
+        let all: Vec<_> = self.recipients.iter().filter(|recipient| recipient.families.is_none()).collect();
+        if all.is_empty() { self.recipients.iter().collect() } else { all }
+    }
+
+    /// Everybody who gets this summary.
+    pub fn recipients_for_summary(&self, kind: SummaryKind) -> Vec<&Recipient> {
+        self.recipients.iter().filter(|recipient| recipient.summaries.contains(&kind)).collect()
+    }
+
+    /// The expanded form as canonical JSON (RFC 8785), as the ledger keeps it. It names secrets and holds none.
+    pub fn expanded_json(&self) -> String {
+        serde_json_canonicalizer::to_string(self).expect("a configuration is plain data with text keys")
+    }
+}
+
+impl Recipient {
+    /// Whether alerts about this control are for them.
+    pub fn follows(&self, control: &Control) -> bool {
+        control.severity >= self.severity
+            && self.families.as_ref().is_none_or(|families| families.contains(&control.family))
+            && self.owners.as_ref().is_none_or(|owners| owners.contains(&control.owner))
+    }
+}
+
+impl Endpoint {
+    /// Whether the host is this machine by its name or address alone.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port } = self;
+        let scheme = scheme.as_str();
+        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
+    }
+}
+
+/// `localhost` (RFC 6761: it never leaves the machine) or a loopback address.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    let named = host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+    named || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
