@@ -225,8 +225,10 @@ pub struct Grant {
     pub named_credentials: Vec<CredentialId>,
     /// Private, loopback or link-local ranges that the name may resolve to; everything public is allowed.
     pub addresses: Vec<AddressRange>,
-    /// For `aws-sigv4`.
+    /// For `aws-sigv4`; `None`: as the name of the host says.
     pub region: Option<String>,
+    /// For `aws-sigv4`, such as `iam`; `None`: as the name of the host says.
+    pub service: Option<String>,
     /// The source that this grant came from, if it was the short form.
     pub source: Option<SourceId>,
 }
