@@ -210,6 +210,30 @@ pub struct Exclusion {
     pub until: Option<Timestamp>,
 }
 
+impl Exclusion {
+    /// Whether it covers `subject` at `now`; an expired one covers nothing.
+    pub fn covers(&self, subject: &str, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until) && wildcard(&self.subject, subject)
+    }
+}
+
+/// Whether `text` is what `pattern` names; `*` stands for any text, also none.
+pub fn wildcard(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(first) else { return false };
+    let mut pieces = rest.split('*').peekable();
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return text.ends_with(piece);
+        }
+        match text.find(piece) {
+            Some(at) => text = &text[at + piece.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
 /// One host that a check may reach. Matching is exact: scheme, host, port, method.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -347,6 +371,23 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, matches) in [
+            ("legacy-*", "legacy-", true),
+            ("legacy-*", "legacy-a", true),
+            ("legacy-*", "new-legacy-a", false),
+            ("*", "", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("a*a", "a", false),
+            ("exact", "exact", true),
+            ("exact", "exactly", false),
+        ] {
+            assert_eq!(wildcard(pattern, text), matches, "{pattern} {text}");
+        }
+    }
 
     #[test]
     fn a_range_holds_its_addresses_and_no_others() {

@@ -16,7 +16,7 @@ mod window;
 pub use alert::{AlertCause, SummaryKind};
 pub use control::{
     AddressRange, CatchUp, Check, Control, Exclusion, Family, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap,
-    ScheduleSpec, Scheme, Severity, TranscriptClass, Within,
+    ScheduleSpec, Scheme, Severity, TranscriptClass, Within, wildcard,
 };
 pub use digest::Digest;
 pub use entry::{
