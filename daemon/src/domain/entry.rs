@@ -213,6 +213,8 @@ pub enum Event {
         /// Index into `rollup_zones`.
         zone: u32,
         day: LocalDay,
+        /// The end of the day: times of failing are counted up to here.
+        until: Timestamp,
         /// Digest of the rollup file.
         rollup: Digest,
     },
@@ -224,6 +226,42 @@ pub enum Event {
     Erased {
         part: Digest,
     },
+}
+
+impl Event {
+    /// The control that it is about.
+    pub const fn control(&self) -> Option<&ControlId> {
+        match self {
+            Self::ControlDefined { control, .. }
+            | Self::ControlPresented { control, .. }
+            | Self::ControlRetired { control }
+            | Self::SubjectsNamed { control, .. }
+            | Self::Run(RunEntry { control, .. })
+            | Self::Missed(MissedSlots { control, .. })
+            | Self::ExceptionOpened { control, .. }
+            | Self::SubjectsJoined(ExceptionSubjects { control, .. })
+            | Self::SubjectsLeft { subjects: ExceptionSubjects { control, .. }, .. }
+            | Self::ExceptionOverdue { control, .. }
+            | Self::ExceptionRecovered { control, .. }
+            | Self::ExceptionAcknowledged { control, .. }
+            | Self::ExceptionNoted { control, .. }
+            | Self::ExceptionClosed { control, .. }
+            | Self::WentUntested { control, .. }
+            | Self::TestedAgain { control, .. } => Some(control),
+            Self::AlertQueued { control, .. } => control.as_ref(),
+            Self::LedgerOpened { .. }
+            | Self::DaemonStarted { .. }
+            | Self::DaemonStopped
+            | Self::ConfigurationAccepted { .. }
+            | Self::ConfigurationRefused { .. }
+            | Self::Delivered { .. }
+            | Self::DeliveryRefused { .. }
+            | Self::Checkpoint { .. }
+            | Self::DayClosed { .. }
+            | Self::WindowOpened { .. }
+            | Self::Erased { .. } => None,
+        }
+    }
 }
 
 /// One execution of a check, or one attempt that ended before the plugin could run.
@@ -321,6 +359,11 @@ pub struct MissedSlots {
     pub days: Vec<Vec<DayCount>>,
 }
 
+impl MissedSlots {
+    /// Days, over all zones, that one entry may hold to stay under [`ENTRY_BYTES_MAX`]; a longer stretch is split.
+    pub const DAYS_MAX: usize = 80;
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayCount {
     pub day: LocalDay,
@@ -387,6 +430,7 @@ impl ExceptionSubjects {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Departure {
+    /// It was looked at and does not fail any more.
     Fixed,
     /// The source lists every subject, and this one no longer.
     Gone,
@@ -465,6 +509,22 @@ mod tests {
         newer.v = 2;
         let error = Entry::from_bytes(&newer.to_bytes().unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "an entry of version 2; this program knows up to 1");
+    }
+
+    #[test]
+    fn the_longest_stretch_of_missed_slots_fits_an_entry() {
+        let day = DayCount { day: LocalDay(-1_000_000), slots: (1 << 53) - 1 };
+        let event = Event::Missed(MissedSlots {
+            control: "c".repeat(64).parse().unwrap(),
+            version: u32::MAX,
+            reason: MissedReason::Interrupted,
+            from: SlotTime(Timestamp::EPOCH),
+            to: SlotTime(Timestamp::EPOCH),
+            count: (1 << 53) - 1,
+            days: vec![vec![day]; MissedSlots::DAYS_MAX],
+        });
+        let entry = Entry::new(Timestamp::EPOCH, event);
+        assert_eq!(Entry::from_bytes(&entry.to_bytes().unwrap()).unwrap(), entry);
     }
 
     #[test]

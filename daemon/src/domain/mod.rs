@@ -6,8 +6,10 @@
 
 mod alert;
 mod control;
+mod day;
 mod digest;
 mod entry;
+mod exception;
 mod ids;
 mod outcome;
 mod time;
@@ -18,11 +20,13 @@ pub use control::{
     AddressRange, CatchUp, Check, Control, Exclusion, Family, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap,
     ScheduleSpec, Scheme, Severity, TranscriptClass, Within, wildcard,
 };
+pub use day::{DayRow, Deviation, PopulationRange};
 pub use digest::Digest;
 pub use entry::{
     ClockState, DayCount, Departure, ENTRY_BYTES_MAX, Entry, EntryError, Event, Evidence, ExceptionSubjects,
     MissedReason, MissedSlots, NoteKind, RunEntry, RunReason,
 };
+pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEnd, NoteAbout, Recovery};
 pub use ids::{
     ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WindowId,
 };
