@@ -47,7 +47,7 @@ pub struct DayRow {
     pub opened: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub recovered: u64,
-    #[serde(skip_serializing_if = "Option::no_time")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub population: Option<PopulationRange>,
 }
 

@@ -1,6 +1,91 @@
 //! What a result means for its control: decide, then apply.
 //!
 //! In: the state of a control, the facts of a run (or of missed slots, or the passing of time), and its policy.
-//! Out: entries, and with them the alerts that must go out. `decide` has the thresholds and may refuse; `apply` folds
-//! entries, has none, and cannot fail. Pure.
+//! Out: entries, and with them the alerts that must go out. `decide_…` has the thresholds and may refuse;
+//! [`ControlState::apply`] folds entries, has none, and cannot fail. Pure.
 //! Must not know: a clock, storage, mail, texts of plugins.
+//!
+//! The rules, in the words of the ledger:
+//!
+//! - Fails in a row, as many as the control's `confirmations`, open an exception; it begins at the first of them.
+//!   An `error` run in between is neither a pass nor a fail and starts no new count.
+//! - A complete run that does not fail ends it (*recovered*). A run with an error, or whose report is incomplete,
+//!   lets no subject leave and ends nothing. What is *recovered* is *closed* by people.
+//! - A control is *untested* after so many due slots without a good result (a pass, a fail, not applicable), or a day
+//!   after the first of them. Slots of a disabled control are not due.
+//! - A run of an older version or of an older slot than the newest judged is counted, and says nothing about now.
+
+mod definition;
+mod people;
+mod policy;
+mod run;
+mod state;
+mod time;
+
+pub use definition::{DefinedControl, decide_definition, decide_retired};
+pub use people::{PersonDoes, decide_note};
+pub use policy::{Calendar, Policy, Remediation};
+pub use run::{NamedSubjects, RunFacts, SubjectStatus, decide_run};
+pub use state::{ControlState, KeptEvidence, LastRun, OpenException, Phase, Testing};
+pub use time::{UNTESTED_AFTER, deadline, decide_missed, decide_time};
+
+use crate::domain::{
+    AlertCause, ControlId, Event, ExceptionId, MissedReason, RunReason, SlotTime, SubjectNumber, Timestamp,
+};
+
+/// What was decided: entries, in order, and the alerts that they call for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Decision {
+    pub events: Vec<Event>,
+    /// Each goes out as exactly one mail, whose [`Event::AlertQueued`] stands in the same batch behind `events`.
+    pub alerts: Vec<Alert>,
+}
+
+impl Decision {
+    pub const fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.alerts.is_empty()
+    }
+}
+
+/// Something that people must be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    pub cause: AlertCause,
+    pub control: ControlId,
+    pub exception: Option<ExceptionId>,
+    /// The slot that it is about: of the run, or the newest that ended.
+    pub slot: SlotTime,
+    /// The first failing slot of the exception, or the first without a good result.
+    pub since: SlotTime,
+    /// End of the time to fix, of an exception.
+    pub due: Option<Timestamp>,
+    /// Those that failed, those that are more, or those that fail still.
+    pub subjects: Vec<SubjectNumber>,
+    /// Of an `error` run: why it could not test.
+    pub reason: Option<RunReason>,
+    /// Of missed slots: a gap of the daemon is one story for all controls, and may be told in one mail.
+    pub missed: Option<MissedReason>,
+}
+
+/// Why a decision was not made. The caller is wrong, or judged on what is no longer so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("a run of version {found}, but the control has only {newest}; define the new version first")]
+    VersionUnknown { found: u32, newest: u32 },
+    #[error("slot {0} was judged already; a slot has one result")]
+    SlotJudged(SlotTime),
+    #[error("new subjects are numbered from {found}, but the next number is {next}")]
+    SubjectNumbers { found: u32, next: u32 },
+    #[error("a stretch of {count} missed slots from {from} to {to} is none")]
+    NoStretch { from: SlotTime, to: SlotTime, count: u64 },
+    #[error("a stretch over {0} days does not fit an entry; split it")]
+    TooManyDays(usize),
+    #[error("{0} still fails; it can be closed once it has recovered")]
+    StillFailing(ExceptionId),
+    #[error("{0} is closed already")]
+    Closed(ExceptionId),
+    #[error("{0} cannot be closed before its root cause and the response to it are noted")]
+    Unanswered(ExceptionId),
+    #[error("the control is retired already")]
+    Retired,
+}

@@ -1,0 +1,347 @@
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    AlertCause, Digest, Event, Evidence, ExceptionId, ExceptionSubjects, Family, MissedReason, MissedSlots, Outcome,
+    RunEntry, Severity, SlotTime, SubjectNumber, Timestamp,
+};
+
+/// What the entries so far say of one control: all that is needed to judge the next result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlState {
+    /// How many entries were applied: a decision holds only for the revision that it was made on.
+    pub revision: u64,
+    /// Of the definition; counts from 1.
+    pub version: u32,
+    pub definition: Digest,
+    /// Digest of the plugin's bytes; `None` if they could not be read.
+    pub plugin: Option<Digest>,
+    pub family: Family,
+    pub severity: Severity,
+    pub enabled: bool,
+    /// It left the configuration.
+    pub retired: bool,
+    /// Part: the control as configured.
+    pub control_part: Digest,
+    pub phase: Phase,
+    /// No run was evaluated since the control came, was enabled, or got a new definition: what fails now failed
+    /// already.
+    pub fresh: bool,
+    pub testing: Testing,
+    /// The newest slot that ended, as run or missed.
+    pub accounted: Option<SlotTime>,
+    /// The newest slot that a run was judged for.
+    pub judged: Option<SlotTime>,
+    /// The newest slot with a good result.
+    pub last_good: Option<SlotTime>,
+    pub last_run: Option<LastRun>,
+    /// The number that the next new subject gets.
+    pub next_subject: u32,
+    /// Events are judged up to here.
+    pub covered_until: Option<Timestamp>,
+    /// The newest evidence that was kept: what is the same again is not kept twice.
+    pub evidence: Option<KeptEvidence>,
+    /// Part: the plugin's own state.
+    pub plugin_state: Option<Digest>,
+}
+
+/// Where a control stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    Passing,
+    /// It failed, and that is not confirmed yet.
+    Suspect {
+        first: SlotTime,
+        fails: u32,
+    },
+    Failing(OpenException),
+}
+
+/// The exception of a control that fails now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenException {
+    pub id: ExceptionId,
+    pub first_slot: SlotTime,
+    pub due: Timestamp,
+    pub overdue: bool,
+    /// The newest slot in which a subject joined.
+    pub newest_join: Option<SlotTime>,
+    /// Mails have named the subjects that joined up to this slot.
+    pub told_to: Option<SlotTime>,
+    /// When a mail said that there are more of them.
+    pub more_told: Option<Timestamp>,
+    /// The subjects that fail now, and since which slot. Not serialised: the record of the exception holds it, and
+    /// whoever loads this state fills it in from there.
+    #[serde(skip)]
+    pub subjects: BTreeMap<SubjectNumber, SlotTime>,
+}
+
+/// Whether the control's tests give results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Testing {
+    Tested,
+    /// The newest due slots gave no good result.
+    Lapsing {
+        since: SlotTime,
+        slots: u64,
+    },
+    /// Long enough that it was said.
+    Untested {
+        since: SlotTime,
+    },
+}
+
+impl Testing {
+    /// After `count` slots, the first of them `from`, without a good result.
+    pub(super) fn lapsed(self, from: SlotTime, count: u64) -> Self {
+        match self {
+            Self::Tested => Self::Lapsing { since: from, slots: count },
+            Self::Lapsing { since, slots } => {
+                Self::Lapsing { since: since.min(from), slots: slots.saturating_add(count) }
+            }
+            Self::Untested { .. } => self,
+        }
+    }
+}
+
+/// The newest run, whatever its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRun {
+    pub sequence: u64,
+    pub slot: SlotTime,
+    pub at: Timestamp,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptEvidence {
+    /// The run that it was kept for.
+    pub sequence: u64,
+    pub part: Digest,
+}
+
+impl ControlState {
+    /// The state that a control begins with; `None` unless the event defines one.
+    pub fn begin(event: &Event) -> Option<Self> {
+        let Event::ControlDefined { version, definition, plugin, family, severity, enabled, control_part, .. } = event
+        else {
+            return None;
+        };
+        Some(Self {
+            revision: 1,
+            version: *version,
+            definition: *definition,
+            plugin: *plugin,
+            family: *family,
+            severity: *severity,
+            enabled: *enabled,
+            retired: false,
+            control_part: *control_part,
+            phase: Phase::Passing,
+            fresh: true,
+            testing: Testing::Tested,
+            accounted: None,
+            judged: None,
+            last_good: None,
+            last_run: None,
+            next_subject: 0,
+            covered_until: None,
+            evidence: None,
+            plugin_state: None,
+        })
+    }
+
+    pub const fn open_exception(&self) -> Option<&OpenException> {
+        match &self.phase {
+            Phase::Failing(open) => Some(open),
+            Phase::Passing | Phase::Suspect { .. } => None,
+        }
+    }
+
+    /// Whether a run tells something new about the control as it is now. If not it is only counted: it is of a
+    /// version that was replaced while it ran, or of a slot before one that was judged.
+    pub fn judges(&self, run: &RunEntry) -> bool {
+        !self.retired && run.version == self.version && self.judged.is_none_or(|judged| run.slot >= judged)
+    }
+
+    /// Folds one entry of this control. Knows no thresholds and cannot fail.
+    pub fn apply(&mut self, sequence: u64, at: Timestamp, event: &Event) {
+        self.revision += 1;
+        match event {
+            Event::ControlDefined { version, definition, plugin, family, severity, enabled, control_part, .. } => {
+                let new_promise = self.definition != *definition || self.retired;
+                if new_promise {
+                    self.begin_anew();
+                }
+                self.version = *version;
+                self.definition = *definition;
+                self.plugin = *plugin;
+                self.retired = false;
+                self.present(*family, *severity, *enabled, *control_part);
+            }
+            Event::ControlPresented { family, severity, enabled, control_part, .. } => {
+                self.present(*family, *severity, *enabled, *control_part);
+            }
+            Event::ControlRetired { .. } => {
+                self.retired = true;
+                self.testing = Testing::Tested;
+            }
+            Event::SubjectsNamed { first, count, .. } => {
+                self.next_subject = self.next_subject.max(first.0.saturating_add(*count));
+            }
+            Event::Run(run) => self.apply_run(sequence, at, run),
+            Event::Missed(missed) => self.apply_missed(missed),
+            Event::ExceptionOpened { exception, first_slot, due, .. } => {
+                self.phase = Phase::Failing(OpenException {
+                    id: *exception,
+                    first_slot: *first_slot,
+                    due: *due,
+                    overdue: false,
+                    newest_join: None,
+                    told_to: None,
+                    more_told: None,
+                    subjects: BTreeMap::new(),
+                });
+                self.fresh = false;
+            }
+            Event::SubjectsJoined(joined) => {
+                if let Some(open) = self.open_mut(joined) {
+                    open.newest_join = open.newest_join.max(Some(joined.slot));
+                    open.subjects.extend(joined.subjects.iter().map(|subject| (*subject, joined.slot)));
+                }
+            }
+            Event::SubjectsLeft { subjects: left, .. } => {
+                if let Some(open) = self.open_mut(left) {
+                    for subject in &left.subjects {
+                        open.subjects.remove(subject);
+                    }
+                }
+            }
+            Event::ExceptionOverdue { .. } => {
+                if let Phase::Failing(open) = &mut self.phase {
+                    open.overdue = true;
+                }
+            }
+            Event::ExceptionRecovered { .. } => self.phase = Phase::Passing,
+            Event::WentUntested { since, .. } => self.testing = Testing::Untested { since: *since },
+            Event::TestedAgain { .. } => self.testing = Testing::Tested,
+            Event::AlertQueued { cause, .. } => self.apply_alert(at, *cause),
+            // What people add to an exception changes its record, not where the control stands.
+            Event::ExceptionAcknowledged { .. } | Event::ExceptionNoted { .. } | Event::ExceptionClosed { .. } => {}
+            // These are of no control.
+            Event::LedgerOpened { .. }
+            | Event::DaemonStarted { .. }
+            | Event::DaemonStopped
+            | Event::ConfigurationAccepted { .. }
+            | Event::ConfigurationRefused { .. }
+            | Event::Delivered { .. }
+            | Event::DeliveryRefused { .. }
+            | Event::Checkpoint { .. }
+            | Event::DayClosed { .. }
+            | Event::WindowOpened { .. }
+            | Event::Erased { .. } => {}
+        }
+    }
+
+    fn apply_run(&mut self, sequence: u64, at: Timestamp, run: &RunEntry) {
+        let judges = self.judges(run);
+        self.accounted = self.accounted.max(Some(run.slot));
+        self.last_run = Some(LastRun { sequence, slot: run.slot, at, outcome: run.outcome });
+        if let Evidence::Part(part) = run.evidence {
+            self.evidence = Some(KeptEvidence { sequence, part });
+        }
+        if !judges {
+            return;
+        }
+        self.judged = Some(run.slot);
+        self.covered_until = self.covered_until.max(run.covered_until);
+        self.plugin_state = run.plugin_state.or(self.plugin_state);
+        if run.outcome == Outcome::Error {
+            self.testing = self.testing.lapsed(run.slot, 1);
+            return;
+        }
+        self.last_good = Some(run.slot);
+        if let Testing::Lapsing { .. } = self.testing {
+            self.testing = Testing::Tested;
+        }
+        match (run.outcome, &mut self.phase) {
+            (Outcome::Fail, Phase::Suspect { fails, .. }) => *fails += 1,
+            (Outcome::Fail, Phase::Passing) => self.phase = Phase::Suspect { first: run.slot, fails: 1 },
+            (Outcome::Fail, Phase::Failing(_)) => self.fresh = false,
+            (_, phase) => {
+                if let Phase::Suspect { .. } = phase {
+                    *phase = Phase::Passing;
+                }
+                self.fresh = false;
+            }
+        }
+    }
+
+    fn apply_missed(&mut self, missed: &MissedSlots) {
+        self.accounted = self.accounted.max(Some(missed.to));
+        self.testing = self.testing_after(missed);
+    }
+
+    /// Missed slots leave a control without a good result, unless people decided that it is not to be tested, or a
+    /// later slot has one.
+    pub(super) fn testing_after(&self, missed: &MissedSlots) -> Testing {
+        let after_good = self.last_good.is_none_or(|good| missed.from > good);
+        if missed.reason != MissedReason::Disabled && after_good && !self.retired {
+            self.testing.lapsed(missed.from, missed.count)
+        } else {
+            self.testing
+        }
+    }
+
+    /// What mails have said is known from their entries, so that nothing is said twice.
+    fn apply_alert(&mut self, at: Timestamp, cause: AlertCause) {
+        let judged = self.judged;
+        let Phase::Failing(open) = &mut self.phase else { return };
+        match cause {
+            AlertCause::Failed | AlertCause::AlreadyFailing => open.told_to = judged,
+            AlertCause::MoreSubjects => {
+                open.told_to = judged;
+                open.more_told = Some(at);
+            }
+            AlertCause::NotTested
+            | AlertCause::TestedAgain
+            | AlertCause::Overdue
+            | AlertCause::Recovered
+            | AlertCause::MonitoringGap
+            | AlertCause::ConfigurationRefused
+            | AlertCause::PluginFault
+            | AlertCause::Summary(_) => {}
+        }
+    }
+
+    /// Another promise, or the same one after it was gone: fails that were not confirmed confirm nothing now.
+    fn begin_anew(&mut self) {
+        self.fresh = true;
+        if let Phase::Suspect { .. } = self.phase {
+            self.phase = Phase::Passing;
+        }
+    }
+
+    fn present(&mut self, family: Family, severity: Severity, enabled: bool, control_part: Digest) {
+        self.family = family;
+        self.severity = severity;
+        self.control_part = control_part;
+        if enabled && !self.enabled {
+            self.begin_anew();
+        }
+        if let (false, Testing::Lapsing { .. }) = (enabled, self.testing) {
+            // Not to be tested was decided by people.
+            self.testing = Testing::Tested;
+        }
+        self.enabled = enabled;
+    }
+
+    fn open_mut(&mut self, subjects: &ExceptionSubjects) -> Option<&mut OpenException> {
+        match &mut self.phase {
+            Phase::Failing(open) if open.id == subjects.exception => Some(open),
+            Phase::Failing(_) | Phase::Passing | Phase::Suspect { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use std::time::Duration;
+
+use super::{Alert, ControlState, Decision, OpenException, Policy, Refused, Testing};
+use crate::domain::{
+    AlertCause, ControlId, Event, MissedReason, MissedSlots, Outcome, RunEntry, RunReason, SlotTime, Timestamp,
+};
+
+/// A control without a good result is untested this long after the first due slot that gave none, however rare its
+/// slots are.
+pub const UNTESTED_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// Records slots that did not run. Slots in which nothing was decided may be recorded in any order, each once.
+pub fn decide_missed(
+    state: &ControlState,
+    policy: &Policy,
+    now: Timestamp,
+    missed: &MissedSlots,
+) -> Result<Decision, Refused> {
+    let MissedSlots { from, to, count, .. } = *missed;
+    if count == 0 || from > to || (count == 1 && from != to) {
+        return Err(Refused::NoStretch { from, to, count });
+    }
+    if let Some(judged) = state.judged.filter(|judged| (from..=to).contains(judged)) {
+        return Err(Refused::SlotJudged(judged));
+    }
+    let days = missed.days.iter().map(Vec::len).sum();
+    if days > MissedSlots::DAYS_MAX {
+        return Err(Refused::TooManyDays(days));
+    }
+    let mut decision = Decision { events: vec![Event::Missed(missed.clone())], alerts: Vec::new() };
+    let slot = state.accounted.max(Some(to)).unwrap_or(to);
+    let why = Why { slot, reason: None, missed: Some(missed.reason) };
+    went_untested(&mut decision, state.testing_after(missed), &missed.control, policy, now, why);
+    Ok(decision)
+}
+
+/// What the passing of time alone has decided: an exception is overdue, a control has gone untested. May be asked as
+/// often as one likes, and need not be before [`deadline`].
+pub fn decide_time(state: &ControlState, control: &ControlId, policy: &Policy, now: Timestamp) -> Decision {
+    let mut decision = Decision::default();
+    if state.retired {
+        return decision;
+    }
+    if let Some(open) = state.open_exception() {
+        let slot = state.accounted.unwrap_or(open.first_slot);
+        overdue(&mut decision, control, open, slot, now);
+    }
+    if let Testing::Lapsing { since, .. } = state.testing {
+        let why = Why { slot: state.accounted.unwrap_or(since), reason: None, missed: None };
+        went_untested(&mut decision, state.testing, control, policy, now, why);
+    }
+    decision
+}
+
+/// When [`decide_time`] has something to decide, should nothing else happen before.
+pub fn deadline(state: &ControlState, policy: &Policy) -> Option<Timestamp> {
+    if state.retired {
+        return None;
+    }
+    let overdue =
+        state.open_exception().filter(|open| !open.overdue).map(|open| open.due.plus(Duration::from_millis(1)));
+    let untested = match state.testing {
+        Testing::Lapsing { since, .. } => Some(too_long(since, policy)),
+        Testing::Tested | Testing::Untested { .. } => None,
+    };
+    overdue.into_iter().chain(untested).min()
+}
+
+pub(super) fn overdue(
+    decision: &mut Decision,
+    control: &ControlId,
+    open: &OpenException,
+    slot: SlotTime,
+    now: Timestamp,
+) {
+    if open.overdue || now <= open.due {
+        return;
+    }
+    decision.events.push(Event::ExceptionOverdue { exception: open.id, control: control.clone() });
+    decision.alerts.push(Alert {
+        cause: AlertCause::Overdue,
+        control: control.clone(),
+        exception: Some(open.id),
+        slot,
+        since: open.first_slot,
+        due: Some(open.due),
+        subjects: open.subjects.keys().copied().collect(),
+        reason: None,
+        missed: None,
+    });
+}
+
+/// Whether a judged run ends or lengthens the time without a good result.
+pub(super) fn tested_or_not(
+    decision: &mut Decision,
+    state: &ControlState,
+    policy: &Policy,
+    now: Timestamp,
+    run: &RunEntry,
+) {
+    match (run.outcome, state.testing) {
+        (Outcome::Error, _) => {
+            let why = Why { slot: run.slot, reason: run.reason, missed: None };
+            went_untested(decision, state.testing.lapsed(run.slot, 1), &run.control, policy, now, why);
+        }
+        (_, Testing::Untested { since }) => {
+            let control = run.control.clone();
+            decision.events.push(Event::TestedAgain { control: control.clone(), slot: run.slot });
+            decision.alerts.push(Alert {
+                cause: AlertCause::TestedAgain,
+                control,
+                exception: None,
+                slot: run.slot,
+                since,
+                due: None,
+                subjects: Vec::new(),
+                reason: None,
+                missed: None,
+            });
+        }
+        (_, Testing::Tested | Testing::Lapsing { .. }) => {}
+    }
+}
+
+/// What made it so, for the mail.
+struct Why {
+    slot: SlotTime,
+    reason: Option<RunReason>,
+    missed: Option<MissedReason>,
+}
+
+fn went_untested(
+    decision: &mut Decision,
+    testing: Testing,
+    control: &ControlId,
+    policy: &Policy,
+    now: Timestamp,
+    why: Why,
+) {
+    let Testing::Lapsing { since, slots } = testing else { return };
+    if slots < u64::from(policy.untested_after_slots) && now < too_long(since, policy) {
+        return;
+    }
+    decision.events.push(Event::WentUntested { control: control.clone(), since });
+    decision.alerts.push(Alert {
+        cause: AlertCause::NotTested,
+        control: control.clone(),
+        exception: None,
+        slot: why.slot,
+        since,
+        due: None,
+        subjects: Vec::new(),
+        reason: why.reason,
+        missed: why.missed,
+    });
+}
+
+fn too_long(since: SlotTime, policy: &Policy) -> Timestamp {
+    since.0.plus(UNTESTED_AFTER).plus(policy.wall)
+}
