@@ -1,0 +1,208 @@
+//! One run's view of the network.
+
+use bytes::Bytes;
+use evidenced_contract::{Exchange, HttpError, HttpRequest, HttpResponse, Peer};
+use futures_util::stream::{self, StreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
+use http_body_util::Full;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{
+    Gate,
+    connect::Stopwatch,
+    credential::{Loaded, Sent},
+    exchange::{Raw, Room, exchange},
+    mask::Mask,
+    request::{Permitted, permit_handshake, refused},
+    retry,
+};
+use crate::domain::Grant;
+
+/// Requests of one `send_all` that are under way at the same time.
+const SIDE_BY_SIDE: usize = 16;
+
+/// Answers of full length that one call may hold in memory.
+const FULL_ANSWERS: u64 = 16;
+
+/// What a run may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Calls: requests and handshakes, refused ones included; the host's own retries are not.
+    pub requests: u32,
+    /// Bytes of the body of one answer.
+    pub response_bytes: u32,
+    /// The end of the run.
+    pub deadline: Instant,
+}
+
+/// The network as one run may see it.
+pub struct Door {
+    pub(super) gate: Arc<Gate>,
+    pub(super) grants: Arc<[Grant]>,
+    pub(super) budget: Budget,
+    pub(super) requests_left: AtomicU32,
+}
+
+impl Door {
+    /// Sends one request; the answer is free of the secrets that were sent.
+    ///
+    /// # Errors
+    /// As [`HttpError`] says; every text in it is the same whenever the cause is the same.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.count_one()?;
+        self.answer(request, &self.room()).await
+    }
+
+    /// Sends several requests side by side; the answers are in the order of the requests.
+    pub async fn send_all(&self, requests: Vec<HttpRequest>) -> Vec<Result<HttpResponse, HttpError>> {
+        let room = &self.room();
+        // Counted before anything is sent, so that it is always the last ones that find the budget used up.
+        let counted: Vec<_> = requests.into_iter().map(|request| self.count_one().map(|()| request)).collect();
+        stream::iter(counted)
+            .map(|request| async move { self.answer(request?, room).await })
+            .buffered(SIDE_BY_SIDE)
+            .collect()
+            .await
+    }
+
+    /// A handshake, and no more, with every address of `host`. An untrusted chain is an answer.
+    pub async fn handshake(&self, host: &str, port: u16) -> Result<Vec<Result<Peer, HttpError>>, HttpError> {
+        self.count_one()?;
+        let (target, grant) = permit_handshake(host, port, &self.grants)?;
+        let look = self.gate.connector.look_at(&target, &grant.addresses);
+        timeout_at(self.budget.deadline, look).await.map_err(|_| out_of_time())?
+    }
+
+    /// Calls that the run may still make.
+    pub fn requests_left(&self) -> u32 {
+        self.requests_left.load(Ordering::Relaxed)
+    }
+
+    fn count_one(&self) -> Result<(), HttpError> {
+        let counted = self.requests_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        counted.map(drop).map_err(|_| HttpError::Limit("requests".to_owned()))
+    }
+
+    fn room(&self) -> Room {
+        Room::new(u64::from(self.budget.response_bytes).saturating_mul(FULL_ANSWERS))
+    }
+
+    async fn answer(&self, request: HttpRequest, room: &Room) -> Result<HttpResponse, HttpError> {
+        let request = Permitted::new(request, &self.grants)?;
+        let own_end = match request.timeout_ms {
+            0 => self.budget.deadline,
+            millis => Instant::now() + Duration::from_millis(millis.into()),
+        };
+        let end = own_end.min(self.budget.deadline);
+        match timeout_at(end, self.tries(&request, end, room)).await {
+            Ok(answer) => answer,
+            Err(_) if end == self.budget.deadline => Err(out_of_time()),
+            Err(_) => Err(HttpError::Timeout),
+        }
+    }
+
+    /// Tries until there is an answer that does not ask to come back later, or no time to do so before `end`.
+    async fn tries(&self, request: &Permitted<'_>, end: Instant, room: &Room) -> Result<HttpResponse, HttpError> {
+        let mut attempts = 1;
+        loop {
+            let response = self.attempt(request, attempts, room).await?;
+            let status = response.exchange.status;
+            if (200..=299).contains(&status) || request.accept.contains(&status) {
+                return Ok(response);
+            }
+            let again =
+                retry::asks_to_wait(status) && retry::is_repeatable(&request.method) && attempts < retry::ATTEMPTS_MAX;
+            let until = Instant::now() + self.pause(&response, attempts);
+            if !again || until >= end {
+                return Err(HttpError::Status(Box::new(response)));
+            }
+            sleep_until(until).await;
+            attempts += 1;
+        }
+    }
+
+    fn pause(&self, response: &HttpResponse, attempts: u32) -> Duration {
+        let mut headers = response.exchange.headers.iter();
+        let retry_after = headers.find(|(name, _)| name == header::RETRY_AFTER.as_str());
+        retry::pause(attempts, retry_after.map(|(_, value)| value.as_str()), (self.gate.now)())
+    }
+
+    async fn attempt(&self, request: &Permitted<'_>, attempts: u32, room: &Room) -> Result<HttpResponse, HttpError> {
+        let mut headers = own_headers(request)?;
+        let sent = match request.credential {
+            None => Sent::default(),
+            Some(id) => {
+                let settings = self.gate.credentials.get(id);
+                let settings = settings.ok_or_else(|| refused(format!("there is no credential `{id}`")))?;
+                Loaded::read(settings).await?.put_on(request, &request.url, &mut headers, (self.gate.now)())?
+            }
+        };
+        let mut watch = Stopwatch::start();
+        let granted = &request.grant.addresses;
+        let mut connection = self.gate.connector.connect(&request.target, granted, &mut watch).await?;
+        let peer = connection.peer.take();
+        let message = message(request, headers, connection.absolute)?;
+        let limit = self.budget.response_bytes.into();
+        let raw = exchange(connection, message, &request.target, limit, room, &mut watch).await?;
+        let Raw { status, headers, body } = mask(raw, &sent);
+        let headers = headers
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(&value).into_owned()))
+            .collect();
+        Ok(HttpResponse { exchange: Exchange { status, headers, timings: watch.timings, peer, attempts }, body })
+    }
+}
+
+fn out_of_time() -> HttpError {
+    HttpError::Limit("wall".to_owned())
+}
+
+/// The plugin's headers, and those that the host sets on every request.
+fn own_headers(request: &Permitted<'_>) -> Result<HeaderMap, HttpError> {
+    let mut headers = request.headers.clone();
+    let host = HeaderValue::try_from(request.target.host_header());
+    headers.insert(header::HOST, host.map_err(|_| refused("this host cannot be named in a header".to_owned()))?);
+    // What was compressed could not be searched for secrets, and could be a bomb.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let agent = HeaderValue::from_static(concat!("evidenced/", env!("CARGO_PKG_VERSION")));
+    headers.entry(header::USER_AGENT).or_insert(agent);
+    Ok(headers)
+}
+
+fn message(request: &Permitted<'_>, headers: HeaderMap, absolute: bool) -> Result<Request<Full<Bytes>>, HttpError> {
+    let url = &request.url;
+    let text = if absolute { url.as_str() } else { &url[url::Position::BeforePath..] };
+    let uri = text.parse::<Uri>().map_err(|_| refused("the URL has a character that cannot be sent".to_owned()))?;
+    let mut message = Request::new(Full::new(request.body.clone()));
+    *message.method_mut() = request.method.clone();
+    *message.uri_mut() = uri;
+    *message.headers_mut() = headers;
+    Ok(message)
+}
+
+/// Takes what was sent in confidence out of the answer, and the values of cookies, which are secrets of the same rank.
+fn mask(raw: Raw, sent: &Sent) -> Raw {
+    let mask = Mask::new(sent.0.iter().map(|secret| secret.expose().as_str()));
+    let clean_header = |(name, value): (HeaderName, Vec<u8>)| {
+        let value = if name == header::SET_COOKIE { without_cookie_value(&value) } else { value };
+        let cleaned_name = mask.clean_text(name.as_str());
+        let name = HeaderName::from_bytes(cleaned_name.as_bytes()).unwrap_or(name);
+        (name, mask.clean(value))
+    };
+    Raw { status: raw.status, headers: raw.headers.into_iter().map(clean_header).collect(), body: mask.clean(raw.body) }
+}
+
+/// `session=abc; Secure` → `session=***; Secure`.
+fn without_cookie_value(cookie: &[u8]) -> Vec<u8> {
+    let end = cookie.iter().position(|&byte| byte == b';').unwrap_or(cookie.len());
+    let (pair, attributes) = cookie.split_at(end);
+    let name = pair.iter().position(|&byte| byte == b'=').map_or(&pair[..0], |equals| &pair[..=equals]);
+    [name, b"***", attributes].concat()
+}
