@@ -1,0 +1,226 @@
+//! The facts of each letter, resolved to words by whoever holds them.
+
+use evidenced_contract::Measurement;
+use jiff::tz::TimeZone;
+
+use super::SummaryFacts;
+use crate::domain::{
+    ControlId, Counts, Departure, Digest, ExceptionId, Family, MissedReason, PluginName, RunReason, Severity, SlotTime,
+    Timestamp, WindowId,
+};
+
+/// What is told to people, and everything that is needed to tell it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Letter {
+    /// The control failed, confirmed.
+    Failed(FailedFacts),
+    /// It failed already when the alert was switched on.
+    AlreadyFailing(FailedFacts),
+    /// Subjects joined an open exception.
+    MoreSubjects(MoreSubjectsFacts),
+    NotTested(NotTestedFacts),
+    TestedAgain(TestedAgainFacts),
+    /// The time to fix has passed.
+    Overdue(FailedFacts),
+    Recovered(RecoveredFacts),
+    MonitoringGap(GapFacts),
+    ConfigurationRefused(RefusedFacts),
+    PluginFault(PluginFaultFacts),
+    /// Weekly, monthly or of a whole window, as its period says.
+    Summary(Box<SummaryFacts>),
+}
+
+/// What every letter of one instance shares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Letterhead {
+    pub organization: String,
+    /// Stands in every subject: `[evidenced prod] …`.
+    pub instance: String,
+    /// Times are shown in it.
+    pub zone: TimeZone,
+    /// Base of the status page's addresses, without a slash at its end; `None`: no links.
+    pub page: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ControlFacts {
+    pub id: ControlId,
+    /// The promise, as the configuration states it.
+    pub title: String,
+    pub family: Family,
+    pub severity: Severity,
+    pub criteria: Vec<String>,
+    pub owner: String,
+    /// How often it is tested, in words; see [`super::words::schedule`].
+    pub schedule: String,
+    /// What to do when it fails, as the configuration states it.
+    pub remediation: Option<String>,
+}
+
+/// One run, and where its evidence lies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestFacts {
+    pub slot: SlotTime,
+    /// The check's own summary.
+    pub seen: String,
+    pub population: u32,
+    pub counts: Counts,
+    /// Why not everything was looked at.
+    pub incomplete: Option<String>,
+    pub evidence: EvidenceFacts,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvidenceFacts {
+    /// Sequence of the run's entry; a run is named by it.
+    pub run: u64,
+    pub plugin: PluginName,
+    pub plugin_version: String,
+    pub plugin_digest: Option<Digest>,
+    /// The newest one when the mail was written.
+    pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointFacts {
+    /// Entries under the root.
+    pub size: u64,
+    pub root: Digest,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExceptionFacts {
+    pub id: ExceptionId,
+    /// The first failing slot.
+    pub since: SlotTime,
+    /// Fixed later than this, it is overdue.
+    pub due: Timestamp,
+    /// The promised time to fix in words; see [`super::words::within`].
+    pub within: String,
+    /// The windows whose reports will list it.
+    pub windows: Vec<WindowId>,
+}
+
+/// One failing subject.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubjectFacts {
+    pub subject: String,
+    pub label: Option<String>,
+    /// What the check says of it.
+    pub message: String,
+    pub measurements: Vec<Measurement>,
+    /// Failing since.
+    pub since: SlotTime,
+    /// When it was true at its source.
+    pub as_of: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailedFacts {
+    pub control: ControlFacts,
+    pub test: TestFacts,
+    pub exception: ExceptionFacts,
+    /// All of them; the mail shows the first and attaches a list of the rest.
+    pub subjects: Vec<SubjectFacts>,
+    /// Failing tests in a row before people are told; 1 = at once.
+    pub confirmations: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct MoreSubjectsFacts {
+    pub failed: FailedFacts,
+    /// Those that joined since the last mail of this exception.
+    pub joined: Vec<SubjectFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecoveredFacts {
+    pub control: ControlFacts,
+    /// The run that passed.
+    pub test: TestFacts,
+    pub exception: ExceptionFacts,
+    /// Runs that failed while the exception was open, and all runs in that time.
+    pub failing_tests: u64,
+    pub tests: u64,
+    pub ended: Vec<EndedSubject>,
+}
+
+/// How a subject's life in an exception ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedSubject {
+    pub subject: String,
+    pub label: Option<String>,
+    pub since: SlotTime,
+    pub until: SlotTime,
+    pub why: Departure,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotTestedFacts {
+    pub control: ControlFacts,
+    /// The first due slot without a good result.
+    pub since: SlotTime,
+    /// Due slots without a good result up to now.
+    pub slots: u64,
+    pub last_good: Option<SlotTime>,
+    pub cause: Cause,
+    /// The system that the cause speaks of, such as a host.
+    pub source: Option<String>,
+    /// What the check or the host said.
+    pub message: Option<String>,
+    /// Of the newest run, if there was one.
+    pub evidence: Option<EvidenceFacts>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    Run(RunReason),
+    Missed(MissedReason),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestedAgainFacts {
+    pub control: ControlFacts,
+    pub test: TestFacts,
+    /// Whether the test passed, failed or had nothing to assess.
+    pub outcome: crate::domain::Outcome,
+    /// The first due slot without a good result.
+    pub since: SlotTime,
+    /// Due slots without a good result.
+    pub slots: u64,
+}
+
+/// A time in which nothing was observed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GapFacts {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub reason: MissedReason,
+    /// Controls with missed slots, and how many.
+    pub missed: Vec<(ControlId, u64)>,
+    /// Slots that ran late after the gap.
+    pub caught_up: u64,
+    pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RefusedFacts {
+    pub at: Timestamp,
+    /// All errors, as `check-config` prints them.
+    pub errors: String,
+    /// How many there are.
+    pub error_count: u64,
+    /// Since when the configuration that goes on was in force; `None`: none was ever accepted.
+    pub running_since: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginFaultFacts {
+    pub at: Timestamp,
+    pub plugin: PluginName,
+    pub reason: RunReason,
+    /// What is wrong with the file, where.
+    pub message: String,
+    /// The controls that cannot be tested because of it.
+    pub controls: Vec<ControlId>,
+}

@@ -1,0 +1,408 @@
+//! The weekly, the monthly and the whole-window letter. Sent also when all is well: the absence of a mail must mean
+//! a fault.
+
+use super::compose::{Draft, checkpoint};
+use super::document::{Align, Document, Table, Tone, strong, text};
+use super::failing::page;
+use super::{
+    AuditorQuestions, ExceptionRow, Headline, Letterhead, NoticeKind, Period, SlotCounts, SummaryFacts, words,
+};
+
+use Align::{Left, Right};
+
+/// Rows of a list in a mail; a longer one says how many more there are.
+const ROWS_MAX: usize = 50;
+
+pub(super) fn summary(facts: &SummaryFacts, head: &Letterhead) -> Draft {
+    let (name, noun) = match &facts.period {
+        Period::Week { year, week } => (format!("Week {year}-W{week:02}"), "week"),
+        Period::Month { year, month } => (format!("Month {year}-{month:02}"), "month"),
+        Period::Window { window } => (format!("Window {window}"), "window"),
+    };
+    let headline = headline(&facts.headline);
+    let mut document = Document::default();
+    let all_well = facts.headline.passed_all == facts.headline.controls && facts.headline.gaps == 0;
+    document.title(&name, &headline, if all_well { Tone::Good } else { Tone::Plain });
+    opening(&mut document, facts, head, noun);
+    if let Some(before) = &facts.before {
+        since_before(&mut document, before, &facts.headline, noun);
+    }
+    families(&mut document, facts);
+    open(&mut document, facts, head);
+    ended(&mut document, facts, head, noun);
+    untested(&mut document, facts, head);
+    gaps(&mut document, facts, head);
+    notices(&mut document, facts, head);
+    changes(&mut document, facts, head, noun);
+    controls(&mut document, facts);
+    trend(&mut document, facts);
+    criteria(&mut document, facts);
+    if let Some(questions) = &facts.questions {
+        questions_of_an_auditor(&mut document, questions);
+    }
+    mail(&mut document, facts);
+    proof(&mut document, facts, head);
+    Draft { subject: format!("{name}: {headline}"), document, attachments: Vec::new(), control: None }
+}
+
+/// `51 of 54 controls passed all tests, 2 exceptions, 1 gap`.
+fn headline(numbers: &Headline) -> String {
+    let mut text = format!(
+        "{} of {} passed all tests",
+        words::grouped(numbers.passed_all),
+        words::count(numbers.controls, "control")
+    );
+    text.push_str(&format!(", {}", count_or_no(numbers.exceptions, "exception")));
+    if numbers.gaps > 0 {
+        text.push_str(&format!(", {}", words::count(numbers.gaps, "gap")));
+    }
+    text
+}
+
+fn count_or_no(number: u64, noun: &str) -> String {
+    if number == 0 { format!("no {noun}s") } else { words::count(number, noun) }
+}
+
+fn opening(document: &mut Document, facts: &SummaryFacts, head: &Letterhead, noun: &str) {
+    let slots = &facts.headline.slots;
+    document.paragraph([
+        strong(format!("{} to {}", words::day(facts.from), words::day(facts.to))),
+        text(format!(", both days included, {} time.", head.zone.iana_name().unwrap_or("local"))),
+    ]);
+    let deviations = if slots.fail == 0 { "No deviations".to_owned() } else { words::count(slots.fail, "deviation") };
+    document.say(format!(
+        "{deviations} in {} of {} ({} not performed, {} without an answer, {} late).",
+        words::grouped(slots.run),
+        words::count(slots.due, "scheduled test"),
+        words::grouped(slots.missed),
+        words::grouped(slots.error),
+        words::grouped(slots.late)
+    ));
+    if facts.headline.controls == 0 {
+        document.say(format!("No control was in scope in this {noun}."));
+    }
+}
+
+fn since_before(document: &mut Document, before: &Headline, now: &Headline, noun: &str) {
+    document.heading(&format!("Compared with the {noun} before"));
+    let mut table = Table::new([("", Left), ("Before", Right), ("Now", Right)]);
+    let of = |part: u64, all: u64| format!("{} of {}", words::grouped(part), words::grouped(all));
+    table.row([
+        "Controls that passed all tests".to_owned(),
+        of(before.passed_all, before.controls),
+        of(now.passed_all, now.controls),
+    ]);
+    for (name, before, now) in [
+        ("Exceptions", before.exceptions, now.exceptions),
+        ("Gaps", before.gaps, now.gaps),
+        ("Failing tests (deviations)", before.slots.fail, now.slots.fail),
+    ] {
+        table.row([name.to_owned(), words::grouped(before), words::grouped(now)]);
+    }
+    table.row(["Tests performed".to_owned(), coverage(&before.slots), coverage(&now.slots)]);
+    document.table(&table);
+}
+
+fn families(document: &mut Document, facts: &SummaryFacts) {
+    document.heading("By family");
+    let mut table = Table::new([
+        ("Family", Left),
+        ("Controls", Right),
+        ("Passed", Right),
+        ("Exceptions", Right),
+        ("Not tested", Right),
+        ("Performed", Right),
+    ]);
+    for row in &facts.families {
+        table.row([
+            words::family(row.family).to_owned(),
+            words::grouped(row.controls),
+            words::grouped(row.passed_all),
+            words::grouped(row.exceptions),
+            words::grouped(row.untested),
+            coverage(&row.slots),
+        ]);
+    }
+    document.table(&table);
+}
+
+/// Exact where a rounded number would claim too much: `99.9 %` is never shown as `100 %`.
+fn coverage(slots: &SlotCounts) -> String {
+    if slots.due == 0 {
+        return "–".to_owned();
+    }
+    if slots.run >= slots.due {
+        return "100 %".to_owned();
+    }
+    let tenths = slots.run.saturating_mul(1000) / slots.due;
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+fn open(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    document.heading("Open exceptions, oldest first");
+    if facts.open.is_empty() {
+        return document.say("None.");
+    }
+    let mut table = Table::new([
+        ("Exception", Left),
+        ("Open since", Left),
+        ("Owner", Left),
+        ("Failing subjects", Right),
+        ("Fix until", Left),
+        ("Promised", Left),
+        ("State", Left),
+    ]);
+    for row in facts.open.iter().take(ROWS_MAX) {
+        let acknowledged = row
+            .acknowledged
+            .map_or("not acknowledged".to_owned(), |at| format!("acknowledged {}", words::short_time(at, &head.zone)));
+        table.row([
+            exception_name(row),
+            words::short_time(row.since.0, &head.zone),
+            row.owner.clone(),
+            words::grouped(row.subjects),
+            words::short_time(row.due, &head.zone),
+            row.promised.map(words::short_day).unwrap_or_default(),
+            format!("{}, {acknowledged}", if row.overdue { "OVERDUE" } else { "in time" }),
+        ]);
+    }
+    table.note = more(facts.open.len());
+    document.table(&table);
+}
+
+fn ended(document: &mut Document, facts: &SummaryFacts, head: &Letterhead, noun: &str) {
+    if facts.ended.is_empty() {
+        return;
+    }
+    document.heading(&format!("Exceptions that ended in this {noun}"));
+    let mut table =
+        Table::new([("Exception", Left), ("Owner", Left), ("Failed for", Left), ("Recovered", Left), ("Closed", Left)]);
+    for row in facts.ended.iter().take(ROWS_MAX) {
+        table.row([
+            exception_name(row),
+            row.owner.clone(),
+            row.recovered.map(|slot| words::duration(slot.0.since(row.since.0))).unwrap_or_default(),
+            row.recovered.map(|slot| words::short_time(slot.0, &head.zone)).unwrap_or_default(),
+            row.closed.map_or("not yet".to_owned(), |at| words::short_time(at, &head.zone)),
+        ]);
+    }
+    table.note = more(facts.ended.len());
+    document.table(&table);
+}
+
+fn exception_name(row: &ExceptionRow) -> String {
+    format!("{} {} {}", row.exception, row.control, row.title)
+}
+
+fn untested(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    if facts.untested.is_empty() {
+        return;
+    }
+    document.heading("Not tested at the end");
+    let mut table = Table::new([("Control", Left), ("Since", Left), ("Owner", Left), ("Cause", Left)]);
+    for row in facts.untested.iter().take(ROWS_MAX) {
+        table.row([
+            format!("{} {}", row.control, row.title),
+            words::short_time(row.since.0, &head.zone),
+            row.owner.clone(),
+            row.cause.clone(),
+        ]);
+    }
+    table.note = more(facts.untested.len());
+    document.table(&table);
+}
+
+fn gaps(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    document.heading("Gaps in the monitoring");
+    if facts.gaps.is_empty() {
+        return document.say("None.");
+    }
+    let mut table = Table::new([("From", Left), ("Length", Left), ("Tests missed", Right), ("Why", Left)]);
+    for row in facts.gaps.iter().take(ROWS_MAX) {
+        table.row([
+            words::short_time(row.from, &head.zone),
+            words::duration(row.to.since(row.from)),
+            words::grouped(row.missed),
+            words::missed_reason(row.reason).to_owned(),
+        ]);
+    }
+    table.note = more(facts.gaps.len());
+    document.table(&table);
+}
+
+fn notices(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    if facts.notices.is_empty() {
+        return;
+    }
+    document.heading("Silences and exclusions that end soon, or never");
+    let mut table =
+        Table::new([("Control", Left), ("What", Left), ("Covers", Left), ("Ends", Left), ("Reason given", Left)]);
+    for row in facts.notices.iter().take(ROWS_MAX) {
+        let kind = match row.kind {
+            NoticeKind::Silence => "silence",
+            NoticeKind::Exclusion => "exclusion",
+        };
+        table.row([
+            row.control.to_string(),
+            kind.to_owned(),
+            row.what.clone(),
+            row.until.map_or("never".to_owned(), |at| words::short_time(at, &head.zone)),
+            row.reason.clone(),
+        ]);
+    }
+    table.note = more(facts.notices.len());
+    document.table(&table);
+}
+
+fn changes(document: &mut Document, facts: &SummaryFacts, head: &Letterhead, noun: &str) {
+    document.heading(&format!("What changed in the tests in this {noun}"));
+    if facts.changes.is_empty() {
+        return document.say("Nothing.");
+    }
+    let mut table = Table::new([("When", Left), ("Control", Left), ("Version", Right), ("What", Left)]);
+    for row in facts.changes.iter().take(ROWS_MAX) {
+        table.row([
+            words::short_time(row.at, &head.zone),
+            row.control.to_string(),
+            row.version.to_string(),
+            row.what.clone(),
+        ]);
+    }
+    table.note = more(facts.changes.len());
+    document.table(&table);
+}
+
+fn controls(document: &mut Document, facts: &SummaryFacts) {
+    if facts.controls.is_empty() {
+        return;
+    }
+    document.heading("Control by control");
+    let mut table = Table::new([
+        ("Control", Left),
+        ("Performed", Left),
+        ("Passed", Right),
+        ("Failed", Right),
+        ("No answer", Right),
+        ("Exceptions", Right),
+        ("Time failing", Left),
+        ("Longest to acknowledge", Left),
+        ("Longest to fix", Left),
+    ]);
+    for row in facts.controls.iter().take(ROWS_MAX * 10) {
+        let length = |length: Option<std::time::Duration>| length.map(words::duration).unwrap_or_default();
+        table.row([
+            format!("{} {}", row.control, row.title),
+            format!("{} of {}", words::grouped(row.slots.run), words::grouped(row.slots.due)),
+            words::grouped(row.slots.pass),
+            words::grouped(row.slots.fail),
+            words::grouped(row.slots.error),
+            words::grouped(row.exceptions),
+            if row.failing.is_zero() { String::new() } else { words::duration(row.failing) },
+            length(row.to_acknowledge),
+            length(row.to_fix),
+        ]);
+    }
+    table.note = (facts.controls.len() > ROWS_MAX * 10)
+        .then(|| format!("… and {} more, in the report.", facts.controls.len() - ROWS_MAX * 10));
+    document.table(&table);
+}
+
+fn trend(document: &mut Document, facts: &SummaryFacts) {
+    if facts.trend.is_empty() {
+        return;
+    }
+    document.heading("Earlier");
+    let mut table = Table::new([
+        ("Period", Left),
+        ("Controls", Right),
+        ("Passed", Right),
+        ("Exceptions", Right),
+        ("Gaps", Right),
+        ("Performed", Right),
+    ]);
+    for row in &facts.trend {
+        table.row([
+            row.period.clone(),
+            words::grouped(row.headline.controls),
+            words::grouped(row.headline.passed_all),
+            words::grouped(row.headline.exceptions),
+            words::grouped(row.headline.gaps),
+            coverage(&row.headline.slots),
+        ]);
+    }
+    document.table(&table);
+}
+
+fn criteria(document: &mut Document, facts: &SummaryFacts) {
+    if facts.criteria.is_empty() {
+        return;
+    }
+    document.heading("By criterion");
+    let mut table = Table::new([("Criterion", Left), ("Exceptions", Right), ("Performed", Right), ("Controls", Left)]);
+    for row in &facts.criteria {
+        let controls: Vec<_> = row.controls.iter().map(ToString::to_string).collect();
+        table.row([row.criterion.clone(), words::grouped(row.exceptions), coverage(&row.slots), controls.join(", ")]);
+    }
+    document.table(&table);
+}
+
+fn questions_of_an_auditor(document: &mut Document, questions: &AuditorQuestions) {
+    document.heading("What an auditor will ask");
+    let mut items = Vec::new();
+    let mut ask = |question: &str, about: Vec<String>| {
+        if !about.is_empty() {
+            items.push(vec![text(format!("{question} ")), text(about.join(", "))]);
+        }
+    };
+    let low = questions.low_coverage.iter();
+    ask(
+        "Why were less than 99 % of the scheduled tests performed?",
+        low.map(|(control, slots)| format!("{control} ({})", coverage(slots))).collect(),
+    );
+    ask("What caused it, and what was done?", questions.unanswered.iter().map(ToString::to_string).collect());
+    ask("Who approved the changed test?", questions.unapproved.iter().map(ToString::to_string).collect());
+    ask("Which control meets this criterion?", questions.uncovered.clone());
+    if items.is_empty() {
+        document.say("Nothing that these records leave unanswered.");
+    } else {
+        document.list(items);
+    }
+}
+
+fn mail(document: &mut Document, facts: &SummaryFacts) {
+    if facts.mail.waiting == 0 && facts.mail.refused == 0 {
+        return;
+    }
+    document.heading("Mail that did not arrive");
+    let waiting = format!("{} for the mail server", if facts.mail.waiting == 1 { "waits" } else { "wait" });
+    document.say(format!(
+        "{} {waiting}; {} refused for good. Somebody may have missed an alert: `evidenced status` names them.",
+        words::count(facts.mail.waiting, "mail"),
+        words::grouped(facts.mail.refused)
+    ));
+}
+
+fn proof(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    document.heading("Evidence");
+    if facts.checkpoint.is_some() {
+        document.facts(checkpoint(facts.checkpoint));
+        document.say(
+            "Keep this mail: whoever holds it can show later that no entry up to this checkpoint was changed or taken \
+             out.",
+        );
+    }
+    document.say(match facts.period {
+        Period::Window { .. } => {
+            "Proven are: that every scheduled test is accounted for, that the record was not changed up to the last \
+             checkpoint held elsewhere, and that each result follows from what the test saw. Not proven are: that what \
+             it saw came from the real system, that the list of systems is complete, the design of the controls, and \
+             people."
+        }
+        _ => "Numbers are of scheduled tests, not of compliance: no percentage here says that a control is enough.",
+    });
+    page(document, head);
+}
+
+fn more(rows: usize) -> Option<String> {
+    (rows > ROWS_MAX).then(|| format!("… and {} more.", words::grouped((rows - ROWS_MAX) as u64)))
+}

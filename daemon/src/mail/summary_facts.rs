@@ -1,0 +1,203 @@
+//! The facts of the weekly, monthly and whole-window letters.
+
+use std::time::Duration;
+
+use super::CheckpointFacts;
+use crate::domain::{ControlId, ExceptionId, Family, LocalDay, MissedReason, SlotTime, Timestamp, WindowId};
+
+/// A period's numbers and lists; empty lists are left out of the letter, or said to be empty where that is news.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SummaryFacts {
+    pub period: Period,
+    /// First and last day, both inclusive, in the letterhead's zone.
+    pub from: LocalDay,
+    pub to: LocalDay,
+    pub headline: Headline,
+    /// The same of the period before, for "since last week".
+    pub before: Option<Headline>,
+    pub families: Vec<FamilyRow>,
+    /// Open at the period's end, oldest first.
+    pub open: Vec<ExceptionRow>,
+    /// Recovered or closed in the period.
+    pub ended: Vec<ExceptionRow>,
+    /// Controls without a good result at the period's end.
+    pub untested: Vec<UntestedRow>,
+    pub gaps: Vec<GapRow>,
+    /// Silences and exclusions that end soon, or never.
+    pub notices: Vec<NoticeRow>,
+    pub changes: Vec<ChangeRow>,
+    /// One row a control: in the monthly and the window's letter.
+    pub controls: Vec<ControlRow>,
+    /// Earlier periods, oldest first: in the monthly letter.
+    pub trend: Vec<TrendRow>,
+    /// In the monthly and the window's letter.
+    pub criteria: Vec<CriterionRow>,
+    /// In the window's letter.
+    pub questions: Option<AuditorQuestions>,
+    pub mail: MailFacts,
+    pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Period {
+    /// ISO 8601 week.
+    Week {
+        year: i16,
+        week: u8,
+    },
+    Month {
+        year: i16,
+        month: u8,
+    },
+    Window {
+        window: WindowId,
+    },
+}
+
+/// Counts of a period.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Headline {
+    pub controls: u64,
+    /// Controls whose scheduled tests were all performed or accounted for, and none failed or could not be tested.
+    pub passed_all: u64,
+    /// Exceptions that were open at some time of the period.
+    pub exceptions: u64,
+    pub gaps: u64,
+    pub slots: SlotCounts,
+}
+
+/// How scheduled tests ended. `late` is part of `run`; `run` + `missed` = `due`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SlotCounts {
+    pub due: u64,
+    pub run: u64,
+    pub late: u64,
+    pub missed: u64,
+    pub pass: u64,
+    pub fail: u64,
+    pub error: u64,
+    pub not_applicable: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FamilyRow {
+    pub family: Family,
+    pub controls: u64,
+    pub passed_all: u64,
+    pub exceptions: u64,
+    pub untested: u64,
+    pub slots: SlotCounts,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExceptionRow {
+    pub exception: ExceptionId,
+    pub control: ControlId,
+    pub title: String,
+    pub owner: String,
+    /// First failing slot.
+    pub since: SlotTime,
+    pub due: Timestamp,
+    pub overdue: bool,
+    pub acknowledged: Option<Timestamp>,
+    /// When a response promises it to be fixed.
+    pub promised: Option<LocalDay>,
+    pub recovered: Option<SlotTime>,
+    pub closed: Option<Timestamp>,
+    /// Failing subjects, at the most.
+    pub subjects: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct UntestedRow {
+    pub control: ControlId,
+    pub title: String,
+    pub owner: String,
+    pub since: SlotTime,
+    /// In words, such as "access denied (github.example)".
+    pub cause: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GapRow {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub reason: MissedReason,
+    pub missed: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticeRow {
+    pub kind: NoticeKind,
+    pub control: ControlId,
+    /// Such as the subject that an exclusion covers.
+    pub what: String,
+    pub reason: String,
+    /// `None`: never.
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    Silence,
+    Exclusion,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeRow {
+    pub at: Timestamp,
+    pub control: ControlId,
+    /// The version that it became.
+    pub version: u32,
+    /// In words: "first defined", "definition changed", "plugin changed", "retired".
+    pub what: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ControlRow {
+    pub control: ControlId,
+    pub title: String,
+    pub slots: SlotCounts,
+    pub exceptions: u64,
+    pub failing: Duration,
+    /// The longest in the period.
+    pub to_acknowledge: Option<Duration>,
+    pub to_fix: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrendRow {
+    /// Such as `2026-02`.
+    pub period: String,
+    pub headline: Headline,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CriterionRow {
+    pub criterion: String,
+    pub controls: Vec<ControlId>,
+    pub exceptions: u64,
+    pub slots: SlotCounts,
+}
+
+/// What an auditor will ask about.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuditorQuestions {
+    /// Controls of whose scheduled tests less than 99 % were performed.
+    pub low_coverage: Vec<(ControlId, SlotCounts)>,
+    /// Exceptions without a root cause or a response.
+    pub unanswered: Vec<ExceptionId>,
+    /// Controls whose definition changed without an approval on record.
+    pub unapproved: Vec<ControlId>,
+    /// Criteria in scope that no control meets.
+    pub uncovered: Vec<String>,
+}
+
+/// How mail itself fares: a mail that does not come cannot say so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MailFacts {
+    /// Deliveries that wait.
+    pub waiting: u64,
+    /// Deliveries refused for good in the period.
+    pub refused: u64,
+}
