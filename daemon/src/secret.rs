@@ -90,7 +90,7 @@ impl SecretSource {
 }
 
 /// As systemd has it (`credential_name_valid`): a file name that also fits the name of a descriptor.
-fn is_credential_name(name: &str) -> bool {
+pub(crate) fn is_credential_name(name: &str) -> bool {
     let plain = name.bytes().all(|byte| !byte.is_ascii_control() && byte != b'/' && byte != b':');
     (1..=255).contains(&name.len()) && plain && name != "." && name != ".."
 }

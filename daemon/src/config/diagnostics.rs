@@ -1,0 +1,523 @@
+//! The wording of everything that can be wrong in a configuration, in one file.
+//!
+//! Callers say what is wrong and where; what it is called and what a person is told to type is said here.
+
+use std::{collections::HashSet, io, path::Path};
+
+use super::{
+    diagnostic::{Diagnostic, Diagnostics, Level},
+    files::Files,
+    nearest::nearest,
+    tree::Place,
+};
+use crate::domain::Timestamp;
+
+/// What was found so far. Each thing is told once for each place, however many controls a template makes of it.
+#[derive(Debug, Default)]
+pub(super) struct Errors {
+    found: Vec<Found>,
+    told: HashSet<(Place, &'static str)>,
+    /// A file could not be read at all, or is no TOML: what it would have said is unknown.
+    unreadable: bool,
+    /// Files that could not be opened; they have no place.
+    unopened: Vec<Diagnostic>,
+    /// What will be worth a warning from that time on.
+    endings: Vec<(Timestamp, Found)>,
+}
+
+/// What is said about a configuration that is accepted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Remarks {
+    pub warnings: Vec<Diagnostic>,
+    pub endings: Vec<(Timestamp, Diagnostic)>,
+}
+
+#[derive(Debug)]
+struct Found {
+    at: Place,
+    level: Level,
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Found {
+    fn locate(self, files: &Files) -> Diagnostic {
+        Diagnostic {
+            level: self.level,
+            code: self.code,
+            message: self.message,
+            file: files.path(self.at).to_path_buf(),
+            position: Some(files.position(self.at)),
+            hint: self.hint,
+        }
+    }
+}
+
+/// What a reference names, and how such a thing is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    Control,
+    Credential,
+    Recipient,
+    Source,
+    Template,
+    Window,
+    Input,
+}
+
+impl Named {
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Credential => "credential",
+            Self::Recipient => "recipient",
+            Self::Source => "source",
+            Self::Template => "template",
+            Self::Window => "window",
+            Self::Input => "input",
+        }
+    }
+
+    const fn unknown(self) -> &'static str {
+        match self {
+            Self::Control => "unknown-control",
+            Self::Credential => "unknown-credential",
+            Self::Recipient => "unknown-recipient",
+            Self::Source => "unknown-source",
+            Self::Template => "unknown-template",
+            Self::Window => "unknown-window",
+            Self::Input => "unknown-input",
+        }
+    }
+}
+
+impl Errors {
+    /// Whether there is no point in looking further.
+    pub(super) const fn is_unreadable(&self) -> bool {
+        self.unreadable
+    }
+
+    /// Everything, in the order of the files; `Err` if there is an error among it.
+    pub(super) fn finish(self, files: &Files) -> Result<Remarks, Diagnostics> {
+        let mut found = self.found;
+        found.sort_by_key(|found| found.at);
+        let located = found.into_iter().map(|found| found.locate(files));
+        let all: Vec<_> = self.unopened.into_iter().chain(located).collect();
+        if all.iter().any(|diagnostic| diagnostic.level == Level::Error) {
+            return Err(Diagnostics(all));
+        }
+        let endings = self.endings.into_iter().map(|(until, found)| (until, found.locate(files))).collect();
+        Ok(Remarks { warnings: all, endings })
+    }
+
+    fn error(&mut self, code: &'static str, at: Place, message: String, hint: impl Into<Option<String>>) {
+        self.add(Level::Error, code, at, message, hint.into());
+    }
+
+    fn warn(&mut self, code: &'static str, at: Place, message: String, hint: impl Into<Option<String>>) {
+        self.add(Level::Warning, code, at, message, hint.into());
+    }
+
+    fn add(&mut self, level: Level, code: &'static str, at: Place, message: String, hint: Option<String>) {
+        if self.told.insert((at, code)) {
+            self.found.push(Found { at, level, code, message, hint });
+        }
+    }
+}
+
+/// Files.
+impl Errors {
+    pub(super) fn add_unreadable_file(&mut self, path: &Path, why: &io::Error) {
+        self.unreadable = true;
+        let hint = match why.kind() {
+            io::ErrorKind::NotFound => {
+                "name the file with --config FILE, or write a first one with `evidenced init DIR`"
+            }
+            io::ErrorKind::PermissionDenied => "let the user that evidenced runs as read it",
+            _ => "it must be a file of TOML",
+        };
+        self.unopened.push(Diagnostic {
+            level: Level::Error,
+            code: "unreadable-file",
+            message: format!("the file cannot be read: {}", plain(&why.to_string())),
+            file: path.to_owned(),
+            position: None,
+            hint: Some(hint.to_owned()),
+        });
+    }
+
+    pub(super) fn add_not_utf8(&mut self, at: Place) {
+        self.unreadable = true;
+        self.error("not-utf8", at, "the file is not UTF-8 from here on".into(), "save it as UTF-8".to_owned());
+    }
+
+    pub(super) fn add_syntax(&mut self, at: Place, why: &str) {
+        if why == "duplicate key" {
+            let hint = "keep one of the two; a table that comes more than once is written [[name]]".to_owned();
+            return self.error("set-twice", at, "this key is set already".into(), hint);
+        }
+        self.unreadable = true;
+        let hint = why.contains("string values must be quoted").then(|| "put text between \"…\"".to_owned());
+        self.error("syntax", at, format!("not TOML: {}", plain(why)), hint);
+    }
+
+    pub(super) fn add_set_twice(&mut self, at: Place, key: &str, first: &Path, line: u32) {
+        let message = format!("{} is set already in {}:{line}", quoted(key), plain(&first.display().to_string()));
+        self.error("set-twice", at, message, "keep one of the two".to_owned());
+    }
+
+    pub(super) fn add_number_too_long(&mut self, at: Place) {
+        let message = "this number is out of range: a whole number has 64 bits".to_owned();
+        self.error("number-out-of-range", at, message, "write it as text, or shorter".to_owned());
+    }
+
+    pub(super) fn add_not_finite(&mut self, at: Place) {
+        let hint = "write a finite number, or text".to_owned();
+        self.error("not-finite", at, "a plugin cannot be given a number that is not finite".into(), hint);
+    }
+}
+
+/// Keys and their values.
+impl Errors {
+    pub(super) fn add_unknown_key(&mut self, at: Place, key: &str, section: &str, known: &[&str]) {
+        let hint = match nearest(key, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        self.error("unknown-key", at, format!("{section} has no key {}", quoted(key)), hint);
+    }
+
+    pub(super) fn add_missing_key(&mut self, at: Place, key: &'static str, section: &str, example: &str) {
+        // Several keys may be missing at one place, and each is told.
+        let message = format!("{section} needs `{key}`");
+        if !self.found.iter().any(|found| found.at == at && found.message == message) {
+            let hint = Some(format!("add {example}"));
+            self.found.push(Found { at, level: Level::Error, code: "missing-key", message, hint });
+        }
+    }
+
+    pub(super) fn add_wrong_type(&mut self, at: Place, key: &str, expected: &str, found: &str) {
+        let hint = (expected == "text").then(|| "put it between \"…\"".to_owned());
+        self.error("wrong-type", at, format!("{} takes {expected}, and this is {found}", quoted(key)), hint);
+    }
+
+    pub(super) fn add_empty(&mut self, at: Place, key: &str, example: &str) {
+        self.error("empty-value", at, format!("{} is empty", quoted(key)), format!("write {example}"));
+    }
+
+    pub(super) fn add_unknown_value(&mut self, at: Place, key: &str, value: &str, known: &[&str]) {
+        let all = known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let hint = match nearest(value, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`? possible are {all}"),
+            None => format!("possible are {all}"),
+        };
+        self.error("unknown-value", at, format!("{} cannot be {}", quoted(key), quoted(value)), hint);
+    }
+
+    pub(super) fn add_out_of_range(&mut self, at: Place, key: &str, range: &str) {
+        let message = format!("{} is out of range", quoted(key));
+        self.error("number-out-of-range", at, message, format!("write a number {range}"));
+    }
+
+    /// Text that has a form of its own, such as a duration.
+    pub(super) fn add_malformed(
+        &mut self,
+        at: Place,
+        code: &'static str,
+        value: &str,
+        what: &str,
+        hint: impl Into<String>,
+    ) {
+        self.error(code, at, format!("{} is not {what}", quoted(value)), hint.into());
+    }
+
+    pub(super) fn add_unknown_zone(&mut self, at: Place, name: &str, nearest: Option<String>) {
+        let hint = match nearest {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "write an IANA name such as `Europe/Berlin`, or `UTC`".to_owned(),
+        };
+        self.error("unknown-zone", at, format!("no time zone is named {}", quoted(name)), hint);
+    }
+}
+
+/// Names.
+impl Errors {
+    pub(super) fn add_bad_id(&mut self, at: Place, named: Named, value: &str) {
+        let message = format!("{} cannot be the id of a {}", quoted(value), named.noun());
+        let hint = "use 1 to 64 of A-Z a-z 0-9 . _ - and /, the first a letter or a digit".to_owned();
+        self.error("bad-id", at, message, hint);
+    }
+
+    pub(super) fn add_duplicate_id(&mut self, at: Place, named: Named, id: &str, from_row: bool) {
+        let message = format!("there is a {} named {} already", named.noun(), quoted(id));
+        let hint = if from_row {
+            "put a placeholder of each row of `for_each` into the id, such as `AVL-01/{model}`"
+        } else {
+            "give each its own id"
+        };
+        self.error("duplicate-id", at, message, hint.to_owned());
+    }
+
+    pub(super) fn add_reserved_id(&mut self, at: Place, id: &str) {
+        let message = format!("{} is built in: evidenced tests itself under this name", quoted(id));
+        self.error("reserved-id", at, message, "give the control another id".to_owned());
+    }
+
+    pub(super) fn add_unknown<'k>(
+        &mut self,
+        at: Place,
+        named: Named,
+        id: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) {
+        let noun = named.noun();
+        let declared = format!("{noun}s are declared as [[{noun}]]");
+        let hint = match nearest(id, known) {
+            Some(meant) => format!("did you mean `{meant}`? {declared}"),
+            None => declared,
+        };
+        self.error(named.unknown(), at, format!("no {noun} named {}", quoted(id)), hint);
+    }
+
+    pub(super) fn add_template_cycle(&mut self, at: Place, path: &[&str]) {
+        let message = format!("the template leads back to itself: {}", plain(&path.join(" → ")));
+        self.error("template-cycle", at, message, "take `template` out of one of them".to_owned());
+    }
+
+    pub(super) fn add_unknown_placeholder(&mut self, at: Place, name: &str, known: &[&str]) {
+        let hint = match nearest(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{{{meant}}}`? `{{{{{name}}}}}` stands for itself"),
+            None => format!("the row has {}; `{{{{{name}}}}}` stands for itself", known.join(", ")),
+        };
+        let message = format!("a row of `for_each` has no {}", quoted(name));
+        self.error("unknown-placeholder", at, message, hint);
+    }
+
+    pub(super) fn add_bad_plugin(&mut self, at: Place, name: &str) {
+        let hint = "write a name such as `key-rotation` (NAME.wasm in plugin_dirs), or the path of a .wasm file";
+        self.error("bad-plugin-name", at, format!("{} is not the name of a plugin", quoted(name)), hint.to_owned());
+    }
+
+    pub(super) fn add_plugin_named_twice(&mut self, at: Place, name: &str, other: &str) {
+        let message = format!("two plugins would be called `{name}`: the other one is {}", plain(other));
+        self.error("plugin-named-twice", at, message, "rename one of the two files".to_owned());
+    }
+}
+
+/// Times and schedules.
+impl Errors {
+    pub(super) fn add_bad_schedule(&mut self, at: Place, why: &str) {
+        let hint = "see when it fires with `evidenced slots --schedule '…' --timezone …`".to_owned();
+        self.error("bad-schedule", at, plain(why), hint);
+    }
+
+    pub(super) fn add_two_schedules(&mut self, at: Place) {
+        let message = "a control has either `schedule` or `every`".to_owned();
+        self.error("two-schedules", at, message, "take one of them out".to_owned());
+    }
+
+    pub(super) fn add_window_ends_early(&mut self, at: Place, start: &str, end: &str) {
+        let message = format!("the window ends before it starts: {start} to {end}");
+        self.error("window-ends-early", at, message, "both days are inclusive; `end` comes last".to_owned());
+    }
+
+    /// Becomes a warning when the time has come.
+    pub(super) fn add_end_of_exclusion(&mut self, at: Place, subject: &str, control: &str, until: Timestamp) {
+        let message = format!("the exclusion of {} from {control} ended at {until}", quoted(subject));
+        let hint = "the subject is tested again: take the exclusion out, or renew it".to_owned();
+        let found = Found { at, level: Level::Warning, code: "expired-exclusion", message, hint: Some(hint) };
+        self.endings.push((until, found));
+    }
+
+    pub(super) fn add_holidays_missing(&mut self, at: Place, path: &Path, why: &io::Error, needed: bool) {
+        let message =
+            format!("the calendar {} cannot be read: {}", plain(&path.display().to_string()), plain(&why.to_string()));
+        if needed {
+            let hint = "a control counts business days: put an iCalendar file there, or take `holidays` out";
+            self.error("unreadable-holidays", at, message, hint.to_owned());
+        } else {
+            let hint = "no control counts business days yet: put an iCalendar file there, or take `holidays` out";
+            self.warn("unreadable-holidays", at, message, hint.to_owned());
+        }
+    }
+
+    pub(super) fn add_bad_holidays(&mut self, at: Place, line: usize, why: &str) {
+        let message = format!("line {line} of the calendar: {why}");
+        let hint = "write whole days: DTSTART;VALUE=DATE:20260101, alone or with RRULE:FREQ=YEARLY".to_owned();
+        self.error("bad-holidays", at, message, hint);
+    }
+}
+
+/// Reasons that a person owes.
+impl Errors {
+    pub(super) fn add_short_reason(&mut self, at: Place, least: usize) {
+        let message = format!("the reason of an exclusion has at least {least} characters");
+        let hint = "say why the subject is out of scope, for a reader who comes in a year".to_owned();
+        self.error("short-reason", at, message, hint);
+    }
+
+    pub(super) fn add_no_reason_for_empty(&mut self, at: Place, value: &str) {
+        let message = format!("`on_empty = \"{value}\"` needs a reason: nothing was looked at");
+        self.error("missing-reason", at, message, "add on_empty_reason = \"…\"".to_owned());
+    }
+}
+
+/// Secrets and ways to the network.
+impl Errors {
+    pub(super) fn add_plain_secret(&mut self, at: Place, key: &str) {
+        let message = format!("{} must not hold the secret itself: the ledger keeps the configuration", quoted(key));
+        let hint = format!(
+            "write {key} = {{ credential = \"NAME\" }} (LoadCredential=NAME:… in the unit) or {key} = {{ file = \"PATH\" }}, and change the secret"
+        );
+        self.error("plain-secret", at, message, hint);
+    }
+
+    pub(super) fn add_secret_in_text(&mut self, at: Place, what: &str) {
+        let message = format!("{what} must not hold a password: the ledger keeps the configuration");
+        let hint = "declare a [[credential]] and name it with credential = \"…\"; change the password".to_owned();
+        self.error("plain-secret", at, message, hint);
+    }
+
+    pub(super) fn add_looks_like_secret(&mut self, at: Place, key: &str) {
+        let message = format!("{} looks like a secret, and a plugin must never be given one", quoted(key));
+        let hint = "declare a [[credential]]: the host adds it to requests, and the ledger never sees it".to_owned();
+        self.warn("looks-like-secret", at, message, hint);
+    }
+
+    pub(super) fn add_no_secret_source(&mut self, at: Place, key: &str) {
+        let message = format!("{} names exactly one place to read the secret from", quoted(key));
+        let hint = format!("write {key} = {{ credential = \"NAME\" }} or {key} = {{ file = \"PATH\" }}");
+        self.error("bad-secret-source", at, message, hint);
+    }
+
+    pub(super) fn add_bad_url(&mut self, at: Place, url: &str, why: &str) {
+        let hint = "write scheme, host and port alone, such as `https://api.example.com:8443`".to_owned();
+        self.error("bad-url", at, format!("{}: {}", quoted(url), plain(why)), hint);
+    }
+
+    pub(super) fn add_credential_in_clear(&mut self, at: Place, url: &str, private: bool) {
+        let message = format!("a credential would go to {} without encryption", quoted(url));
+        if private {
+            let hint = "`addresses` keeps it in your network: anybody who listens there can read it; use https";
+            self.warn("credential-in-clear", at, message, hint.to_owned());
+        } else {
+            let hint = "use https, or list the private `addresses` that the host has";
+            self.error("credential-in-clear", at, message, hint.to_owned());
+        }
+    }
+
+    pub(super) fn add_tls_off(&mut self, at: Place, host: &str) {
+        let message = format!("`tls = \"none\"` is for a server on the loopback, and {} is not", quoted(host));
+        self.error("mail-without-tls", at, message, "use \"starttls\" or \"implicit\"".to_owned());
+    }
+
+    pub(super) fn add_half_login(&mut self, at: Place, there: &str, missing: &str) {
+        let message = format!("`{there}` without `{missing}`");
+        self.error("half-login", at, message, "a login has both `username` and `password`".to_owned());
+    }
+
+    pub(super) fn add_web_not_local(&mut self, at: Place, address: &str) {
+        let message = format!("everybody who reaches {address} can read the status page");
+        let hint = "listen on 127.0.0.1 and put a proxy that asks for a login in front of it".to_owned();
+        self.warn("web-not-local", at, message, hint);
+    }
+
+    pub(super) fn add_ambiguous_grant(&mut self, at: Place, endpoint: &str) {
+        let message = format!("two grants for {endpoint} share a method and differ otherwise");
+        let hint = "keep one of them; further credentials of a host go into its `named_credentials`".to_owned();
+        self.error("ambiguous-grant", at, message, hint);
+    }
+
+    pub(super) fn add_input_not_granted(&mut self, at: Place, endpoint: &str) {
+        let message = format!("no grant of this control covers GET {endpoint}");
+        let hint = "name a source with this URL in `sources`, or add a [[control.grant]]".to_owned();
+        self.error("input-not-granted", at, message, hint);
+    }
+
+    pub(super) fn add_input_origins(&mut self, at: Place, count: usize) {
+        let message = format!("an input comes from one place, and this one names {count}");
+        self.error(
+            "bad-input",
+            at,
+            message,
+            "write exactly one of file = \"…\", glob = \"…\", http = \"…\"".to_owned(),
+        );
+    }
+
+    pub(super) fn add_not_supported(&mut self, at: Place, what: &str, instead: &str) {
+        self.error("not-supported", at, format!("{what} is not in this version"), instead.to_owned());
+    }
+
+    pub(super) fn add_unused_yet(&mut self, at: Place, what: &str) {
+        let hint = "it is kept as written; an input that reads from it is refused".to_owned();
+        self.warn("not-supported", at, format!("{what} is not used by this version"), hint);
+    }
+
+    pub(super) fn add_memory_over_total(&mut self, at: Place, total: &str) {
+        let message = format!("one run may not have more memory than all runs together, {total}");
+        self.error("memory-over-total", at, message, "lower it, or raise memory_total in [runner]".to_owned());
+    }
+}
+
+/// What is accepted, and yet worth a look.
+impl Errors {
+    pub(super) fn add_nobody_is_told(&mut self, at: Place) {
+        let message = "no recipient is told when this control fails".to_owned();
+        let hint = "widen `families`, `severity` or `owners` of a [[recipient]]".to_owned();
+        self.warn("nobody-is-told", at, message, hint);
+    }
+
+    pub(super) fn add_no_recipients(&mut self, at: Place) {
+        let message = "nobody is told when a control fails".to_owned();
+        let hint = "add a [[recipient]] with id = \"compliance\" and email = [\"compliance@example.com\"]".to_owned();
+        self.warn("no-recipients", at, message, hint);
+    }
+
+    pub(super) fn add_no_owner(&mut self, at: Place) {
+        let message = "this control has no owner".to_owned();
+        self.warn("no-owner", at, message, "add owner = \"…\", the team that mends it when it fails".to_owned());
+    }
+
+    pub(super) fn add_unknown_owner<'k>(&mut self, at: Place, owner: &str, known: impl IntoIterator<Item = &'k str>) {
+        let hint = match nearest(owner, known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "owners are named by controls".to_owned(),
+        };
+        self.warn("unknown-owner", at, format!("no control has the owner {}", quoted(owner)), hint);
+    }
+
+    pub(super) fn add_unknown_criterion(&mut self, at: Place, criterion: &str) {
+        let message = format!("the Trust Services Criteria have no {}", quoted(criterion));
+        self.warn("unknown-criterion", at, message, "write one such as CC6.1, A1.2, PI1.3, C1.1 or P4.2".to_owned());
+    }
+
+    pub(super) fn add_unused_template(&mut self, at: Place, id: &str) {
+        let message = format!("no control uses the template {}", quoted(id));
+        self.warn("unused-template", at, message, format!("write template = \"{}\" in a control", plain(id)));
+    }
+
+    pub(super) fn add_no_controls(&mut self, at: Place) {
+        let message = "there is no control: nothing is tested".to_owned();
+        self.warn("no-controls", at, message, "add a [[control]] with id, plugin and schedule".to_owned());
+    }
+}
+
+/// What somebody wrote, between backticks, short enough for a line.
+fn quoted(text: &str) -> String {
+    const SHOWN_MAX: usize = 80;
+    let mut shown: String = text.chars().take(SHOWN_MAX).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("`{}`", plain(&shown))
+}
+
+/// Text without control characters: a configuration is shown on terminals.
+fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+    }
+    shown
+}
