@@ -54,6 +54,42 @@ impl Found {
     }
 }
 
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    Text,
+    Texts,
+    WholeNumber,
+    TrueOrFalse,
+    Duration,
+    Size,
+    Table,
+    /// Named as they are written, such as `[[control]]`.
+    Tables(&'static str),
+    Rows,
+    Cell,
+}
+
+impl Expected {
+    fn words(self) -> (String, String) {
+        let (expected, hint) = match self {
+            Self::Text => ("text", "write \"…\""),
+            Self::Texts => ("a list of text", "write [\"…\", \"…\"]"),
+            Self::WholeNumber => ("a whole number", "write digits, without quotes"),
+            Self::TrueOrFalse => ("true or false", "write true or false, without quotes"),
+            Self::Duration => ("a duration", "write it as text, such as \"30s\""),
+            Self::Size => ("a size", "write it as text, such as \"128MiB\""),
+            Self::Table => ("a table", "write { key = value }, or a [table] of its own"),
+            Self::Tables(name) => {
+                return (format!("a list of tables, {name}"), "put each between [[ and ]]".to_owned());
+            }
+            Self::Rows => ("rows", "write [{ model = \"iris\" }, { model = \"ranker\" }]"),
+            Self::Cell => ("text, a number or true or false", "write one value; a list of them is a row each"),
+        };
+        (expected.to_owned(), hint.to_owned())
+    }
+}
+
 /// What a reference names, and how such a thing is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Named {
@@ -96,6 +132,11 @@ impl Errors {
     /// Whether there is no point in looking further.
     pub(super) const fn is_unreadable(&self) -> bool {
         self.unreadable
+    }
+
+    /// Whether there is an error so far.
+    pub(super) fn is_refused(&self) -> bool {
+        self.unreadable || self.found.iter().any(|found| found.level == Level::Error)
     }
 
     /// Everything, in the order of the files; `Err` if there is an error among it.
@@ -197,8 +238,8 @@ impl Errors {
         }
     }
 
-    pub(super) fn add_wrong_type(&mut self, at: Place, key: &str, expected: &str, found: &str) {
-        let hint = (expected == "text").then(|| "put it between \"…\"".to_owned());
+    pub(super) fn add_wrong_type(&mut self, at: Place, key: &str, expected: Expected, found: &str) {
+        let (expected, hint) = expected.words();
         self.error("wrong-type", at, format!("{} takes {expected}, and this is {found}", quoted(key)), hint);
     }
 
@@ -217,7 +258,7 @@ impl Errors {
 
     pub(super) fn add_out_of_range(&mut self, at: Place, key: &str, range: &str) {
         let message = format!("{} is out of range", quoted(key));
-        self.error("number-out-of-range", at, message, format!("write a number {range}"));
+        self.error("number-out-of-range", at, message, format!("write one {range}"));
     }
 
     /// Text that has a form of its own, such as a duration.
@@ -250,7 +291,8 @@ impl Errors {
     }
 
     pub(super) fn add_duplicate_id(&mut self, at: Place, named: Named, id: &str, from_row: bool) {
-        let message = format!("there is a {} named {} already", named.noun(), quoted(id));
+        let article = if named == Named::Input { "an" } else { "a" };
+        let message = format!("there is {article} {} named {} already", named.noun(), quoted(id));
         let hint = if from_row {
             "put a placeholder of each row of `for_each` into the id, such as `AVL-01/{model}`"
         } else {
@@ -307,9 +349,13 @@ impl Errors {
 
 /// Times and schedules.
 impl Errors {
-    pub(super) fn add_bad_schedule(&mut self, at: Place, why: &str) {
-        let hint = "see when it fires with `evidenced slots --schedule '…' --timezone …`".to_owned();
-        self.error("bad-schedule", at, plain(why), hint);
+    pub(super) fn add_bad_schedule(&mut self, at: Place, why: &str, is_cron: bool) {
+        let hint = if is_cron {
+            "write one such as `0 6 * * *`; see when it fires with `evidenced slots --schedule '…'`"
+        } else {
+            "write one such as `5m`"
+        };
+        self.error("bad-schedule", at, plain(why), hint.to_owned());
     }
 
     pub(super) fn add_two_schedules(&mut self, at: Place) {

@@ -21,6 +21,8 @@ mod resolve;
 mod section;
 mod sources;
 mod templates;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::{

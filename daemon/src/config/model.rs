@@ -194,7 +194,9 @@ pub struct Source {
     pub methods: Vec<String>,
     pub credential: Option<CredentialId>,
     pub named_credentials: Vec<CredentialId>,
+    /// For `aws-sigv4`, as is `service`; `None`: as the name of the host says.
     pub region: Option<String>,
+    pub service: Option<String>,
     pub addresses: Vec<AddressRange>,
     /// Shared by all controls that name the source.
     pub rate: Option<Rate>,

@@ -1,6 +1,7 @@
 //! "Did you mean": the known word that is spelled most like a given one.
 
-/// The nearest of `known` by edit distance, if it is near enough to be meant: a third of the word may differ.
+/// The nearest of `known` by edit distance, if it is near enough to be meant: a third of the word may differ, or the
+/// word may be the beginning.
 pub(super) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let word = folded(word);
     if word.is_empty() || word.len() > LENGTH_MAX {
@@ -8,10 +9,17 @@ pub(super) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) 
     }
     let allowed = (word.len() / 3).max(1);
     let near = |known: &&str| known.len() <= LENGTH_MAX * 4;
-    let distances = known.into_iter().filter(near).map(|known| (distance(&word, &folded(known)), known));
-    distances.filter(|&(distance, _)| distance <= allowed).min_by_key(|&(distance, _)| distance).map(|(_, known)| known)
+    let candidates = known.into_iter().filter(near).filter_map(|known| {
+        let letters = folded(known);
+        let distance = distance(&word, &letters);
+        let begins = word.len() >= BEGINNING_MIN && letters.starts_with(&word);
+        (distance <= allowed || begins).then_some((distance, known))
+    });
+    candidates.min_by_key(|&(distance, _)| distance).map(|(_, known)| known)
 }
 
+/// A shorter word begins too many others.
+const BEGINNING_MIN: usize = 4;
 /// A longer word is no misspelt name, and the table below grows with it.
 const LENGTH_MAX: usize = 80;
 

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use jiff::{civil::Date, tz::TimeZone};
 
 use super::{
-    diagnostics::Errors,
+    diagnostics::{Errors, Expected},
     model::Rate,
     section::{Located, Section, text},
     tree::Value,
@@ -138,8 +138,19 @@ impl fmt::Display for Period {
 
 /// Keys with such values.
 impl<'t> Section<'t> {
+    fn text_of(&self, key: &'static str, expected: Expected, errors: &mut Errors) -> Option<Located<&'t str>> {
+        let node = self.node(key)?;
+        match &node.value {
+            Value::Text(text) => Some(Located { value: text, at: node.at }),
+            other => {
+                errors.add_wrong_type(node.at, key, expected, other.kind());
+                None
+            }
+        }
+    }
+
     pub(super) fn duration(&self, key: &'static str, errors: &mut Errors) -> Option<Located<Duration>> {
-        let text = text(self.node(key)?, key, errors)?;
+        let text = self.text_of(key, Expected::Duration, errors)?;
         let duration = duration(text.value);
         if duration.is_none() {
             errors.add_malformed(text.at, "bad-duration", text.value, DURATION, DURATION_HINT);
@@ -158,7 +169,7 @@ impl<'t> Section<'t> {
     }
 
     pub(super) fn within(&self, key: &'static str, errors: &mut Errors) -> Option<Within> {
-        let text = text(self.node(key)?, key, errors)?;
+        let text = self.text_of(key, Expected::Duration, errors)?;
         let within = within(text.value);
         if within.is_none() {
             let hint = "write a duration such as `7d`, or `2 business days`";
@@ -179,7 +190,7 @@ impl<'t> Section<'t> {
                 }
             },
             other => {
-                errors.add_wrong_type(node.at, key, "a size such as \"128MiB\"", other.kind());
+                errors.add_wrong_type(node.at, key, Expected::Size, other.kind());
                 return None;
             }
         };

@@ -93,9 +93,6 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
     let rollup_zones = rollup_zones(&root, &zone.0, &windows, &recipients, errors);
     let needs_holidays = controls.iter().any(|c| matches!(c.check.remediate_within, Within::BusinessDays(_)));
     let holidays = read_holidays(&root, base, needs_holidays, errors);
-    if controls.is_empty() && root.key_at("control").is_none() {
-        errors.add_no_controls(start);
-    }
     mail::check_owners(&root, &controls, errors);
     root.finish(errors);
     let Known { mut credentials, mut sources, credential_order, source_order, .. } = known;
@@ -123,7 +120,8 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
             web,
         })
     })();
-    if let Some(config) = &config {
+    // What is told to whom is worth a word once the rest is right.
+    if let Some(config) = config.as_ref().filter(|_| !errors.is_refused()) {
         check_audience(config, &places, start, errors);
     }
     Resolved { config, drafts: tables }
@@ -305,7 +303,9 @@ fn read_holidays(root: &Section<'_>, base: &Path, needed: bool, errors: &mut Err
 
 /// Warns of controls that fail unheard.
 fn check_audience(config: &Config, places: &BTreeMap<ControlId, Place>, start: Place, errors: &mut Errors) {
-    if config.recipients.is_empty() {
+    if config.controls.is_empty() {
+        errors.add_no_controls(start);
+    } else if config.recipients.is_empty() {
         return errors.add_no_recipients(start);
     }
     for control in config.controls.iter().filter(|control| control.enabled) {

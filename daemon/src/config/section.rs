@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::{
-    diagnostics::Errors,
+    diagnostics::{Errors, Expected},
     tree::{Node, Place, Table, Value},
 };
 
@@ -15,6 +15,8 @@ pub(super) struct Section<'t> {
     pub at: Place,
     /// As a person knows it, such as `[[control]]`.
     pub name: &'static str,
+    /// Keys may be missing because what would have set them could not be found.
+    lenient: bool,
     asked: RefCell<Vec<&'static str>>,
 }
 
@@ -27,7 +29,13 @@ pub(super) struct Located<T> {
 
 impl<'t> Section<'t> {
     pub(super) const fn new(table: &'t Table, at: Place, name: &'static str) -> Self {
-        Self { table, at, name, asked: RefCell::new(Vec::new()) }
+        Self { table, at, name, lenient: false, asked: RefCell::new(Vec::new()) }
+    }
+
+    /// Of what is missing in it, nothing is said.
+    pub(super) const fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
     }
 
     /// Whatever stands behind the key.
@@ -43,7 +51,7 @@ impl<'t> Section<'t> {
 
     /// Says so if the key is not there; `example` is what to type.
     pub(super) fn require(&self, key: &'static str, example: &str, errors: &mut Errors) {
-        if !self.table.contains_key(key) {
+        if !self.table.contains_key(key) && !self.lenient {
             errors.add_missing_key(self.at, key, self.name, example);
         }
     }
@@ -63,7 +71,7 @@ impl<'t> Section<'t> {
         match node.value {
             Value::Boolean(truth) => Some(truth),
             ref other => {
-                errors.add_wrong_type(node.at, key, "true or false", other.kind());
+                errors.add_wrong_type(node.at, key, Expected::TrueOrFalse, other.kind());
                 None
             }
         }
@@ -75,12 +83,12 @@ impl<'t> Section<'t> {
         let number = match node.value {
             Value::Integer(number) => u32::try_from(number).ok().filter(|&number| number >= least),
             ref other => {
-                errors.add_wrong_type(node.at, key, "a whole number", other.kind());
+                errors.add_wrong_type(node.at, key, Expected::WholeNumber, other.kind());
                 return None;
             }
         };
         if number.is_none() {
-            errors.add_out_of_range(node.at, key, &format!("from {least} to {}", u32::MAX));
+            errors.add_out_of_range(node.at, key, &format!("of at least {least}"));
         }
         Some(Located { value: number?, at: node.at })
     }
@@ -98,7 +106,7 @@ impl<'t> Section<'t> {
             Value::Text(text) => Some(vec![Located { value: text, at: node.at }]),
             Value::Array(items) => Some(items.iter().filter_map(|item| text(item, key, errors)).collect()),
             other => {
-                errors.add_wrong_type(node.at, key, "a list of text", other.kind());
+                errors.add_wrong_type(node.at, key, Expected::Texts, other.kind());
                 None
             }
         }
@@ -110,7 +118,7 @@ impl<'t> Section<'t> {
         match &node.value {
             Value::Table(table) => Some(Section::new(table, node.at, name)),
             other => {
-                errors.add_wrong_type(node.at, key, "a table", other.kind());
+                errors.add_wrong_type(node.at, key, Expected::Table, other.kind());
                 None
             }
         }
@@ -120,14 +128,14 @@ impl<'t> Section<'t> {
     pub(super) fn tables(&self, key: &'static str, name: &'static str, errors: &mut Errors) -> Vec<Section<'t>> {
         let Some(node) = self.node(key) else { return Vec::new() };
         let Value::Array(items) = &node.value else {
-            errors.add_wrong_type(node.at, key, &format!("a list of tables, {name}"), node.value.kind());
+            errors.add_wrong_type(node.at, key, Expected::Tables(name), node.value.kind());
             return Vec::new();
         };
         let mut tables = Vec::with_capacity(items.len());
         for item in items {
             match &item.value {
                 Value::Table(table) => tables.push(Section::new(table, item.at, name)),
-                other => errors.add_wrong_type(item.at, key, &format!("a list of tables, {name}"), other.kind()),
+                other => errors.add_wrong_type(item.at, key, Expected::Tables(name), other.kind()),
             }
         }
         tables
@@ -151,7 +159,7 @@ pub(super) fn text<'t>(node: &'t Node, key: &str, errors: &mut Errors) -> Option
     match &node.value {
         Value::Text(text) | Value::Time(text) => Some(Located { value: text, at: node.at }),
         other => {
-            errors.add_wrong_type(node.at, key, "text", other.kind());
+            errors.add_wrong_type(node.at, key, Expected::Text, other.kind());
             None
         }
     }

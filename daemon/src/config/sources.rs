@@ -115,10 +115,19 @@ impl Known {
         if postgres.is_some() {
             return self.databases.push(id.value);
         }
-        let Access { methods, credential, named_credentials, addresses, region } = access;
+        let Access { methods, credential, named_credentials, addresses, region, service } = access;
         let urls = endpoints.into_iter().map(|(endpoint, _)| endpoint).collect();
-        let source =
-            Source { id: id.value.clone(), urls, methods, credential, named_credentials, region, addresses, rate };
+        let source = Source {
+            id: id.value.clone(),
+            urls,
+            methods,
+            credential,
+            named_credentials,
+            region,
+            service,
+            addresses,
+            rate,
+        };
         self.source_order.push(id.value.clone());
         self.sources.insert(id.value, source);
     }
@@ -140,9 +149,10 @@ impl Known {
             }
         }
         let region = section.text("region", errors).map(|region| region.value.to_owned());
+        let service = section.text("service", errors).map(|service| service.value.to_owned());
         // Reading is what a check does; whatever else it needs is written out.
         let methods = methods.unwrap_or_else(|| vec!["GET".to_owned()]);
-        Access { methods, credential, named_credentials, addresses, region }
+        Access { methods, credential, named_credentials, addresses, region, service }
     }
 
     fn credential(&self, name: Located<&str>, errors: &mut Errors) -> Option<CredentialId> {
@@ -182,6 +192,7 @@ impl Known {
                     named_credentials: source.named_credentials.clone(),
                     addresses: source.addresses.clone(),
                     region: source.region.clone(),
+                    service: source.service.clone(),
                 };
                 grants.push((access.grant(endpoint.clone(), Some(id.clone())), name.at));
             }
@@ -218,6 +229,7 @@ struct Access {
     named_credentials: Vec<CredentialId>,
     addresses: Vec<AddressRange>,
     region: Option<String>,
+    service: Option<String>,
 }
 
 impl Access {
@@ -231,6 +243,7 @@ impl Access {
             named_credentials: self.named_credentials,
             addresses: self.addresses,
             region: self.region,
+            service: self.service,
             source,
         }
     }
@@ -276,7 +289,7 @@ pub(super) fn endpoint(url: Located<&str>, errors: &mut Errors) -> Option<Endpoi
     let parsed = match Url::parse(url.value) {
         Ok(parsed) => parsed,
         Err(error) => {
-            errors.add_bad_url(url.at, url.value, &error.to_string());
+            errors.add_bad_url(url.at, url.value, &no_url(error));
             return None;
         }
     };
@@ -298,6 +311,14 @@ pub(super) fn endpoint(url: Located<&str>, errors: &mut Errors) -> Option<Endpoi
         return None;
     }
     endpoint.ok()
+}
+
+/// Why text is no URL.
+pub(super) fn no_url(error: url::ParseError) -> String {
+    match error {
+        url::ParseError::RelativeUrlWithoutBase => "it does not begin with `https://`".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// The part of a URL that grants speak of.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    diagnostics::{Errors, Named},
+    diagnostics::{Errors, Expected, Named},
     section::Section,
     tree::{Member, Node, Place, Table, Value, overlay},
 };
@@ -51,6 +51,8 @@ pub(super) struct Draft {
     pub at: Place,
     /// Whether it came from a row of `for_each`.
     pub from_row: bool,
+    /// A template that it names is not there.
+    pub incomplete: bool,
 }
 
 /// Everything that a control may be built on.
@@ -66,6 +68,13 @@ struct Template<'t> {
     used: bool,
 }
 
+/// Whether all templates of a control were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    All,
+    NotAll,
+}
+
 /// Takes `[defaults]`, `[[template]]` and `[[control]]` out of the root.
 pub(super) fn drafts(root: &Section<'_>, errors: &mut Errors) -> Vec<Draft> {
     let mut layers = Layers { defaults: Table::new(), families: BTreeMap::new(), templates: BTreeMap::new() };
@@ -76,7 +85,9 @@ pub(super) fn drafts(root: &Section<'_>, errors: &mut Errors) -> Vec<Draft> {
         layers.read_templates(node, errors);
     }
     let mut drafts = Vec::new();
-    for node in root.node("control").map_or(&[][..], |node| tables(node, "control", errors)) {
+    for node in
+        root.node("control").map_or(&[][..], |node| tables(node, "control", Expected::Tables("[[control]]"), errors))
+    {
         if let Value::Table(table) = &node.value {
             check_keys(table, "[[control]]", |_| true, errors);
             layers.expand(table, node.at, &mut drafts, errors);
@@ -91,15 +102,14 @@ pub(super) fn drafts(root: &Section<'_>, errors: &mut Errors) -> Vec<Draft> {
 }
 
 /// The items of a list of tables; items of another kind are reported.
-fn tables<'t>(node: &'t Node, key: &str, errors: &mut Errors) -> &'t [Node] {
-    let expected = format!("a list of tables, [[{key}]]");
+fn tables<'t>(node: &'t Node, key: &str, expected: Expected, errors: &mut Errors) -> &'t [Node] {
     let Value::Array(items) = &node.value else {
-        errors.add_wrong_type(node.at, key, &expected, node.value.kind());
+        errors.add_wrong_type(node.at, key, expected, node.value.kind());
         return &[];
     };
     for item in items {
         if !matches!(item.value, Value::Table(_)) {
-            errors.add_wrong_type(item.at, key, &expected, item.value.kind());
+            errors.add_wrong_type(item.at, key, expected, item.value.kind());
         }
     }
     items
@@ -121,7 +131,7 @@ fn may_be_default(key: &str) -> bool {
 impl<'t> Layers<'t> {
     fn read_defaults(&mut self, node: &Node, errors: &mut Errors) {
         let Value::Table(table) = &node.value else {
-            return errors.add_wrong_type(node.at, "defaults", "a table", node.value.kind());
+            return errors.add_wrong_type(node.at, "defaults", Expected::Table, node.value.kind());
         };
         for (key, member) in table {
             let family = Family::ALL.into_iter().map(Family::as_str).find(|family| family == key);
@@ -135,7 +145,7 @@ impl<'t> Layers<'t> {
                     );
                     self.families.insert(family, table.clone());
                 }
-                (Some(family), other) => errors.add_wrong_type(member.node.at, family, "a table", other.kind()),
+                (Some(family), other) => errors.add_wrong_type(member.node.at, family, Expected::Table, other.kind()),
                 (None, _) if CONTROL_KEYS.contains(&key.as_str()) && may_be_default(key) => {
                     self.defaults.insert(key.clone(), member.clone());
                 }
@@ -149,7 +159,7 @@ impl<'t> Layers<'t> {
     }
 
     fn read_templates(&mut self, node: &'t Node, errors: &mut Errors) {
-        for item in tables(node, "template", errors) {
+        for item in tables(node, "template", Expected::Tables("[[template]]"), errors) {
             let Value::Table(table) = &item.value else { continue };
             check_keys(table, "[[template]]", |key| key != "for_each", errors);
             let section = Section::new(table, item.at, "[[template]]");
@@ -168,7 +178,8 @@ impl<'t> Layers<'t> {
     fn expand(&mut self, control: &'t Table, at: Place, drafts: &mut Vec<Draft>, errors: &mut Errors) {
         let mut written = Table::new();
         let mut path = Vec::new();
-        self.lay_templates(control, &mut written, &mut path, errors);
+        let found = self.lay_templates(control, &mut written, &mut path, errors);
+        let incomplete = found == Found::NotAll;
         let mut table = self.defaults.clone();
         if let Some(defaults) = family_of(&written, &self.defaults).and_then(|family| self.families.get(family)) {
             lay(&mut table, defaults.clone());
@@ -176,31 +187,42 @@ impl<'t> Layers<'t> {
         lay(&mut table, written);
         table.remove("template");
         let Some(rows) = table.remove("for_each") else {
-            return drafts.push(Draft { table, at, from_row: false });
+            return drafts.push(Draft { table, at, from_row: false, incomplete });
         };
         for row in rows_of(&rows.node, errors) {
-            drafts.push(Draft { table: substitute_table(&table, &row, Fill::Text, errors), at, from_row: true });
+            let table = substitute_table(&table, &row, Fill::Text, errors);
+            drafts.push(Draft { table, at, from_row: true, incomplete });
         }
     }
 
     /// Lays the templates that `table` names, the most general first, and then the table itself.
-    fn lay_templates(&mut self, table: &'t Table, on: &mut Table, path: &mut Vec<&'t str>, errors: &mut Errors) {
+    fn lay_templates(
+        &mut self,
+        table: &'t Table,
+        on: &mut Table,
+        path: &mut Vec<&'t str>,
+        errors: &mut Errors,
+    ) -> Found {
+        let mut found = Found::All;
         let section = Section::new(table, Place { file: 0, start: 0, end: 0 }, "");
         if let Some(name) = section.text("template", errors) {
             if let Some(start) = path.iter().position(|&passed| passed == name.value) {
                 let cycle: Vec<_> = path[start..].iter().copied().chain([name.value]).collect();
                 errors.add_template_cycle(name.at, &cycle);
+                found = Found::NotAll;
             } else if let Some(template) = self.templates.get_mut(name.value) {
                 template.used = true;
                 let below = template.table;
                 path.push(name.value);
-                self.lay_templates(below, on, path, errors);
+                found = self.lay_templates(below, on, path, errors);
                 on.remove("id");
             } else {
                 errors.add_unknown(name.at, Named::Template, name.value, self.templates.keys().copied());
+                found = Found::NotAll;
             }
         }
         lay(on, table.clone());
+        found
     }
 }
 
@@ -245,17 +267,12 @@ type Row<'t> = BTreeMap<&'t str, &'t Node>;
 
 fn rows_of<'t>(node: &'t Node, errors: &mut Errors) -> Vec<Row<'t>> {
     let mut rows = Vec::new();
-    for item in tables(node, "for_each", errors) {
+    for item in tables(node, "for_each", Expected::Rows, errors) {
         let Value::Table(table) = &item.value else { continue };
         let mut row = Row::new();
         for (name, member) in table {
             if let Value::Array(_) | Value::Table(_) = member.node.value {
-                errors.add_wrong_type(
-                    member.node.at,
-                    name,
-                    "text, a number or true or false",
-                    member.node.value.kind(),
-                );
+                errors.add_wrong_type(member.node.at, name, Expected::Cell, member.node.value.kind());
             }
             row.insert(name, &member.node);
         }

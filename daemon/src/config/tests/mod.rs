@@ -1,0 +1,39 @@
+//! What is refused and how it is told; what is accepted and what it becomes.
+
+mod refused;
+
+use std::{fs, path::Path};
+
+use super::{Diagnostics, Loaded, load_in};
+
+/// A folder with files in it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        for (name, text) in files {
+            folder.write(name, text.as_bytes());
+        }
+        folder
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn load(&self) -> Result<Loaded, Diagnostics> {
+        load_in(&self.path().join("evidenced.toml"), None)
+    }
+
+    /// Text in which this folder is named, as if it were the current one.
+    fn plain(&self, text: impl ToString) -> String {
+        text.to_string().replace(&format!("{}/", self.path().display()), "")
+    }
+}
