@@ -13,6 +13,8 @@ mod description;
 mod exchange;
 mod report;
 mod request;
+#[cfg(feature = "schema")]
+pub mod schema;
 
 pub use command::{
     Answer, AnswerError, Ask, AskHistory, AskHttp, AskSlots, AskTls, Body, BodyAs, CommandInput, CommandOutput,

@@ -1,0 +1,1 @@
+//! In-memory hosts for native tests.

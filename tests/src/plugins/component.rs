@@ -1,0 +1,14 @@
+//! From a core module to a component, as a library: no other tool is needed.
+
+use anyhow::{Context as _, Result};
+
+/// The component of a module that carries its WIT in a custom section. Its imports are what the module imports; WASI
+/// is not adapted, so a module that needs it is refused here and not at the first run.
+pub(super) fn of_module(module: &[u8]) -> Result<Vec<u8>> {
+    wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .context("the module carries no WIT: does it call `evidenced_plugin::export!`?")?
+        .encode()
+        .context("the module does not fit its WIT")
+}

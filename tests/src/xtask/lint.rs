@@ -1,0 +1,45 @@
+//! `make lint`: everything that must hold for the text of the project. All of it is looked at before it says no.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use evidenced_tests::plugins::Layout;
+
+use crate::run::{Cargo, report};
+
+pub(crate) fn run(layout: &Layout) -> Result<ExitCode> {
+    let mut wrong = Vec::new();
+    let mut look = |what: &'static str, cargo: Cargo| -> Result<()> {
+        report(&format!("{:>12} {what}", "Checking"));
+        if !cargo.succeeds()? {
+            wrong.push(what);
+        }
+        Ok(())
+    };
+    look("formatting", Cargo::new(layout, "fmt").args(["--all", "--check"]))?;
+    let clippy = Cargo::new(layout, "clippy").args(["--quiet", "--release", "--workspace", "--all-targets"]);
+    look("clippy", clippy.args(["--", "--deny", "warnings"]))?;
+    let documentation = Cargo::new(layout, "doc").args(["--quiet", "--release", "--workspace", "--no-deps"]);
+    look("documentation", documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    if has_deny() || install_deny(layout)? {
+        let deny = Cargo::new(layout, "deny").args(["--config", ".cargo/deny.toml", "check"]);
+        look("licences and advisories", deny)?;
+    } else {
+        report("warning: cargo-deny is not here and cannot be installed: licences and advisories were not looked at");
+    }
+    if wrong.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    report(&format!("error: {} did not pass", wrong.join(", ")));
+    Ok(ExitCode::FAILURE)
+}
+
+fn has_deny() -> bool {
+    Command::new("cargo-deny").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Costs minutes, once.
+fn install_deny(layout: &Layout) -> Result<bool> {
+    report(&format!("{:>12} cargo-deny, which takes some minutes, once", "Installing"));
+    Cargo::new(layout, "install").args(["--quiet", "--locked", "cargo-deny"]).succeeds()
+}
