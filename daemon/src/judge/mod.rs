@@ -22,6 +22,9 @@ mod run;
 mod state;
 mod time;
 
+#[cfg(test)]
+mod tests;
+
 pub use definition::{DefinedControl, decide_definition, decide_retired};
 pub use people::{PersonDoes, decide_note};
 pub use policy::{Calendar, Policy, Remediation};
