@@ -14,6 +14,8 @@ pub struct ExceptionRecord {
     pub due: Timestamp,
     /// The slot of the newest failing run.
     pub last_failing: SlotTime,
+    /// The slot of the failing run before that.
+    pub failing_before: SlotTime,
     pub overdue: Option<Timestamp>,
     pub recovered: Option<Recovery>,
     pub closed: Option<Timestamp>,
@@ -94,6 +96,11 @@ impl ExceptionRecord {
             (None, None, Some(_)) => ExceptionState::Overdue,
             (None, None, None) => ExceptionState::Open,
         }
+    }
+
+    /// The slot of the newest failing run before the one of `slot`.
+    pub fn failing_before(&self, slot: SlotTime) -> SlotTime {
+        if self.last_failing < slot { self.last_failing } else { self.failing_before }
     }
 
     /// When a subject was last seen failing in this life.

@@ -127,11 +127,7 @@ fn two_due_slots_without_a_good_result_are_told_once() {
         "P E E F",
         "2:untested(1) 2!not-tested 3:open(1 since 3) 3:join(a) 3:tested-again 3!failed(a) 3!tested-again",
     );
-    check(
-        1,
-        "P E E P E E",
-        "2:untested(1) 2!not-tested 3:tested-again 3!tested-again 5:untested(4) 5!not-tested",
-    );
+    check(1, "P E E P E E", "2:untested(1) 2!not-tested 3:tested-again 3!tested-again 5:untested(4) 5!not-tested");
 }
 
 #[test]
@@ -260,6 +256,7 @@ fn an_exception_is_closed_when_it_has_recovered_and_is_answered() {
         opened: now,
         due: now,
         last_failing: slot,
+        failing_before: slot,
         overdue: None,
         recovered: None,
         closed: None,

@@ -1,0 +1,379 @@
+use super::{
+    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, Key, NamedPart, Outage, Pending, RolledUp, Spell,
+    SpellKind, State, VersionChange, WindowRecord,
+};
+use crate::{
+    domain::{
+        ControlId, DayRow, Departure, Deviation, Entry, Event, ExceptionId, ExceptionNote, ExceptionRecord,
+        ExceptionSubjects, Life, LifeEnd, LocalDay, MissedSlots, NoteAbout, Outcome, PopulationRange, Recovery,
+        RunEntry, Timestamp,
+    },
+    judge::ControlState,
+};
+
+impl State {
+    /// Folds the next entry. Cannot fail: whatever a ledger holds, this is what it means.
+    pub fn apply(&mut self, sequence: u64, entry: &Entry) {
+        let Entry { at, event, .. } = entry;
+        self.mark(Key::Head);
+        self.head.entries = sequence + 1;
+        // What a control stood at before the entry decides how it is counted.
+        match event {
+            Event::Run(run) => self.count_run(sequence, run),
+            Event::Missed(missed) => self.count_missed(missed),
+            _ => {}
+        }
+        if let Some(control) = event.control() {
+            self.apply_to_control(sequence, *at, control, event);
+        }
+        self.apply_elsewhere(sequence, *at, event);
+        self.head.last_at = self.head.last_at.max(Some(*at));
+    }
+
+    fn apply_to_control(&mut self, sequence: u64, at: Timestamp, control: &ControlId, event: &Event) {
+        if let Some(record) = self.controls.get_mut(control) {
+            record.state.apply(sequence, at, event);
+        } else if let Some(state) = ControlState::begin(event) {
+            let record = ControlRecord { state, versions: Vec::new(), spells: Vec::new(), days: Vec::new() };
+            self.controls.insert(control.clone(), record);
+        } else {
+            return;
+        }
+        self.mark(Key::Control(control.clone()));
+    }
+
+    fn apply_elsewhere(&mut self, sequence: u64, at: Timestamp, event: &Event) {
+        match event {
+            Event::LedgerOpened { origin, key } => {
+                self.head.origin = Some(origin.clone());
+                self.head.key = Some(key.clone());
+            }
+            Event::DaemonStarted { software } => self.started(sequence, at, software),
+            Event::DaemonStopped => self.head.stopped = true,
+            Event::ConfigurationAccepted { configuration, rollup_zones } => {
+                self.head.configuration = Some(*configuration);
+                self.head.refused = None;
+                self.roll_up(at, rollup_zones);
+            }
+            Event::ConfigurationRefused { errors } => self.head.refused = Some(*errors),
+            Event::ControlDefined { control, version, definition, plugin, control_part, .. } => {
+                let change = VersionChange {
+                    version: *version,
+                    at,
+                    sequence,
+                    definition: *definition,
+                    plugin: *plugin,
+                    control_part: *control_part,
+                };
+                self.defined(at, control, change);
+            }
+            Event::ControlRetired { control } => self.end_spells(control, at, |_| true),
+            Event::ControlPresented { .. } | Event::Missed(_) => {}
+            Event::SubjectsNamed { control, first, count, subjects } => {
+                self.subjects.insert((control.clone(), *first), NamedPart { count: *count, part: *subjects });
+                self.mark(Key::Subjects(control.clone(), *first));
+            }
+            Event::Run(run) => self.failed_again(run),
+            Event::ExceptionOpened { exception, control, first_slot, due } => {
+                let record = ExceptionRecord {
+                    control: control.clone(),
+                    first_slot: *first_slot,
+                    opened: at,
+                    due: *due,
+                    last_failing: self.control(control).and_then(|state| state.judged).unwrap_or(*first_slot),
+                    failing_before: *first_slot,
+                    overdue: None,
+                    recovered: None,
+                    closed: None,
+                    acknowledged: None,
+                    notes: Vec::new(),
+                    first_alert: None,
+                    subjects: Default::default(),
+                };
+                self.exceptions.insert(*exception, record);
+                self.mark(Key::Exception(*exception));
+                self.begin_spell(control, Spell::new(SpellKind::Failing, first_slot.0));
+                self.count_of_day(control, |row| row.opened += 1);
+            }
+            Event::SubjectsJoined(joined) => self.joined(joined),
+            Event::SubjectsLeft { why, subjects } => {
+                let record = self.exceptions.get(&subjects.exception);
+                let last_seen = record.map_or(subjects.slot, |record| match why {
+                    // No run found it otherwise.
+                    Departure::DefinitionChanged => record.last_failing,
+                    Departure::Fixed | Departure::Gone | Departure::NoLongerReported | Departure::Excluded => {
+                        record.failing_before(subjects.slot)
+                    }
+                });
+                self.left(subjects, LifeEnd { why: *why, slot: subjects.slot, last_seen });
+            }
+            Event::ExceptionOverdue { exception, .. } => {
+                self.of_exception(*exception, |record| record.overdue = Some(at))
+            }
+            Event::ExceptionRecovered { exception, control, slot } => {
+                self.of_exception(*exception, |record| record.recovered = Some(Recovery { slot: *slot, at }));
+                self.end_spells(control, slot.0, |kind| kind == SpellKind::Failing);
+                self.count_of_day(control, |row| row.recovered += 1);
+            }
+            Event::ExceptionAcknowledged { exception, note, .. } => self.of_exception(*exception, |record| {
+                record.acknowledged = record.acknowledged.or(Some(at));
+                record.notes.push(ExceptionNote { at, about: NoteAbout::Acknowledgement, note: *note });
+            }),
+            Event::ExceptionNoted { exception, about, note, .. } => self.of_exception(*exception, |record| {
+                record.notes.push(ExceptionNote { at, about: NoteAbout::Note(*about), note: *note });
+            }),
+            Event::ExceptionClosed { exception, note, .. } => self.of_exception(*exception, |record| {
+                record.closed = Some(at);
+                record.notes.push(ExceptionNote { at, about: NoteAbout::Closing, note: *note });
+            }),
+            Event::WentUntested { control, since } => {
+                self.begin_spell(control, Spell::new(SpellKind::Untested, since.0));
+            }
+            Event::TestedAgain { control, slot } => {
+                self.end_spells(control, slot.0, |kind| kind == SpellKind::Untested);
+            }
+            Event::AlertQueued { alert, cause, control, exception, mail, deliveries } => {
+                let pending = Pending {
+                    cause: *cause,
+                    control: control.clone(),
+                    exception: *exception,
+                    mail: *mail,
+                    queued: at,
+                    sequence,
+                    deliveries: vec![DeliveryState::Waiting; *deliveries as usize],
+                };
+                self.queued(*alert, pending);
+            }
+            Event::Delivered { alert, delivery, .. } => self.settled(*alert, *delivery, DeliveryState::Delivered),
+            Event::DeliveryRefused { alert, delivery, attempts, code } => {
+                if let Some(pending) = self.outbox.get(alert) {
+                    let letter = DeadLetter {
+                        cause: pending.cause,
+                        control: pending.control.clone(),
+                        mail: pending.mail,
+                        queued: pending.queued,
+                        refused: at,
+                        attempts: *attempts,
+                        code: *code,
+                    };
+                    self.dead_letters.insert((*alert, *delivery), letter);
+                    self.mark(Key::DeadLetter(*alert, *delivery));
+                }
+                self.settled(*alert, *delivery, DeliveryState::Refused);
+            }
+            Event::Checkpoint { size, root, clock } => {
+                let checkpoint = CheckpointAt { sequence, at, size: *size, root: *root, clock: *clock };
+                self.head.checkpoint = Some(checkpoint);
+            }
+            Event::DayClosed { zone, day, until, rollup } => {
+                let closed = RolledUp { until: *until, rollup: *rollup, sequence };
+                self.day_closed(*zone, *day, closed);
+            }
+            Event::WindowOpened { window, window_part } => {
+                self.windows.insert(window.clone(), WindowRecord { opened: at, part: *window_part });
+                self.mark(Key::Window(window.clone()));
+            }
+            Event::Erased { part } => {
+                self.erased.insert(*part);
+                self.mark(Key::Erased(*part));
+            }
+        }
+    }
+
+    pub(super) fn mark(&mut self, key: Key) {
+        self.dirty.insert(key);
+    }
+
+    fn started(&mut self, sequence: u64, at: Timestamp, software: &str) {
+        let had_run = self.head.started.is_some();
+        if let Some(from) = self.head.last_at.filter(|from| had_run && *from < at) {
+            self.outages.insert(sequence, Outage { from, to: at, stopped: self.head.stopped });
+            self.mark(Key::Outage(sequence));
+        }
+        self.head.software = Some(software.to_owned());
+        self.head.started = Some(at);
+        self.head.stopped = false;
+    }
+
+    /// Zones keep their numbers for ever; a new one counts from here on.
+    fn roll_up(&mut self, at: Timestamp, zones: &[String]) {
+        let mut rolled = Vec::with_capacity(zones.len());
+        for name in zones {
+            let number = self.zone(name).unwrap_or_else(|| {
+                self.head.zones.push(name.clone());
+                u32::try_from(self.head.zones.len() - 1).unwrap_or(u32::MAX)
+            });
+            rolled.push(number);
+        }
+        if rolled == self.head.rolled {
+            return;
+        }
+        let new: Vec<_> = rolled.iter().copied().filter(|zone| !self.head.rolled.contains(zone)).collect();
+        self.head.rolled = rolled;
+        for (control, record) in &mut self.controls {
+            // The days of the newest run stand in the order of the old list.
+            record.days.clear();
+            for spell in &mut record.spells {
+                new.iter().for_each(|zone| spell.skip(*zone, at));
+            }
+            self.dirty.insert(Key::Control(control.clone()));
+        }
+    }
+
+    fn defined(&mut self, at: Timestamp, control: &ControlId, change: VersionChange) {
+        let Some(record) = self.controls.get_mut(control) else { return };
+        record.versions.push(change);
+        let fails = record.state.open_exception().is_some();
+        let is_counted = record.spells.iter().any(|spell| spell.kind == SpellKind::Failing && spell.end.is_none());
+        if fails && !is_counted {
+            // It came back after it was retired, and its exception is open still.
+            record.spells.push(Spell::new(SpellKind::Failing, at));
+        }
+    }
+
+    fn begin_spell(&mut self, control: &ControlId, spell: Spell) {
+        if let Some(record) = self.controls.get_mut(control) {
+            record.spells.push(spell);
+        }
+    }
+
+    fn end_spells(&mut self, control: &ControlId, at: Timestamp, ends: impl Fn(SpellKind) -> bool) {
+        let Some(record) = self.controls.get_mut(control) else { return };
+        for spell in record.spells.iter_mut().filter(|spell| spell.end.is_none() && ends(spell.kind)) {
+            spell.ends(at);
+        }
+        let rolled = &self.head.rolled;
+        record.spells.retain(|spell| !spell.is_counted(rolled.iter().copied()));
+    }
+
+    fn count_run(&mut self, sequence: u64, run: &RunEntry) {
+        let Some(record) = self.controls.get_mut(&run.control) else { return };
+        let further = record.state.judged == Some(run.slot) && record.state.judges(run);
+        record.days.clone_from(&run.days);
+        for (place, day) in run.days.iter().enumerate() {
+            let Some(row) = self.row(place, *day, &run.control) else { continue };
+            if further {
+                row.further += 1;
+            } else {
+                *(if run.late { &mut row.late } else { &mut row.run }) += 1;
+                row.count_outcome(run.outcome);
+            }
+            if run.outcome == Outcome::Fail {
+                row.deviations += 1;
+                if row.deviating.len() < DayRow::DEVIATIONS_LISTED_MAX {
+                    row.deviating.push(Deviation { slot: run.slot, sequence });
+                }
+            }
+            if run.outcome != Outcome::Error {
+                let seen = PopulationRange::of(run.population);
+                row.population = Some(row.population.map_or(seen, |before| before.and(seen)));
+            }
+        }
+    }
+
+    fn count_missed(&mut self, missed: &MissedSlots) {
+        for (place, days) in missed.days.iter().enumerate() {
+            for count in days {
+                if let Some(row) = self.row(place, count.day, &missed.control) {
+                    *row.missed.entry(missed.reason).or_default() += count.slots;
+                }
+            }
+        }
+    }
+
+    /// Counts in the day of the newest run, whose entry stands before in the same batch.
+    fn count_of_day(&mut self, control: &ControlId, count: impl Fn(&mut DayRow)) {
+        let days = self.controls.get(control).map(|record| record.days.clone()).unwrap_or_default();
+        for (place, day) in days.into_iter().enumerate() {
+            if let Some(row) = self.row(place, day, control) {
+                count(row);
+            }
+        }
+    }
+
+    /// The open row of a day; `place` is that of its zone in the configuration.
+    fn row(&mut self, place: usize, day: LocalDay, control: &ControlId) -> Option<&mut DayRow> {
+        let zone = *self.head.rolled.get(place)?;
+        self.dirty.insert(Key::Day(zone, day, control.clone()));
+        let rows = self.days.entry((zone, day)).or_default();
+        if !rows.contains_key(control) {
+            rows.insert(control.clone(), DayRow::default());
+        }
+        rows.get_mut(control)
+    }
+
+    fn day_closed(&mut self, place: u32, day: LocalDay, closed: RolledUp) {
+        let Some(zone) = self.head.rolled.get(place as usize).copied() else { return };
+        for control in self.days.remove(&(zone, day)).into_iter().flatten().map(|(control, _)| control) {
+            self.dirty.insert(Key::Day(zone, day, control));
+        }
+        self.rollups.entry((zone, day)).or_default().push(closed);
+        self.mark(Key::Rollup(zone, day));
+        let rolled = &self.head.rolled;
+        for (control, record) in self.controls.iter_mut().filter(|(_, record)| !record.spells.is_empty()) {
+            record.spells.iter_mut().for_each(|spell| spell.count(zone, closed.until));
+            record.spells.retain(|spell| !spell.is_counted(rolled.iter().copied()));
+            self.dirty.insert(Key::Control(control.clone()));
+        }
+    }
+
+    fn of_exception(&mut self, exception: ExceptionId, change: impl FnOnce(&mut ExceptionRecord)) {
+        if let Some(record) = self.exceptions.get_mut(&exception) {
+            change(record);
+            self.mark(Key::Exception(exception));
+        }
+    }
+
+    /// A failing run moves the time at which the open exception was last seen. The run was applied already.
+    fn failed_again(&mut self, run: &RunEntry) {
+        let state = self.control(&run.control);
+        let judged = state.is_some_and(|state| state.judged == Some(run.slot) && state.version == run.version);
+        let open = state.and_then(ControlState::open_exception).map(|open| open.id);
+        if let (Outcome::Fail, true, Some(exception)) = (run.outcome, judged, open) {
+            self.of_exception(exception, |record| {
+                if record.last_failing < run.slot {
+                    record.failing_before = record.last_failing;
+                    record.last_failing = run.slot;
+                }
+            });
+        }
+    }
+
+    fn joined(&mut self, joined: &ExceptionSubjects) {
+        let Some(record) = self.exceptions.get_mut(&joined.exception) else { return };
+        for subject in &joined.subjects {
+            record.subjects.entry(*subject).or_default().push(Life { first_seen: joined.slot, ended: None });
+            self.dirty.insert(Key::Life(joined.exception, *subject));
+        }
+    }
+
+    fn left(&mut self, left: &ExceptionSubjects, end: LifeEnd) {
+        let Some(record) = self.exceptions.get_mut(&left.exception) else { return };
+        for subject in &left.subjects {
+            if let Some(life) = record.subjects.get_mut(subject).and_then(|lives| lives.last_mut()) {
+                life.ended = Some(end);
+                self.dirty.insert(Key::Life(left.exception, *subject));
+            }
+        }
+    }
+
+    fn queued(&mut self, alert: u64, pending: Pending) {
+        self.head.next_alert = self.head.next_alert.max(alert.saturating_add(1));
+        if let Some(exception) = pending.exception {
+            self.of_exception(exception, |record| record.first_alert = record.first_alert.or(Some(alert)));
+        }
+        if !pending.is_settled() {
+            self.outbox.insert(alert, pending);
+            self.mark(Key::Alert(alert));
+        }
+    }
+
+    fn settled(&mut self, alert: u64, delivery: u32, state: DeliveryState) {
+        let Some(pending) = self.outbox.get_mut(&alert) else { return };
+        pending.settle(delivery, state);
+        if pending.is_settled() {
+            self.outbox.remove(&alert);
+        }
+        self.mark(Key::Alert(alert));
+    }
+}

@@ -1,0 +1,184 @@
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ControlRecord, DeadLetter, Key, NamedPart, Outage, Pending, RolledUp, SpellKind, WindowRecord};
+use crate::{
+    domain::{
+        ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber, Timestamp,
+        WindowId,
+    },
+    judge::ControlState,
+};
+
+/// Everything that the entries so far add up to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    pub(super) head: Head,
+    pub(super) controls: BTreeMap<ControlId, ControlRecord>,
+    pub(super) exceptions: BTreeMap<ExceptionId, ExceptionRecord>,
+    pub(super) outbox: BTreeMap<u64, Pending>,
+    pub(super) dead_letters: BTreeMap<(u64, u32), DeadLetter>,
+    pub(super) days: BTreeMap<(u32, LocalDay), BTreeMap<ControlId, DayRow>>,
+    pub(super) rollups: BTreeMap<(u32, LocalDay), Vec<RolledUp>>,
+    pub(super) subjects: BTreeMap<(ControlId, SubjectNumber), NamedPart>,
+    pub(super) windows: BTreeMap<WindowId, WindowRecord>,
+    pub(super) outages: BTreeMap<u64, Outage>,
+    pub(super) erased: BTreeSet<Digest>,
+    pub(super) dirty: BTreeSet<Key>,
+}
+
+/// What there is only one of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Entries so far: the sequence of the next.
+    pub entries: u64,
+    /// When the newest was decided.
+    pub last_at: Option<Timestamp>,
+    /// The number of the next alert.
+    pub next_alert: u64,
+    /// Name of the log.
+    pub origin: Option<String>,
+    /// The public key of the epoch.
+    pub key: Option<String>,
+    /// The version that runs, or ran last.
+    pub software: Option<String>,
+    pub started: Option<Timestamp>,
+    /// The newest of starting and stopping was a stop.
+    pub stopped: bool,
+    /// Part: the accepted configuration.
+    pub configuration: Option<Digest>,
+    /// Part: the errors, if the newest configuration was refused.
+    pub refused: Option<Digest>,
+    /// All zones that ever were rolled up. A zone keeps its number here; entries use places in `rolled`.
+    pub zones: Vec<String>,
+    /// The zones of the configuration, by number.
+    pub rolled: Vec<u32>,
+    pub checkpoint: Option<CheckpointAt>,
+}
+
+/// The newest checkpoint entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointAt {
+    pub sequence: u64,
+    pub at: Timestamp,
+    /// Entries that it covers.
+    pub size: u64,
+    pub root: Digest,
+    pub clock: ClockState,
+}
+
+impl State {
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The control as the judge needs it.
+    pub fn control(&self, control: &ControlId) -> Option<&ControlState> {
+        self.controls.get(control).map(|record| &record.state)
+    }
+
+    pub fn control_record(&self, control: &ControlId) -> Option<&ControlRecord> {
+        self.controls.get(control)
+    }
+
+    /// All controls that ever were, by id.
+    pub const fn controls(&self) -> &BTreeMap<ControlId, ControlRecord> {
+        &self.controls
+    }
+
+    /// What a decision about this control must still hold for; 0 before its first entry.
+    pub fn control_revision(&self, control: &ControlId) -> u64 {
+        self.control(control).map_or(0, |state| state.revision)
+    }
+
+    /// All exceptions that ever were, by id.
+    pub const fn exceptions(&self) -> &BTreeMap<ExceptionId, ExceptionRecord> {
+        &self.exceptions
+    }
+
+    pub fn exception(&self, exception: ExceptionId) -> Option<&ExceptionRecord> {
+        self.exceptions.get(&exception)
+    }
+
+    /// The id of the next exception that opens in a year. Several in one batch count on from here.
+    pub fn next_exception(&self, year: i16) -> ExceptionId {
+        let of_year = ExceptionId { year, number: 0 }..=ExceptionId { year, number: u32::MAX };
+        let newest = self.exceptions.range(of_year).next_back().map_or(0, |(id, _)| id.number);
+        ExceptionId { year, number: newest.saturating_add(1) }
+    }
+
+    /// Mails that wait, by number of alert.
+    pub const fn outbox(&self) -> &BTreeMap<u64, Pending> {
+        &self.outbox
+    }
+
+    /// Refused mails, by alert and delivery.
+    pub const fn dead_letters(&self) -> &BTreeMap<(u64, u32), DeadLetter> {
+        &self.dead_letters
+    }
+
+    /// Days with rows that are not in a file yet, by number of zone. A day that was closed is here again if something
+    /// came in for it later; it is then closed once more, with what came in.
+    pub fn open_days(&self) -> impl Iterator<Item = (u32, LocalDay)> + '_ {
+        self.days.keys().copied()
+    }
+
+    /// Files of closed days, by number of zone; the rows of several add up.
+    pub const fn rollups(&self) -> &BTreeMap<(u32, LocalDay), Vec<RolledUp>> {
+        &self.rollups
+    }
+
+    /// The number of a zone, if its days were ever rolled up.
+    pub fn zone(&self, name: &str) -> Option<u32> {
+        let place = self.head.zones.iter().position(|zone| zone == name)?;
+        u32::try_from(place).ok()
+    }
+
+    /// The rows of a day as they are now: to be written to its file if the day ends at `until` and is to be closed,
+    /// or to be looked at.
+    pub fn day_rows(&self, zone: u32, day: LocalDay, until: Timestamp) -> BTreeMap<ControlId, DayRow> {
+        let mut rows = self.days.get(&(zone, day)).cloned().unwrap_or_default();
+        for (control, record) in &self.controls {
+            for spell in &record.spells {
+                let millis = spell.counts(zone, until);
+                if millis == 0 {
+                    continue;
+                }
+                let row = rows.entry(control.clone()).or_default();
+                match spell.kind {
+                    SpellKind::Failing => row.failing_ms += millis,
+                    SpellKind::Untested => row.untested_ms += millis,
+                }
+            }
+        }
+        rows
+    }
+
+    /// The part with the text of a subject, and its place in that part's array.
+    pub fn subject_text(&self, control: &ControlId, subject: SubjectNumber) -> Option<(Digest, usize)> {
+        let up_to = (control.clone(), SubjectNumber(0))..=(control.clone(), subject);
+        let ((_, first), named) = self.subjects.range(up_to).next_back()?;
+        let place = subject.0 - first.0;
+        (place < named.count).then_some((named.part, place as usize))
+    }
+
+    /// The parts with the texts of a control's subjects, by the number of their first.
+    pub fn subject_parts(&self, control: &ControlId) -> impl Iterator<Item = (SubjectNumber, NamedPart)> + '_ {
+        let all = (control.clone(), SubjectNumber(0))..=(control.clone(), SubjectNumber(u32::MAX));
+        self.subjects.range(all).map(|((_, first), named)| (*first, *named))
+    }
+
+    pub const fn windows(&self) -> &BTreeMap<WindowId, WindowRecord> {
+        &self.windows
+    }
+
+    /// Times without the daemon, by the entry that ended each.
+    pub const fn outages(&self) -> &BTreeMap<u64, Outage> {
+        &self.outages
+    }
+
+    /// Whether a part was erased on purpose.
+    pub fn is_erased(&self, part: &Digest) -> bool {
+        self.erased.contains(part)
+    }
+}
