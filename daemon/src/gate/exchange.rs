@@ -7,6 +7,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::{
+    error::Error,
+    io,
     pin::pin,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -102,12 +104,15 @@ fn fault(error: &hyper::Error, target: &Target) -> HttpError {
     if error.is_parse_too_large() {
         return HttpError::Limit("response-head".to_owned());
     }
-    let why = if error.is_parse() {
-        "the answer is not HTTP"
-    } else if error.is_incomplete_message() {
-        "the connection was closed before the answer was complete"
-    } else {
-        "the connection broke"
-    };
+    let misspelt = error.is_parse()
+        || cause(error)
+            .is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
+    // Whether the end came with a goodbye or a reset is a matter of chance.
+    let why =
+        if misspelt { "the answer is not HTTP" } else { "the connection was closed before the answer was complete" };
     HttpError::Unreachable(format!("{target}: {why}"))
+}
+
+fn cause(error: &hyper::Error) -> Option<&io::Error> {
+    error.source()?.downcast_ref()
 }

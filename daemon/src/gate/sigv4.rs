@@ -142,7 +142,7 @@ fn canonical_headers(headers: &[(String, String)]) -> (String, String) {
         .iter()
         .map(|(name, value)| (name.as_str(), value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")))
         .collect();
-    headers.sort_by(|(one, _), (other, _)| one.cmp(other));
+    headers.sort_by_key(|(name, _)| *name);
     let mut lines = String::new();
     let mut names = String::new();
     let mut before = None;
@@ -209,10 +209,7 @@ fn is_region(label: &str) -> bool {
     let letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     match parts.as_slice() {
         [first, middle @ .., last] => {
-            first.len() == 2
-                && (1..=2).contains(&middle.len())
-                && middle.iter().all(|part| letters(part))
-                && digits(last)
+            first.len() == 2 && (1..=2).contains(&middle.len()) && middle.iter().all(letters) && digits(last)
         }
         _ => false,
     }
