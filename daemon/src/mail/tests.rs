@@ -542,7 +542,7 @@ fn a_follow_up_is_in_the_thread_of_the_first_mail() {
     let (_, letter, posting) = letters.iter().find(|(name, ..)| *name == "recovered").unwrap();
     let recovered = compose(letter, &head(), posting);
     assert_eq!(recovered.in_reply_to.as_ref(), Some(&first.message_id));
-    assert_eq!(recovered.references, [first.message_id.clone()]);
+    assert_eq!(recovered.references, std::slice::from_ref(&first.message_id));
     assert_ne!(recovered.message_id, first.message_id);
     assert!(first.message_id.ends_with("@example.com>"));
     assert!(message_id("prod", 1).ends_with("@evidenced.invalid>"));

@@ -2,3 +2,182 @@
 //!
 //! In: rendered mails with one delivery per address. Out: delivered, to be tried again, or refused for good.
 //! Must not know: why a mail was written.
+//!
+//! The ledger is the durable queue; this room holds what it was given in memory and may be stopped at any time.
+//! What it reports ([`Outcome`]) becomes an entry; until then the same delivery is given again at the next start, so
+//! that a mail arrives at least once, and twice with the same Message-ID.
+//!
+//! [`queue`] decides what is tried when (pure); [`task`] does it; [`message`] makes the bytes; [`smtp`] and
+//! [`directory`] take them away.
+
+mod directory;
+mod message;
+mod queue;
+mod retry;
+mod smtp;
+mod task;
+
+use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+
+use crate::{domain::Timestamp, mail::Mail};
+
+pub use directory::DirectoryTransport;
+pub use message::{MessageError, Sender};
+pub use queue::{Policy, Queue};
+pub use retry::retry_delay;
+pub use smtp::{Login, SmtpSettings, SmtpTransport, Timeouts, Tls};
+pub use task::{Clock, Outbox, Status};
+
+/// One mail to one address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    pub key: Key,
+    /// A mail address, `local@domain`.
+    pub to: String,
+    pub mail: Arc<Mail>,
+    /// When the alert was queued; later than an hour after it, the mail says that it was delayed.
+    pub queued: Timestamp,
+}
+
+/// Which delivery: the alert's number over the whole ledger, and the place of the address in the alert's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub alert: u64,
+    pub delivery: u32,
+}
+
+/// A delivery that has ended; the recorder makes an entry of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub key: Key,
+    /// Tries since the outbox was started, this one included.
+    pub attempts: u32,
+    pub end: End,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Delivered,
+    /// A dead letter: the server will never take it.
+    Refused {
+        code: u16,
+        why: String,
+    },
+}
+
+/// What became of one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    Delivered,
+    /// This mail was not taken this time; others may be (greylisting, a full mailbox, a broken connection).
+    Later {
+        why: String,
+    },
+    /// No mail can be taken at present; trying the others would tell nothing new.
+    Stopped {
+        problem: Problem,
+        why: String,
+    },
+    /// Refused for good: SMTP 5xx for this address or this mail.
+    Refused {
+        code: u16,
+        why: String,
+    },
+}
+
+/// Why nothing goes out: a matter for whoever runs the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Problem {
+    /// No connection, no greeting, or a server that says "not now" to everybody.
+    Unreachable,
+    /// The certificate is not trusted, or the handshake failed.
+    Tls,
+    /// The server offers no STARTTLS; mail is never sent in clear instead.
+    NoStarttls,
+    /// The login was refused, is missing, or its secret cannot be read.
+    Login,
+    /// The server does not take mail from this sender.
+    Sender,
+    /// The folder cannot be written.
+    Directory,
+}
+
+impl Problem {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::NoStarttls => "no-starttls",
+            Self::Login => "login",
+            Self::Sender => "sender",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+/// A mail as it goes out this time.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub delivery: Delivery,
+    /// The whole message, RFC 5322, with CRLF.
+    pub bytes: Arc<[u8]>,
+}
+
+/// The answer of a [`Transport`].
+pub type Trying<'a> = Pin<Box<dyn Future<Output = Attempt> + Send + 'a>>;
+
+/// A way out. It never waits longer than its own time-outs, and may be called side by side.
+pub trait Transport: Send + Sync + 'static {
+    fn deliver(&self, mail: Outgoing) -> Trying<'_>;
+}
+
+/// A wrong setting: found when the outbox is made, not when a mail is due.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    #[error("`{0}` is not a mail address")]
+    Address(String),
+    #[error("mail without TLS is allowed only to this machine; `{0}` is another: use `starttls` or `implicit`")]
+    Clear(String),
+    #[error("the certificates in {} cannot be read", path.display())]
+    Roots { path: PathBuf, source: std::io::Error },
+    #[error("the certificates in {} are not PEM", .0.display())]
+    RootsForm(PathBuf),
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+/// Later than this after it was queued, a mail says that it was delayed.
+const DELAYED_AFTER: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{MissedReason, Timestamp};
+    use crate::mail::{GapFacts, Letter, Letterhead, Mail, Posting, compose};
+
+    /// A small mail as people get it.
+    pub(super) fn mail() -> Mail {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let letter = Letter::MonitoringGap(GapFacts {
+            from: at("2026-03-03T01:00:00Z"),
+            to: at("2026-03-03T03:10:00Z"),
+            reason: MissedReason::Down,
+            missed: Vec::new(),
+            caught_up: 0,
+            checkpoint: None,
+        });
+        let head = Letterhead {
+            organization: "Example AI".into(),
+            instance: "prod".into(),
+            zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
+            page: None,
+        };
+        let posting = Posting {
+            origin: "example.com/evidenced".into(),
+            alert: 42,
+            queued: at("2026-03-02T05:00:04Z"),
+            to: vec!["compliance@example.com".into()],
+            thread: None,
+        };
+        compose(&letter, &head, &posting)
+    }
+}

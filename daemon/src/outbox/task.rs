@@ -1,0 +1,333 @@
+//! The outbox at work: the only place here that waits.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    Attempt, Delivery, End, Key, Outcome, Outgoing, Policy, Problem, Queue, Sender, Transport, message::message,
+};
+use crate::domain::Timestamp;
+
+/// What the outbox takes for the time. Time-outs on the network are in real time all the same.
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+
+    /// Ends when the clock shows `at` or later.
+    fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// How it stands with mail; for the status page, metrics and health.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Deliveries that wait in memory, those that are being tried included.
+    pub waiting: usize,
+    /// When the oldest of them was queued.
+    pub oldest: Option<Timestamp>,
+    /// Why nothing goes out, in words, and since when.
+    pub problem: Option<(Problem, String, Timestamp)>,
+    /// The newest failure of any kind; it stays when mail goes out again.
+    pub last_error: Option<(Timestamp, String)>,
+    /// When something is tried next; `None`: at once, or nothing waits.
+    pub next_try: Option<Timestamp>,
+    /// Since the start of the daemon.
+    pub delivered: u64,
+    /// Dead letters since the start of the daemon.
+    pub refused: u64,
+}
+
+/// Takes deliveries from a channel until it is stopped, or the channel is closed and nothing waits any more.
+///
+/// The channel should be filled by a task of its own that walks the ledger's waiting alerts: it is not read while
+/// [`Policy::held_max`] deliveries are held, and nobody who commits must wait for that.
+pub struct Outbox {
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    sender: Sender,
+    queue: Queue,
+    status: watch::Sender<Status>,
+    /// After a stop, tries under way get so long (in real time) to end.
+    grace: Duration,
+}
+
+enum Action {
+    Take(Option<Delivery>),
+    Finished(Key, Attempt),
+    Wake,
+    Stop,
+}
+
+impl Outbox {
+    pub fn new(transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, sender: Sender, policy: Policy) -> Self {
+        let (status, _) = watch::channel(Status::default());
+        Self { transport, clock, sender, queue: Queue::new(policy), status, grace: Duration::from_secs(5) }
+    }
+
+    /// A look at how it stands, for as long as anybody wants.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// Delivers. An outcome that was sent is the receiver's to commit; if the receiver is gone, the outbox ends, for
+    /// nothing that it does could be recorded.
+    ///
+    /// # Panics
+    /// If a transport panics.
+    pub async fn run(
+        mut self,
+        mut incoming: mpsc::Receiver<Delivery>,
+        outcomes: mpsc::Sender<Outcome>,
+        stop: CancellationToken,
+    ) {
+        let mut tries = JoinSet::new();
+        let mut closed = false;
+        loop {
+            while let Some(delivery) = self.queue.start(self.clock.now()) {
+                self.try_once(delivery, &mut tries);
+            }
+            self.publish();
+            if closed && self.queue.is_empty() {
+                return;
+            }
+            match self.select(&mut incoming, closed, &mut tries, &stop).await {
+                Action::Take(Some(delivery)) => self.queue.push(delivery, self.clock.now()),
+                Action::Take(None) => closed = true,
+                Action::Finished(key, attempt) => {
+                    if !self.finished(key, attempt, &outcomes).await {
+                        return;
+                    }
+                }
+                Action::Wake => {}
+                Action::Stop => break,
+            }
+        }
+        self.drain(tries, &outcomes).await;
+    }
+
+    async fn select(
+        &self,
+        incoming: &mut mpsc::Receiver<Delivery>,
+        closed: bool,
+        tries: &mut JoinSet<(Key, Attempt)>,
+        stop: &CancellationToken,
+    ) -> Action {
+        let wake = self.queue.next_start();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Action::Stop,
+            Some(finished) = tries.join_next() => finished_try(finished),
+            delivery = incoming.recv(), if !closed && self.queue.has_room() => Action::Take(delivery),
+            () = self.clock.sleep_until(wake.unwrap_or(Timestamp::EPOCH)), if wake.is_some() => Action::Wake,
+            else => Action::Stop,
+        }
+    }
+
+    fn try_once(&self, delivery: Delivery, tries: &mut JoinSet<(Key, Attempt)>) {
+        let key = delivery.key;
+        let bytes = match message(&delivery, &self.sender, self.clock.now()) {
+            Ok(bytes) => Arc::from(bytes),
+            Err(error) => {
+                // Nothing will ever change that: as if the server had refused the address (RFC 5321, 553).
+                let refused = Attempt::Refused { code: 553, why: error.to_string() };
+                tries.spawn(async move { (key, refused) });
+                return;
+            }
+        };
+        let transport = Arc::clone(&self.transport);
+        tries.spawn(async move { (key, transport.deliver(Outgoing { delivery, bytes }).await) });
+    }
+
+    /// Whether the outcome, if there is one, could be handed over.
+    async fn finished(&mut self, key: Key, attempt: Attempt, outcomes: &mpsc::Sender<Outcome>) -> bool {
+        let before = self.queue.problem().map(|(problem, ..)| problem);
+        if let Attempt::Later { why } = &attempt {
+            info!(alert = key.alert, delivery = key.delivery, why, "mail not taken yet");
+        }
+        let outcome = self.queue.finish(key, attempt, self.clock.now());
+        match (before, self.queue.problem()) {
+            (None, Some((problem, why, _))) => warn!(problem = problem.as_str(), why, "no mail goes out"),
+            (Some(_), None) => info!("mail goes out again"),
+            _ => {}
+        }
+        let Some(outcome) = outcome else { return true };
+        self.status.send_modify(|status| match &outcome.end {
+            End::Delivered => status.delivered += 1,
+            End::Refused { .. } => status.refused += 1,
+        });
+        if let End::Refused { code, why } = &outcome.end {
+            warn!(alert = key.alert, delivery = key.delivery, code, why, "mail refused for good");
+        }
+        outcomes.send(outcome).await.is_ok()
+    }
+
+    /// What is under way may end, so that it is not delivered twice after the next start.
+    async fn drain(mut self, mut tries: JoinSet<(Key, Attempt)>, outcomes: &mpsc::Sender<Outcome>) {
+        let grace = self.grace;
+        let all = async {
+            while let Some(finished) = tries.join_next().await {
+                if let Action::Finished(key, attempt) = finished_try(finished)
+                    && !self.finished(key, attempt, outcomes).await
+                {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(grace, all).await;
+    }
+
+    fn publish(&self) {
+        let queue = &self.queue;
+        self.status.send_if_modified(|status| {
+            let newer = Status {
+                waiting: queue.len(),
+                oldest: queue.oldest(),
+                problem: queue.problem().map(|(problem, why, since)| (problem, why.to_owned(), since)),
+                last_error: queue.last_error().cloned(),
+                next_try: queue.next_start(),
+                ..*status
+            };
+            let changed = *status != newer;
+            *status = newer;
+            changed
+        });
+    }
+}
+
+fn finished_try(finished: Result<(Key, Attempt), tokio::task::JoinError>) -> Action {
+    match finished {
+        Ok((key, attempt)) => Action::Finished(key, attempt),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Action::Wake,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::{DirectoryTransport, tests::mail};
+    use std::{fs, sync::Mutex};
+    use tokio::sync::Notify;
+
+    /// Moves only when the test says so.
+    struct Hands {
+        now: Mutex<Timestamp>,
+        moved: Notify,
+    }
+
+    impl Hands {
+        fn advance(&self, by: Duration) {
+            let mut now = self.now.lock().unwrap();
+            *now = now.plus(by);
+            self.moved.notify_waiters();
+        }
+    }
+
+    impl Clock for Hands {
+        fn now(&self) -> Timestamp {
+            *self.now.lock().unwrap()
+        }
+
+        fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+            Box::pin(async move {
+                loop {
+                    let moved = self.moved.notified();
+                    if self.now() >= at {
+                        return;
+                    }
+                    moved.await;
+                }
+            })
+        }
+    }
+
+    struct Running {
+        clock: Arc<Hands>,
+        deliveries: mpsc::Sender<Delivery>,
+        outcomes: mpsc::Receiver<Outcome>,
+        status: watch::Receiver<Status>,
+        stop: CancellationToken,
+        task: tokio::task::JoinHandle<()>,
+    }
+
+    fn start(directory: &std::path::Path) -> Running {
+        let now = "2026-03-02T05:00:04Z".parse().unwrap();
+        let clock = Arc::new(Hands { now: Mutex::new(now), moved: Notify::new() });
+        let transport = Arc::new(DirectoryTransport::new(directory));
+        let sender = Sender::new("evidenced@example.com", "prod").unwrap();
+        let outbox = Outbox::new(transport, Arc::clone(&clock) as _, sender, Policy::default());
+        let status = outbox.status();
+        let (deliveries, incoming) = mpsc::channel(8);
+        let (done, outcomes) = mpsc::channel(8);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(outbox.run(incoming, done, stop.clone()));
+        Running { clock, deliveries, outcomes, status, stop, task }
+    }
+
+    fn delivery(running: &Running, alert: u64) -> Delivery {
+        let key = Key { alert, delivery: 0 };
+        Delivery { key, to: "a@example.com".into(), mail: Arc::new(mail()), queued: running.clock.now() }
+    }
+
+    #[tokio::test]
+    async fn two_days_without_a_way_out_delay_mail_and_lose_none() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("mail");
+        // A file where the folder should be: no mail can be written.
+        fs::write(&folder, "").unwrap();
+        let mut running = start(&folder);
+        for alert in 1..=5 {
+            running.deliveries.send(delivery(&running, alert)).await.unwrap();
+        }
+        let stuck = |status: &Status| status.waiting == 5 && status.problem.is_some() && status.next_try.is_some();
+        let queued = running.clock.now();
+        while running.clock.now().since(queued) < Duration::from_secs(2 * 86_400) {
+            let status = running.status.wait_for(stuck).await.unwrap().clone();
+            let next = status.next_try.unwrap();
+            assert!(next.since(running.clock.now()) <= Duration::from_secs(900));
+            running.clock.advance(next.since(running.clock.now()));
+            running.status.wait_for(|status| status.next_try.is_none_or(|later| later > next)).await.unwrap();
+        }
+        assert_eq!(running.status.borrow().problem.as_ref().unwrap().0, Problem::Directory);
+        assert_eq!(running.status.borrow().oldest, Some(queued));
+
+        fs::remove_file(&folder).unwrap();
+        running.clock.advance(Duration::from_secs(900));
+        let mut alerts: Vec<_> = Vec::new();
+        for _ in 0..5 {
+            let outcome = running.outcomes.recv().await.unwrap();
+            assert_eq!(outcome.end, End::Delivered);
+            alerts.push(outcome.key.alert);
+        }
+        alerts.sort_unstable();
+        assert_eq!(alerts, [1, 2, 3, 4, 5]);
+        for file in fs::read_dir(&folder).unwrap() {
+            let bytes = fs::read_to_string(file.unwrap().path()).unwrap();
+            assert!(bytes.contains("X-Evidenced-Delayed: "), "{bytes}");
+        }
+        let status = running.status.wait_for(|status| status.waiting == 0).await.unwrap().clone();
+        assert_eq!((status.problem, status.delivered, status.refused), (None, 5, 0));
+        drop(running.deliveries);
+        running.task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_becomes_a_dead_letter() {
+        let place = tempfile::tempdir().unwrap();
+        let mut running = start(place.path());
+        let wrong = Delivery { to: "nobody".into(), ..delivery(&running, 7) };
+        running.deliveries.send(wrong).await.unwrap();
+        let outcome = running.outcomes.recv().await.unwrap();
+        assert_eq!(outcome.attempts, 1);
+        assert!(matches!(outcome.end, End::Refused { code: 553, .. }), "{outcome:?}");
+        assert_eq!(running.status.wait_for(|status| status.refused == 1).await.unwrap().waiting, 0);
+        running.stop.cancel();
+        running.task.await.unwrap();
+    }
+}
