@@ -58,26 +58,8 @@ pub struct Check {
 impl Check {
     /// The digest of what the check promises: SHA-256 of its canonical JSON (RFC 8785).
     pub fn definition(&self) -> Digest {
-        let json = serde_json::to_value(self).expect("a check is plain data with text keys");
-        Digest::of(canonical(&json).as_bytes())
-    }
-}
-
-/// JSON with sorted keys. The values of a check are text, booleans, and numbers that came from TOML.
-fn canonical(value: &serde_json::Value) -> String {
-    use serde_json::Value;
-    match value {
-        Value::Object(members) => {
-            let mut keys: Vec<_> = members.keys().collect();
-            keys.sort();
-            let members: Vec<_> = keys
-                .into_iter()
-                .map(|key| format!("{}:{}", Value::from(key.as_str()), canonical(&members[key])))
-                .collect();
-            format!("{{{}}}", members.join(","))
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
-        scalar => scalar.to_string(),
+        let json = serde_json_canonicalizer::to_vec(self).expect("a check is plain data with text keys");
+        Digest::of(&json)
     }
 }
 

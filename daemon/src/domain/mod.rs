@@ -5,6 +5,7 @@
 //! Must not know: any other room, files, sockets, a clock.
 
 mod alert;
+mod canonical;
 mod control;
 mod day;
 mod digest;
