@@ -11,6 +11,7 @@
 mod controls;
 mod diagnostic;
 mod diagnostics;
+mod expanded;
 mod files;
 mod holidays;
 mod mail;
@@ -38,6 +39,7 @@ use resolve::{Resolved, Surroundings, resolve};
 use tree::{Table, Value};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
+pub use expanded::{ExpandedValue, limit_words};
 pub use model::{
     Access, Config, CredentialKind, CredentialSpec, EmailAddress, Endpoint, Mail, MailLogin, MailTls, Network, Rate,
     Recipient, Runner, Smtp, Source, Transport,

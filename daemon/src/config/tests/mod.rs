@@ -1,5 +1,7 @@
 //! What is refused and how it is told; what is accepted and what it becomes.
 
+mod accepted;
+mod mutations;
 mod refused;
 
 use std::{fs, path::Path};

@@ -1,0 +1,226 @@
+//! A control as a table of all its values, each with the place that it comes from.
+//!
+//! What is printed is TOML again: read back, it gives the same control.
+
+use serde_json::{Value, json};
+
+use super::{
+    Loaded, Origin,
+    quantities::{Period, Size},
+};
+use crate::domain::{
+    CatchUp, Check, Control, Exclusion, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap, ScheduleSpec,
+    TranscriptClass, Within,
+};
+
+/// One value of a control.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpandedValue<'l> {
+    /// As it is written; members of `config` and `limits` as `config.max_age_days`.
+    pub key: String,
+    /// As it is written, in JSON's kinds.
+    pub value: Value,
+    /// `None`: the default.
+    pub origin: Option<&'l Origin>,
+}
+
+impl Loaded {
+    /// Every value of the control, in the order of importance; what is empty and optional is left out.
+    pub fn expanded(&self, control: &Control) -> Vec<ExpandedValue<'_>> {
+        let origins = self.origins.get(&control.id);
+        let origin = |key: &str| {
+            // An inner table has no line of its own.
+            let whole = || origins?.get(key.split('.').next()?);
+            origins.and_then(|origins| origins.get(key)).or_else(whole)
+        };
+        values(control).into_iter().map(|(key, value)| ExpandedValue { origin: origin(&key), key, value }).collect()
+    }
+}
+
+impl ExpandedValue<'_> {
+    /// As a line of TOML, without the origin.
+    pub fn to_toml(&self) -> String {
+        let key = match self.key.split_once('.') {
+            Some((table, key)) => format!("{table}.{}", toml_key(key)),
+            None => self.key.clone(),
+        };
+        format!("{key} = {}", toml(&self.value))
+    }
+}
+
+fn values(control: &Control) -> Vec<(String, Value)> {
+    let Control { id, title, family, criteria, owner, severity, remediation, systems, enabled, check } = control;
+    let mut values = Vec::new();
+    let mut add = |key: &str, value: Value| {
+        if !matches!(&value, Value::Null) && value != json!([]) {
+            values.push((key.to_owned(), value));
+        }
+    };
+    add("id", json!(id));
+    add("title", json!(title));
+    add("family", json!(family.as_str()));
+    add("criteria", json!(criteria));
+    add("owner", json!(owner));
+    add("severity", json!(severity.as_str()));
+    add("remediation", json!(remediation));
+    add("systems", json!(systems));
+    add("enabled", json!(enabled));
+    let Check { plugin, config, schedule, timezone, catch_up, overlap, on_empty, on_empty_reason, .. } = check;
+    add("plugin", json!(plugin));
+    match schedule {
+        ScheduleSpec::Cron(expression) => add("schedule", json!(expression)),
+        ScheduleSpec::Every(period) => add("every", json!(Period(*period).to_string())),
+    }
+    add("timezone", json!(timezone));
+    add("catch_up", json!(catch_up_word(*catch_up)));
+    add("overlap", json!(overlap_word(*overlap)));
+    add("on_empty", json!(on_empty_word(*on_empty)));
+    add("on_empty_reason", json!(on_empty_reason));
+    let Check { confirmations, remediate_within, untested_after_slots, late_after, transcript, exclude, .. } = check;
+    add("confirmations", json!(confirmations));
+    add("remediate_within", json!(within_words(*remediate_within)));
+    add("untested_after", json!(untested_after_slots));
+    add("late_after", json!(late_after.map(|late| Period(late).to_string())));
+    add("transcript", json!(transcript_word(*transcript)));
+    add("exclude", exclude.iter().map(exclusion).collect());
+    let Check { sources, grants, inputs, history, limits, .. } = check;
+    add("sources", json!(sources));
+    add("grant", grants.iter().filter(|grant| grant.source.is_none()).map(grant_table).collect());
+    add("input", inputs.iter().map(input).collect());
+    add("history", json!(history));
+    if let Value::Object(members) = config {
+        members.iter().for_each(|(key, value)| add(&format!("config.{key}"), value.clone()));
+    }
+    for (key, value) in limit_values(limits) {
+        add(&format!("limits.{key}"), value);
+    }
+    values
+}
+
+fn exclusion(exclusion: &Exclusion) -> Value {
+    let Exclusion { subject, reason, approval, until } = exclusion;
+    compact(json!({ "subject": subject, "reason": reason, "approval": approval, "until": until }))
+}
+
+fn grant_table(grant: &Grant) -> Value {
+    let addresses: Vec<_> = grant.addresses.iter().map(|range| format!("{}/{}", range.network, range.prefix)).collect();
+    let endpoint = super::Endpoint { scheme: grant.scheme, host: grant.host.clone(), port: grant.port };
+    compact(json!({
+        "url": endpoint.to_string(),
+        "methods": grant.methods,
+        "credential": grant.credential,
+        "named_credentials": grant.named_credentials,
+        "addresses": addresses,
+        "region": grant.region,
+        "service": grant.service,
+    }))
+}
+
+fn input(input: &InputSpec) -> Value {
+    let InputSpec { name, origin, media_type } = input;
+    let (key, place) = match origin {
+        InputOrigin::File(path) => ("file", path.to_string_lossy().into_owned()),
+        InputOrigin::Glob(pattern) => ("glob", pattern.clone()),
+        InputOrigin::Http(url) => ("http", url.clone()),
+    };
+    compact(json!({ "name": name, key: place, "media_type": media_type }))
+}
+
+/// Without what is empty.
+fn compact(table: Value) -> Value {
+    match table {
+        Value::Object(members) => {
+            members.into_iter().filter(|(_, value)| !value.is_null() && *value != json!([])).collect()
+        }
+        other => other,
+    }
+}
+
+/// Names and values of all limits, as they are written.
+pub(super) fn limit_values(limits: &Limits) -> [(&'static str, Value); 9] {
+    let size = |bytes: u64| json!(Size(bytes).to_string());
+    [
+        ("wall", json!(Period(limits.wall).to_string())),
+        ("memory", size(limits.memory_bytes)),
+        ("report", size(limits.report_bytes.into())),
+        ("log", size(limits.log_bytes.into())),
+        ("response", size(limits.response_bytes.into())),
+        ("requests", json!(limits.requests)),
+        ("input", size(limits.input_bytes)),
+        ("state", size(limits.state_bytes.into())),
+        ("rounds", json!(limits.rounds)),
+    ]
+}
+
+/// All limits in one line, for a person.
+pub fn limit_words(limits: &Limits) -> String {
+    let words = limit_values(limits).map(|(name, value)| match value {
+        Value::String(text) => format!("{name} {text}"),
+        other => format!("{name} {other}"),
+    });
+    words.join(", ")
+}
+
+const fn catch_up_word(catch_up: CatchUp) -> &'static str {
+    match catch_up {
+        CatchUp::None => "none",
+        CatchUp::Latest => "latest",
+        CatchUp::All => "all",
+    }
+}
+
+const fn overlap_word(overlap: Overlap) -> &'static str {
+    match overlap {
+        Overlap::Skip => "skip",
+        Overlap::QueueOne => "queue-one",
+    }
+}
+
+const fn on_empty_word(on_empty: OnEmpty) -> &'static str {
+    match on_empty {
+        OnEmpty::Error => "error",
+        OnEmpty::Pass => "pass",
+        OnEmpty::NotApplicable => "not-applicable",
+    }
+}
+
+const fn transcript_word(transcript: TranscriptClass) -> &'static str {
+    match transcript {
+        TranscriptClass::Full => "full",
+        TranscriptClass::Redacted => "redacted",
+        TranscriptClass::DigestOnly => "digest-only",
+    }
+}
+
+fn within_words(within: Within) -> String {
+    match within {
+        Within::Elapsed(duration) => Period(duration).to_string(),
+        Within::BusinessDays(1) => "1 business day".to_owned(),
+        Within::BusinessDays(days) => format!("{days} business days"),
+    }
+}
+
+/// A value of TOML on one line.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::String(text) => toml_text(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| format!("{} = {}", toml_key(key), toml(value));
+            format!("{{ {} }}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        // TOML has no word for it, and nothing here comes from anywhere but TOML.
+        Value::Null => "\"\"".to_owned(),
+    }
+}
+
+fn toml_key(key: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !key.is_empty() && key.bytes().all(bare) { key.to_owned() } else { toml_text(key) }
+}
+
+/// JSON's escapes are TOML's too, but DEL must be escaped there.
+fn toml_text(text: &str) -> String {
+    Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
