@@ -3,7 +3,9 @@
 //! In: arguments. Out: an exit status; data on standard output, talk on standard error.
 //! Only this room prints. Each subcommand is one file: a struct of arguments and `run(self, &Context)`.
 
+mod check_config;
 mod exit;
+mod init;
 mod printer;
 
 use std::path::PathBuf;
@@ -35,7 +37,10 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Init(init::InitArguments),
+    CheckConfig(check_config::CheckConfigArguments),
+}
 
 /// What every subcommand is given.
 #[derive(Debug)]
@@ -49,7 +54,10 @@ pub struct Context {
 pub fn main() -> ExitStatus {
     let arguments = Arguments::parse();
     let context = Context { config: arguments.config, printer: Printer::new(arguments.json) };
-    let result: anyhow::Result<ExitStatus> = match arguments.command {};
+    let result: anyhow::Result<ExitStatus> = match arguments.command {
+        Command::Init(arguments) => arguments.run(&context),
+        Command::CheckConfig(arguments) => arguments.run(&context),
+    };
     match result {
         Ok(status) => status,
         Err(error) => {

@@ -112,6 +112,17 @@ pub enum MailTls {
     None,
 }
 
+impl MailTls {
+    /// As `tls =` is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starttls => "starttls",
+            Self::Implicit => "implicit",
+            Self::None => "none",
+        }
+    }
+}
+
 /// A mail address that a mail can be sent to: `local@domain`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct EmailAddress(pub(super) String);
@@ -238,6 +249,16 @@ impl Config {
 
     pub fn recipient(&self, id: &RecipientId) -> Option<&Recipient> {
         self.recipients.iter().find(|recipient| recipient.id == *id)
+    }
+
+    /// Where the plugin's file may lie: the first one that is there counts.
+    pub fn plugin_paths(&self, name: &PluginName) -> Vec<PathBuf> {
+        let named = self.plugin_files.get(name).cloned();
+        let searched = self.plugin_dirs.iter().map(|folder| folder.join(format!("{name}.wasm")));
+        match named {
+            Some(path) => vec![path],
+            None => searched.collect(),
+        }
     }
 
     /// Everybody who is told about `control`, in the order of the file.

@@ -1,0 +1,374 @@
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::{Context, ExitStatus};
+use crate::{
+    config::{self, Config, Diagnostic, Endpoint, Level, Loaded, Transport, limit_words},
+    domain::{AlertCause, Control, Digest, Grant, InputOrigin, InputSpec, PluginName, ScheduleSpec, Timestamp},
+    schedule::{Firing, Schedule},
+};
+
+/// Read the configuration and say what it means, or everything that is wrong in it.
+///
+/// For each control: when it is due next, what its plugin may reach and who is told when it fails. Nothing is run, and
+/// nothing is asked of the network.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 accepted, 2 refused.\n\nExample:\n  evidenced check-config\n  \
+                        evidenced check-config --expanded --config ./evidenced.toml")]
+pub(super) struct CheckConfigArguments {
+    /// Print every control as it is after templates and defaults, with the file and line of each value.
+    #[arg(long)]
+    expanded: bool,
+}
+
+/// Slots that are shown for each control.
+const SHOWN: usize = 5;
+
+impl CheckConfigArguments {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
+        let loaded = match config::load(&context.config) {
+            Ok(loaded) => loaded,
+            Err(refused) => {
+                tell(context, refused.list())?;
+                let errors = refused.list().iter().filter(|diagnostic| diagnostic.level == Level::Error).count();
+                let errors = counted(errors, "error");
+                context.printer.talk(format_args!("\n{} is refused: {errors}", context.config.display()));
+                return Ok(ExitStatus::Usage);
+            }
+        };
+        let now = Timestamp::from_jiff(jiff::Timestamp::now());
+        let mut plugins = Plugins::default();
+        if !context.printer.is_json() && !self.expanded {
+            context.printer.text(&head(&loaded.config))?;
+        }
+        for control in &loaded.config.controls {
+            match (self.expanded, context.printer.is_json()) {
+                (true, true) => context.printer.object(&expanded_object(&loaded, control))?,
+                (true, false) => context.printer.text(&expanded_words(&loaded, control))?,
+                (false, true) => context.printer.object(&object(&loaded.config, control, now, &mut plugins))?,
+                (false, false) => context.printer.text(&words(&loaded.config, control, now, &mut plugins))?,
+            }
+        }
+        let warnings = loaded.warnings_at(now);
+        tell(context, warnings.iter().copied())?;
+        let count = counted(warnings.len(), "warning");
+        let controls = counted(loaded.config.controls.len(), "control");
+        context.printer.talk(format_args!("\n{} is accepted: {controls}, {count}", context.config.display()));
+        Ok(ExitStatus::Done)
+    }
+}
+
+/// Diagnostics are data for a program, and talk for a person.
+fn tell<'d>(context: &Context, diagnostics: impl IntoIterator<Item = &'d Diagnostic>) -> anyhow::Result<()> {
+    for (at, diagnostic) in diagnostics.into_iter().enumerate() {
+        if context.printer.is_json() {
+            context.printer.object(diagnostic)?;
+        } else {
+            let gap = if at > 0 { "\n" } else { "" };
+            context.printer.talk(format_args!("{gap}{diagnostic}"));
+        }
+    }
+    Ok(())
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What is said once, and not for each control.
+fn head(config: &Config) -> String {
+    let mail = match &config.mail.transport {
+        Transport::Smtp(smtp) => format!("by {}:{}, tls {}", smtp.host, smtp.port, smtp.tls.as_str()),
+        Transport::Directory(folder) => format!("into files of {}", folder.display()),
+    };
+    let mut text = format!("{} · {} · {}\n", config.organization, config.instance, config.timezone);
+    text.push_str(&format!("state    {}\n", config.state_dir.display()));
+    text.push_str(&format!("mail     {mail}, from {}\n", config.mail.from));
+    for window in &config.windows {
+        let chosen = window.controls.as_ref().map(|ids| counted(ids.len(), "control"));
+        let chosen = chosen.unwrap_or_else(|| "all controls".to_owned());
+        text.push_str(&format!(
+            "window   {}: {} to {} in {}, {chosen}\n",
+            window.id, window.start, window.end, window.timezone
+        ));
+    }
+    text
+}
+
+fn words(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plugins) -> String {
+    let check = &control.check;
+    let mut text = format!("\n{}  {}\n", control.id, control.title);
+    let mut line = |name: &str, what: &str| text.push_str(&format!("  {name:<9}{what}\n"));
+    let (family, severity) = (control.family.as_str(), control.severity.as_str());
+    line("is", &format!("{family}, {severity}, owned by {}", control.owner));
+    let due = match &check.schedule {
+        ScheduleSpec::Cron(expression) => expression.clone(),
+        ScheduleSpec::Every(period) => format!("every {} s", period.as_secs_f64()),
+    };
+    line("due", &format!("{due}  ({})", check.timezone));
+    if control.enabled {
+        for firing in next(control, now) {
+            line("", &local(&firing, &check.timezone));
+        }
+    } else {
+        line("", "disabled: it is not run");
+    }
+    line("plugin", &plugins.find(config, &check.plugin).words(&check.plugin));
+    for grant in &check.grants {
+        line("reaches", &reach(grant));
+    }
+    if check.grants.is_empty() {
+        line("reaches", "no host");
+    }
+    for input in &check.inputs {
+        line("reads", &format!("{}: {}", input.name, origin(input)));
+    }
+    line("limits", &limit_words(&check.limits));
+    line("tells", &told(config, control).join(", "));
+    text
+}
+
+fn object(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plugins) -> Value {
+    let check = &control.check;
+    let next: Vec<_> = if control.enabled { next(control, now) } else { Vec::new() };
+    let next = next.iter().map(|firing| {
+        json!({
+            "slot": firing.slot,
+            "local": local(firing, &check.timezone),
+            "shift": firing.shift.as_ref().map(|shift| shift.as_str()),
+        })
+    });
+    let plugin = plugins.find(config, &check.plugin);
+    let reaches = check.grants.iter().map(|grant| {
+        json!({
+            "url": endpoint(grant).to_string(),
+            "methods": grant.methods,
+            "credential": grant.credential,
+            "named_credentials": grant.named_credentials,
+            "addresses": grant.addresses.iter().map(|range| format!("{}/{}", range.network, range.prefix)).collect::<Vec<_>>(),
+            "source": grant.source,
+        })
+    });
+    json!({
+        "control": control.id,
+        "title": control.title,
+        "family": control.family,
+        "severity": control.severity,
+        "owner": control.owner,
+        "enabled": control.enabled,
+        "definition": check.definition(),
+        "timezone": check.timezone,
+        "schedule": check.schedule,
+        "next": next.collect::<Vec<_>>(),
+        "plugin": { "name": check.plugin, "path": plugin.path, "digest": plugin.digest },
+        "reaches": reaches.collect::<Vec<_>>(),
+        "inputs": check.inputs,
+        "limits": check.limits,
+        "tells": told(config, control),
+    })
+}
+
+fn expanded_words(loaded: &Loaded, control: &Control) -> String {
+    const COLUMN: usize = 44;
+    let mut text = "[[control]]\n".to_owned();
+    for value in loaded.expanded(control) {
+        let line = value.to_toml();
+        let origin = match value.origin {
+            Some(origin) => format!("{}:{}", origin.file.display(), origin.line),
+            None => "default".to_owned(),
+        };
+        let gap = COLUMN.saturating_sub(line.chars().count()).max(2);
+        text.push_str(&format!("{line}{}# {origin}\n", " ".repeat(gap)));
+    }
+    for grant in control.check.grants.iter().filter(|grant| grant.source.is_some()) {
+        text.push_str(&format!("# reaches {}\n", reach(grant)));
+    }
+    text.push_str(&format!("# definition {}\n\n", control.check.definition()));
+    text
+}
+
+fn expanded_object(loaded: &Loaded, control: &Control) -> Value {
+    let value = |value: config::ExpandedValue<'_>| {
+        let origin = value.origin.map_or(Value::Null, |origin| json!({ "file": *origin.file, "line": origin.line }));
+        json!({ "key": value.key, "value": value.value, "origin": origin })
+    };
+    json!({
+        "control": control.id,
+        "definition": control.check.definition(),
+        "values": loaded.expanded(control).into_iter().map(value).collect::<Vec<_>>(),
+    })
+}
+
+fn next(control: &Control, now: Timestamp) -> Vec<Firing> {
+    // A configuration that was accepted has schedules and zones that can be read.
+    let schedule = Schedule::parse(&control.check.schedule, &control.check.timezone);
+    schedule.map_or_else(|_| Vec::new(), |schedule| schedule.upcoming(now).take(SHOWN).collect())
+}
+
+fn local(firing: &Firing, zone: &str) -> String {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let at = firing.slot.0.to_jiff().to_zoned_datetime(zone);
+    let form = if at.second() == 0 { "%a %Y-%m-%d %H:%M %Z" } else { "%a %Y-%m-%d %H:%M:%S %Z" };
+    let shift = firing.shift.as_ref().map(|shift| format!("  ({})", shift.as_str())).unwrap_or_default();
+    format!("{}{shift}", at.strftime(form))
+}
+
+fn endpoint(grant: &Grant) -> Endpoint {
+    Endpoint { scheme: grant.scheme, host: grant.host.clone(), port: grant.port }
+}
+
+fn reach(grant: &Grant) -> String {
+    let mut text = format!("{} by {}", endpoint(grant), grant.methods.join(", "));
+    if let Some(credential) = &grant.credential {
+        text.push_str(&format!(" with the credential {credential}"));
+    }
+    if !grant.named_credentials.is_empty() {
+        let names: Vec<_> = grant.named_credentials.iter().map(|name| name.as_str()).collect();
+        text.push_str(&format!(" (or {})", names.join(", ")));
+    }
+    if !grant.addresses.is_empty() {
+        let ranges: Vec<_> =
+            grant.addresses.iter().map(|range| format!("{}/{}", range.network, range.prefix)).collect();
+        text.push_str(&format!(", also in {}", ranges.join(", ")));
+    }
+    text
+}
+
+fn origin(input: &InputSpec) -> String {
+    match &input.origin {
+        InputOrigin::File(path) => format!("file {}", path.display()),
+        InputOrigin::Glob(pattern) => format!("files {pattern}"),
+        InputOrigin::Http(url) => format!("GET {url}"),
+    }
+}
+
+fn told(config: &Config, control: &Control) -> Vec<String> {
+    let recipients = config.recipients_for(control, AlertCause::Failed);
+    recipients.into_iter().map(|recipient| recipient.id.to_string()).collect()
+}
+
+/// Files of plugins that were looked for; each is read once.
+#[derive(Debug, Default)]
+struct Plugins(BTreeMap<PluginName, Found>);
+
+#[derive(Debug, Clone, Default)]
+struct Found {
+    path: Option<PathBuf>,
+    digest: Option<Digest>,
+}
+
+impl Plugins {
+    fn find(&mut self, config: &Config, name: &PluginName) -> Found {
+        let look = || {
+            let path = config.plugin_paths(name).into_iter().find(|path| path.is_file());
+            let digest = path.as_ref().and_then(|path| fs::read(path).ok()).map(|bytes| Digest::of(&bytes));
+            Found { path, digest }
+        };
+        self.0.entry(name.clone()).or_insert_with(look).clone()
+    }
+}
+
+impl Found {
+    fn words(&self, name: &PluginName) -> String {
+        match (&self.path, &self.digest) {
+            (Some(path), Some(digest)) => format!("{name}, {}, {digest}", path.display()),
+            (Some(path), None) => format!("{name}, {}, which cannot be read", path.display()),
+            (None, _) => format!("{name}, which is not there: its runs end as errors until it is"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+organization = "Example AI"
+timezone = "Europe/Berlin"
+plugin_dirs = ["plugins"]
+state_dir = "/var/lib/evidenced"
+[[recipient]]
+id = "compliance"
+email = ["compliance@example.com"]
+[[credential]]
+id = "aws-audit"
+kind = "aws-sigv4"
+secret = { credential = "aws-audit" }
+[[source]]
+id = "iam"
+urls = ["https://iam.amazonaws.com"]
+methods = ["GET", "POST"]
+credential = "aws-audit"
+addresses = ["10.0.0.0/8"]
+[[control]]
+id = "SEC-01"
+title = "Keys are rotated"
+owner = "platform"
+severity = "high"
+plugin = "key-rotation"
+schedule = "30 2 * * *"
+sources = ["iam"]
+input = [{ name = "inventory", file = "/srv/keys.json" }]
+"#;
+
+    fn loaded() -> (tempfile::TempDir, Loaded) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("plugins")).unwrap();
+        fs::write(folder.path().join("plugins/key-rotation.wasm"), b"\0asm").unwrap();
+        fs::write(folder.path().join("evidenced.toml"), TEXT).unwrap();
+        let loaded = config::load(&folder.path().join("evidenced.toml")).unwrap();
+        (folder, loaded)
+    }
+
+    #[test]
+    fn a_control_is_shown_with_its_next_slots_and_its_reach() {
+        let (folder, loaded) = loaded();
+        let now = "2026-03-27T12:00:00Z".parse().unwrap();
+        let shown = words(&loaded.config, &loaded.config.controls[0], now, &mut Plugins::default());
+        let shown = shown.replace(&format!("{}/", folder.path().display()), "");
+        let digest = Digest::of(b"\0asm");
+        assert_eq!(
+            shown,
+            format!(
+                "
+SEC-01  Keys are rotated
+  is       security, high, owned by platform
+  due      30 2 * * *  (Europe/Berlin)
+           Sat 2026-03-28 02:30 CET
+           Sun 2026-03-29 03:00 CEST  (moved-out-of-gap)
+           Mon 2026-03-30 02:30 CEST
+           Tue 2026-03-31 02:30 CEST
+           Wed 2026-04-01 02:30 CEST
+  plugin   key-rotation, plugins/key-rotation.wasm, {digest}
+  reaches  https://iam.amazonaws.com:443 by GET, POST with the credential aws-audit, also in 10.0.0.0/8
+  reads    inventory: file /srv/keys.json
+  limits   wall 10m, memory 128MiB, report 1MiB, log 64KiB, response 8MiB, requests 2000, input 32MiB, state 64KiB, rounds 32
+  tells    compliance
+"
+            )
+        );
+        let object = object(&loaded.config, &loaded.config.controls[0], now, &mut Plugins::default());
+        assert_eq!(object["next"][1]["slot"], "2026-03-29T01:00:00.000Z");
+        assert_eq!(object["plugin"]["digest"], digest.to_string());
+        assert_eq!(object["reaches"][0]["credential"], "aws-audit");
+    }
+
+    #[test]
+    fn an_expanded_control_names_the_line_of_each_value() {
+        let (folder, loaded) = loaded();
+        let shown = expanded_words(&loaded, &loaded.config.controls[0]);
+        let shown = shown.replace(&format!("{}/", folder.path().display()), "");
+        for line in [
+            "severity = \"high\"                           # evidenced.toml:23\n",
+            "schedule = \"30 2 * * *\"                     # evidenced.toml:25\n",
+            "confirmations = 1                           # default\n",
+            "limits.wall = \"10m\"                         # default\n",
+            "input = [{ file = \"/srv/keys.json\", name = \"inventory\" }]  # evidenced.toml:27\n",
+        ] {
+            assert!(shown.contains(line), "{line}\n{shown}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::{Context, ExitStatus};
+
+/// The configuration that the packages install, too.
+const MAIN: &str = include_str!("../../../packaging/config/evidenced.toml");
+const CONTROLS: &str = include_str!("../../../packaging/config/conf.d/controls.toml");
+
+/// Write a small commented configuration into a folder.
+///
+/// Nothing is overwritten: a file that is there already stays as it is, and the exit status is 3.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  evidenced init ./evidenced\n  evidenced check-config --config ./evidenced/evidenced.toml"
+)]
+pub(super) struct InitArguments {
+    /// The folder; it is made if it is not there.
+    directory: PathBuf,
+}
+
+impl InitArguments {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
+        let written = write_sample(&self.directory)?;
+        for path in &written {
+            context.printer.line(path.display())?;
+        }
+        let main = self.directory.join("evidenced.toml");
+        context.printer.talk(format_args!("Next: evidenced check-config --config {}", main.display()));
+        Ok(ExitStatus::Done)
+    }
+}
+
+/// Writes the sample, the state beside it, and returns the files.
+fn write_sample(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let files = [
+        // A folder of one's own keeps its state too; the packages leave that to systemd.
+        (directory.join("evidenced.toml"), MAIN.replacen("# state_dir  =", "state_dir    =", 1)),
+        (directory.join("conf.d/controls.toml"), CONTROLS.to_owned()),
+    ];
+    if let Some((path, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
+        anyhow::bail!("{} is there already; nothing was written: name another folder, or move it away", path.display());
+    }
+    for (path, text) in &files {
+        write_new(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(files.map(|(path, _)| path).to_vec())
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // `create_new`: whoever was faster in writing it keeps what they wrote.
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_accepted_without_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("new/folder");
+        let written = write_sample(&directory).unwrap();
+        assert_eq!(written, [directory.join("evidenced.toml"), directory.join("conf.d/controls.toml")]);
+        let loaded = crate::config::load(&written[0]).unwrap_or_else(|refused| panic!("{refused}"));
+        assert_eq!(loaded.warnings, []);
+        assert_eq!(loaded.config.state_dir, directory.join("state"));
+        assert_eq!(loaded.config.controls.len(), 3);
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("conf.d")).unwrap();
+        fs::write(folder.path().join("conf.d/controls.toml"), "mine").unwrap();
+        let error = write_sample(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("controls.toml is there already"), "{error}");
+        assert_eq!(fs::read_to_string(folder.path().join("conf.d/controls.toml")).unwrap(), "mine");
+        assert!(!folder.path().join("evidenced.toml").exists());
+    }
+
+    #[test]
+    fn the_packaged_sample_is_accepted_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("evidenced.toml");
+        fs::write(&main, MAIN).unwrap();
+        assert_eq!(crate::config::load(&main).unwrap().config.state_dir, Path::new("/var/lib/evidenced"));
+    }
+}
