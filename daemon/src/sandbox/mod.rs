@@ -1,4 +1,47 @@
 //! Runs plugins that are not trusted, and can run them again.
 //!
-//! In: a plugin, a request, inputs, a world to ask (live, or a transcript). Out: how the run ended, and everything it saw.
+//! In: a plugin's bytes; for a run a request, inputs, state, limits and a [`World`] to ask. Out: how the run
+//! [`Ended`], its [`Transcript`], its log and what it wants to keep. A replay is the same with a transcript in place
+//! of the world. Both kinds of plugin (component, command) go through one set of host capabilities (`host/`).
 //! Must not know: schedules, control states, the ledger, mail.
+//!
+//! Invariants: a plugin gets no clock but `request.now` and no randomness but `request.seed`; whatever it does, its
+//! run ends as an [`Ended`] within its limits, and what it held comes back.
+
+mod ended;
+mod error;
+
+mod engine;
+mod memory;
+mod watch;
+
+mod cache;
+mod compile;
+mod load;
+mod plugin;
+
+mod component;
+mod contract;
+mod host;
+mod run;
+
+mod replay;
+mod transcript;
+mod volatile;
+mod world;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use compile::{CompileWhere, compile_child_main};
+pub use ended::{Ended, Limit};
+pub use engine::{Sandbox, SandboxSettings};
+pub use error::{LoadError, SandboxError};
+pub use host::log::{LogLevel, LogLine};
+pub use plugin::{Plugin, PluginKind};
+pub use replay::{Comparison, ReplaySpec, compare, report_bytes};
+pub use run::{InputBytes, RunResult, RunSpec};
+pub use transcript::{Call, Transcript, TranscriptError};
+pub use world::{Nowhere, World};

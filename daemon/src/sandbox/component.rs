@@ -1,0 +1,142 @@
+//! Runs the component kind.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use evidenced_contract::{Description, Request};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    contract::v1,
+    ended::{Ended, Limit},
+    engine::Sandbox,
+    host::{Answers, Declared, Halt, Host, Start, http::Budget, inputs::Inputs, state::StateBook},
+    memory::Meter,
+    plugin::About,
+    run::ended_by,
+    watch::Watch,
+};
+
+/// A plugin has this long to describe itself.
+const DESCRIBE_WALL: Duration = Duration::from_secs(1);
+/// And this much memory.
+const DESCRIBE_MEMORY: u64 = 256 << 20;
+
+/// Runs the check once, in an instance of its own.
+pub(super) async fn run(
+    sandbox: &Sandbox,
+    checker: &v1::CheckPre<Host>,
+    request: &Request,
+    host: Host,
+    report_bytes: u32,
+    stop: &CancellationToken,
+) -> (Ended, Host) {
+    let request = v1::request(request);
+    let left = host.watch.left();
+    let mut store = sandbox.store(host);
+    store.set_hostcall_fuel(call_bytes(report_bytes));
+    let call = async {
+        let check = checker.instantiate_async(&mut store).await?;
+        check.evidenced_check_checker().call_run(&mut store, &request).await
+    };
+    // Biased, so that a run that ends at once never touches the timer.
+    let answered = tokio::select! {
+        biased;
+        answered = call => Some(answered),
+        () = stop.cancelled() => None,
+        () = tokio::time::sleep(left) => None,
+    };
+    let mut host = store.into_data();
+    let ended = match answered {
+        Some(Ok(answer)) => v1::answer(answer),
+        Some(Err(fault)) => ended_by(&mut host, &fault, report_bytes),
+        None if stop.is_cancelled() => Ended::Stopped,
+        None => {
+            let Halt = host.end_wall();
+            host.ended().unwrap_or(Ended::Stopped)
+        }
+    };
+    (ended, host)
+}
+
+/// Bytes that a plugin may hand over in one call: wasmtime counts them while it lifts, so that a list whose items share
+/// one buffer cannot make the host allocate without end.
+pub(super) fn call_bytes(report_bytes: u32) -> usize {
+    const CALL_BYTES: usize = 16 << 20;
+    CALL_BYTES.max((report_bytes as usize).saturating_mul(4))
+}
+
+/// Asks a checker what it is: clock and seed zero, no world.
+pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>) -> About {
+    let host = Host::new(Start {
+        needs: Declared::default(),
+        answers: Answers::Nobody,
+        log_bytes: 64 << 10,
+        budget: Budget::new(0, 0),
+        inputs: Inputs::default(),
+        state: StateBook::new(BTreeMap::new(), 0),
+        meter: Meter::new(Arc::clone(&sandbox.memory), DESCRIBE_MEMORY),
+        watch: Watch::start(DESCRIBE_WALL),
+    });
+    let mut store = sandbox.store(host);
+    let _ticking = sandbox.ticker.while_running();
+    let described = block_on(async {
+        let check = checker.instantiate_async(&mut store).await?;
+        check.evidenced_check_checker().call_describe(&mut store).await
+    });
+    let described = match described {
+        Ok(Ok(description)) => v1::description(description),
+        Ok(Err(fault)) => Err(ended_by(&mut store.into_data(), &fault, 0).to_string()),
+        Err(fault) => Err(fault.to_string()),
+    };
+    match described {
+        Ok(description) => About { description, warning: None },
+        Err(why) => {
+            About { description: nameless(), warning: Some(format!("the plugin cannot describe itself: {why}")) }
+        }
+    }
+}
+
+/// Loading is a blocking call that may stand inside a task; the few steps of `describe` get a thread and a small
+/// executor of their own. They wait for nothing but their slices of time.
+fn block_on<T: Send>(steps: impl Future<Output = T> + Send) -> std::io::Result<T> {
+    std::thread::scope(|scope| {
+        let run = || {
+            let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+            Ok(executor.block_on(steps))
+        };
+        let thread = std::thread::Builder::new().name("plugin-describe".to_owned()).spawn_scoped(scope, run)?;
+        thread.join().map_err(|_| std::io::Error::other("the thread that asked it ended early"))?
+    })
+}
+
+pub(super) fn nameless() -> Description {
+    Description {
+        name: String::new(),
+        version: "0".to_owned(),
+        summary: String::new(),
+        config_schema: serde_json::Value::Null,
+        needs: evidenced_contract::Needs::default(),
+        contract: evidenced_contract::CONTRACT_VERSION.to_owned(),
+        extensions: evidenced_contract::Extensions::new(),
+    }
+}
+
+/// A report that is too large, or whose numbers are not finite, is none.
+pub(super) fn checked(ended: Ended, report_bytes: u32) -> Ended {
+    let Ended::Report(report) = &ended else { return ended };
+    for finding in &report.findings {
+        for measurement in &finding.measurements {
+            if !measurement.value.is_finite() || measurement.limit.is_some_and(|limit| !limit.is_finite()) {
+                return Ended::Broken(format!(
+                    "reported a number that is not finite: measurement `{}` of `{}`",
+                    measurement.name, finding.subject
+                ));
+            }
+        }
+    }
+    match super::replay::report_bytes(report) {
+        Some(bytes) if bytes.len() <= report_bytes as usize => ended,
+        Some(_) => Ended::Limit(Limit::Report(u64::from(report_bytes))),
+        None => Ended::Broken("reported a number that is not finite".to_owned()),
+    }
+}

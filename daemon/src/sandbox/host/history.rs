@@ -1,0 +1,75 @@
+//! `history`: earlier measurements and slots.
+
+use std::sync::Arc;
+
+use evidenced_contract::{HistoryError, HistoryPoint, Interval, SlotCounts};
+
+use super::{Answers, Halt, Host};
+use crate::sandbox::{
+    ended::Ended,
+    transcript::{Answer, Call},
+};
+
+/// More points are an error, never a cut.
+const POINTS_MAX: usize = 100_000;
+
+impl Host {
+    /// `control` is `None` for the run's own. A plugin whose description does not say `needs.history` is refused.
+    pub(in crate::sandbox) async fn history_points(
+        &mut self,
+        control: Option<String>,
+        measurement: String,
+        during: Interval,
+    ) -> Result<Result<Vec<HistoryPoint>, HistoryError>, Halt> {
+        self.count_call()?;
+        if !self.needs.history {
+            return Ok(Err(undeclared(control)));
+        }
+        let answer = match &mut self.answers {
+            Answers::Live(world) => {
+                Arc::clone(world).points(control.clone(), measurement.clone(), during.clone()).await
+            }
+            Answers::Recorded(player) => match player.points(&control, &measurement, &during) {
+                Some(answer) => answer,
+                None => return Err(self.end(Ended::CannotTell(format!("the history of `{measurement}`")))),
+            },
+            Answers::Nobody => return Err(self.end(Ended::Undeclared("history"))),
+        };
+        let answer = answer.and_then(|points| match points.len() {
+            len if len > POINTS_MAX => Err(HistoryError::TooMany(u32::try_from(len).unwrap_or(u32::MAX))),
+            _ => Ok(points),
+        });
+        self.transcript.record_points((&control, &measurement, &during), &answer);
+        Ok(answer)
+    }
+
+    pub(in crate::sandbox) async fn history_slots_in(
+        &mut self,
+        control: Option<String>,
+        during: Interval,
+    ) -> Result<Result<SlotCounts, HistoryError>, Halt> {
+        self.count_call()?;
+        if !self.needs.history {
+            return Ok(Err(undeclared(control)));
+        }
+        let result = match &mut self.answers {
+            Answers::Live(world) => Arc::clone(world).slots_in(control.clone(), during.clone()).await,
+            Answers::Recorded(player) => match player.slots(&control, &during) {
+                Some(answer) => answer,
+                None => return Err(self.end(Ended::CannotTell("the slots of a control".to_owned()))),
+            },
+            Answers::Nobody => return Err(self.end(Ended::Undeclared("history"))),
+        };
+        let answer = match &result {
+            Ok(counts) => Answer::Ok(*counts),
+            Err(error) => Answer::Error(error.clone()),
+        };
+        self.transcript.calls.push(Call::Slots { control, during, answer });
+        Ok(result)
+    }
+}
+
+fn undeclared(control: Option<String>) -> HistoryError {
+    let control = control.unwrap_or_else(|| "this control".to_owned());
+    HistoryError::Refused(format!("{control}: the plugin's description does not declare `needs.history`"))
+}

@@ -1,0 +1,111 @@
+//! `http`: the only way out, through the world's gate.
+
+use evidenced_contract::{HttpError, HttpRequest, HttpResponse};
+
+use super::{Answers, Halt, Host};
+use crate::{
+    domain::Digest,
+    sandbox::ended::{Ended, Limit},
+};
+
+/// What a run may still send.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sandbox) struct Budget {
+    limit: u32,
+    left: u32,
+    /// Requests that were answered with `limit`, since nothing was left.
+    refused: u32,
+    response_bytes: u32,
+}
+
+impl Budget {
+    /// A plugin that goes on asking this often after it was told that nothing is left does not listen: its run ends.
+    const REFUSED_MAX: u32 = 100;
+
+    pub(in crate::sandbox) const fn new(requests: u32, response_bytes: u32) -> Self {
+        Self { limit: requests, left: requests, refused: 0, response_bytes }
+    }
+
+    pub(in crate::sandbox) const fn left(&self) -> u32 {
+        self.left
+    }
+
+    /// Takes one request.
+    pub(super) fn take(&mut self) -> Result<bool, Limit> {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return Ok(true);
+        }
+        self.refused += 1;
+        if self.refused > Self::REFUSED_MAX { Err(Limit::Requests(u64::from(self.limit))) } else { Ok(false) }
+    }
+}
+
+impl Host {
+    /// Answers in the order of the requests.
+    pub(in crate::sandbox) async fn http_send_all(
+        &mut self,
+        requests: Vec<HttpRequest>,
+    ) -> Result<Vec<Result<HttpResponse, HttpError>>, Halt> {
+        self.count_call()?;
+        let mut allowed = Vec::with_capacity(requests.len());
+        for _ in &requests {
+            allowed.push(self.budget.take().map_err(|limit| self.end(Ended::Limit(limit)))?);
+        }
+        let answers = match &self.answers {
+            Answers::Live(world) => {
+                let world = std::sync::Arc::clone(world);
+                let left_ms = u32::try_from(self.watch.left().as_millis()).unwrap_or(u32::MAX).max(1);
+                let granted = requests.iter().zip(&allowed).filter(|(_, allowed)| **allowed);
+                let granted = granted.map(|(request, _)| within(request, left_ms)).collect();
+                let mut granted = world.send_all(granted).await.into_iter();
+                let mut answers = Vec::with_capacity(requests.len());
+                for allowed in allowed {
+                    let answer = if allowed { granted.next() } else { Some(Err(HttpError::Limit("requests".into()))) };
+                    let Some(answer) = answer else {
+                        return Err(self.end(Ended::Host("the gate gave fewer answers than requests".to_owned())));
+                    };
+                    answers.push(fitting(answer, self.budget.response_bytes));
+                }
+                answers
+            }
+            Answers::Recorded(_) => {
+                let mut answers = Vec::with_capacity(requests.len());
+                for request in &requests {
+                    answers.push(self.recorded_http(request)?);
+                }
+                answers
+            }
+            Answers::Nobody => return Err(self.end(Ended::Undeclared("http"))),
+        };
+        for (request, answer) in requests.iter().zip(&answers) {
+            self.transcript.record_http(request, answer);
+        }
+        Ok(answers)
+    }
+
+    fn recorded_http(&mut self, request: &HttpRequest) -> Result<Result<HttpResponse, HttpError>, Halt> {
+        let Answers::Recorded(player) = &mut self.answers else { return Err(Halt) };
+        let answer = player.http(request);
+        answer.ok_or_else(|| {
+            let body = request.body.as_deref().map_or(String::new(), |body| format!(" with body {}", Digest::of(body)));
+            self.end(Ended::CannotTell(format!("{} {}{body}", request.method, request.url)))
+        })
+    }
+}
+
+/// The request with the time that is left, if it asked for more or for all of it.
+fn within(request: &HttpRequest, left_ms: u32) -> HttpRequest {
+    let timeout_ms = if request.timeout_ms == 0 { left_ms } else { request.timeout_ms.min(left_ms) };
+    HttpRequest { timeout_ms, ..request.clone() }
+}
+
+/// The gate stops reading at the limit; this holds whoever answers.
+fn fitting(answer: Result<HttpResponse, HttpError>, limit: u32) -> Result<HttpResponse, HttpError> {
+    let body = match &answer {
+        Ok(response) => &response.body,
+        Err(HttpError::Status(response)) => &response.body,
+        Err(_) => return answer,
+    };
+    if body.len() > limit as usize { Err(HttpError::Limit("response-bytes".to_owned())) } else { answer }
+}

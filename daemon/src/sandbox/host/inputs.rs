@@ -1,0 +1,113 @@
+//! `inputs`: what the host gathered before the run.
+
+use std::sync::Arc;
+
+use super::{Answers, Halt, Host};
+use crate::{
+    domain::Digest,
+    sandbox::{
+        ended::Ended,
+        run::InputBytes,
+        transcript::{Answer, Call},
+    },
+};
+
+/// The inputs of a run, by name.
+#[derive(Debug, Default)]
+pub(in crate::sandbox) struct Inputs(Vec<InputBytes>);
+
+/// A place in an input. Readers end with the run.
+#[derive(Debug)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it from a module of their own")]
+pub struct Reader {
+    bytes: Arc<[u8]>,
+    at: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::sandbox) enum InputError {
+    Unknown(String),
+    Unreadable(String),
+}
+
+impl InputError {
+    fn text(&self) -> String {
+        match self {
+            Self::Unknown(name) => format!("unknown: {name}"),
+            Self::Unreadable(why) => format!("unreadable: {why}"),
+        }
+    }
+}
+
+type Found = Result<(Arc<[u8]>, Digest), InputError>;
+
+impl Inputs {
+    pub(in crate::sandbox) const fn new(inputs: Vec<InputBytes>) -> Self {
+        Self(inputs)
+    }
+
+    pub(in crate::sandbox) fn iter(&self) -> impl Iterator<Item = &InputBytes> {
+        self.0.iter()
+    }
+
+    fn find(&self, name: &str) -> Found {
+        let found = self.0.iter().find(|given| given.input.name == name);
+        let given = found.ok_or_else(|| InputError::Unknown(name.to_owned()))?;
+        match &given.bytes {
+            Ok(bytes) => {
+                // The digest came with the input; it is computed only if it is not in the host's form.
+                let digest = given.input.digest.parse().unwrap_or_else(|_| Digest::of(bytes));
+                Ok((Arc::clone(bytes), digest))
+            }
+            Err(why) => Err(InputError::Unreadable(why.clone())),
+        }
+    }
+}
+
+impl Reader {
+    /// At most `max` bytes; empty = end.
+    pub(in crate::sandbox) fn read(&mut self, max: u32) -> &[u8] {
+        let end = self.bytes.len().min(self.at.saturating_add(max as usize));
+        let from = std::mem::replace(&mut self.at, end);
+        &self.bytes[from..end]
+    }
+}
+
+impl Host {
+    pub(in crate::sandbox) fn inputs_read(&mut self, name: String) -> Result<Result<Arc<[u8]>, InputError>, Halt> {
+        let found = self.find_input(&name)?;
+        self.transcript.calls.push(Call::InputRead { name, answer: digest(&found) });
+        Ok(found.map(|(bytes, _)| bytes))
+    }
+
+    pub(in crate::sandbox) fn inputs_read_text(&mut self, name: String) -> Result<Result<String, InputError>, Halt> {
+        let found = self.find_input(&name)?;
+        let text = found.and_then(|(bytes, digest)| match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok((text.to_owned(), digest)),
+            Err(fault) => Err(InputError::Unreadable(format!("not UTF-8 at byte {}", fault.valid_up_to()))),
+        });
+        self.transcript.calls.push(Call::InputReadText { name, answer: digest(&text) });
+        Ok(text.map(|(text, _)| text))
+    }
+
+    pub(in crate::sandbox) fn inputs_open(&mut self, name: String) -> Result<Result<Reader, InputError>, Halt> {
+        let found = self.find_input(&name)?;
+        self.transcript.calls.push(Call::InputOpen { name, answer: digest(&found) });
+        Ok(found.map(|(bytes, _)| Reader { bytes, at: 0 }))
+    }
+
+    fn find_input(&mut self, name: &str) -> Result<Found, Halt> {
+        self.count_call()?;
+        if matches!(self.answers, Answers::Nobody) {
+            return Err(self.end(Ended::Undeclared("inputs")));
+        }
+        Ok(self.inputs.find(name))
+    }
+}
+
+fn digest<T>(found: &Result<(T, Digest), InputError>) -> Answer<Digest, String> {
+    match found {
+        Ok((_, digest)) => Answer::Ok(*digest),
+        Err(error) => Answer::Error(error.text()),
+    }
+}

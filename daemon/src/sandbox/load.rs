@@ -1,0 +1,152 @@
+//! From bytes to a plugin: which kind, compile, link, describe.
+
+use std::sync::{Arc, PoisonError, Weak};
+
+use wasmtime::component::{Component, Linker};
+
+use super::{
+    component, contract,
+    contract::v1,
+    engine::Sandbox,
+    error::LoadError,
+    host::Host,
+    plugin::{Code, Inner, Plugin},
+};
+use crate::domain::Digest;
+
+/// Larger files are no plugins.
+const PLUGIN_BYTES: u64 = 64 << 20;
+
+/// What each kind of plugin is linked to; made once.
+pub(super) struct Linkers {
+    pub(super) checker: Linker<Host>,
+}
+
+impl Linkers {
+    pub(super) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
+        let mut checker = Linker::new(engine);
+        v1::Check::add_to_linker::<_, v1::HasHost>(&mut checker, |host| host)?;
+        Ok(Self { checker })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Module,
+    Component,
+}
+
+impl Format {
+    /// By the first eight bytes (component model, `Binary.md`: magic, version, layer).
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, LoadError> {
+        match bytes.get(..8) {
+            Some(b"\0asm\x01\0\0\0") => Ok(Self::Module),
+            Some(b"\0asm\x0d\0\x01\0") => Ok(Self::Component),
+            _ => Err(LoadError::NotWasm),
+        }
+    }
+}
+
+impl Sandbox {
+    /// Compiles, links and describes a plugin, or takes all that from the cache. Blocks while it compiles; call it where
+    /// blocking is allowed.
+    pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        let size = bytes.len() as u64;
+        if size > PLUGIN_BYTES {
+            return Err(LoadError::TooLarge { bytes: size, limit: PLUGIN_BYTES });
+        }
+        let format = Format::of(bytes)?;
+        let digest = Digest::of(bytes);
+        if let Some(inner) =
+            self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).and_then(Weak::upgrade)
+        {
+            return Ok(Plugin(inner));
+        }
+        let code = match format {
+            Format::Component => self.link_component(&self.compiled_component(bytes, digest)?)?,
+            Format::Module => return Err(LoadError::NoEntry { known: contract::KNOWN }),
+        };
+        let about = match self.cache.as_ref().and_then(|cache| cache.about(digest)) {
+            Some(about) => about,
+            None => {
+                let about = self.describe(&code);
+                if let Some(cache) = &self.cache {
+                    cache.keep_about(digest, &about);
+                }
+                about
+            }
+        };
+        let inner = Arc::new(Inner { digest, size, code, about });
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, plugin| plugin.strong_count() > 0);
+        loaded.insert(digest, Arc::downgrade(&inner));
+        Ok(Plugin(inner))
+    }
+
+    fn compiled_component(&self, bytes: &[u8], digest: Digest) -> Result<Component, LoadError> {
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.component(&self.engine, digest)) {
+            return Ok(component);
+        }
+        let code = self.compiler.compile(&self.engine, bytes)?;
+        if let Some(cache) = &self.cache {
+            cache.keep_code(digest, &code);
+        }
+        super::cache::trusted_component(&self.engine, &code).map_err(|fault| LoadError::Link(format!("{fault:#}")))
+    }
+
+    fn link_component(&self, component: &Component) -> Result<Code, LoadError> {
+        let ty = component.component_type();
+        let exports: Vec<String> = ty.exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        for (import, _) in ty.imports(&self.engine) {
+            check_import(import)?;
+        }
+        if contract::CHECKERS.iter().any(|known| exports.iter().any(|export| export == known)) {
+            let linked = self.linkers.checker.instantiate_pre(component).and_then(v1::CheckPre::new);
+            return linked.map(Code::Checker).map_err(|fault| LoadError::Link(format!("{fault:#}")));
+        }
+        match exports.into_iter().find(|export| export.starts_with("evidenced:check/checker@")) {
+            Some(found) => Err(LoadError::UnknownContract { found, known: contract::KNOWN }),
+            None => Err(LoadError::NoEntry { known: contract::KNOWN }),
+        }
+    }
+
+    fn describe(&self, code: &Code) -> super::plugin::About {
+        match code {
+            Code::Checker(checker) => component::describe(self, checker),
+        }
+    }
+}
+
+/// Interfaces of the contract that a component may import, by exact name: the linker itself would also take others of
+/// the same major version.
+const IMPORTS: &[&str] = &[
+    "evidenced:check/history@1.0.0",
+    "evidenced:check/http@1.0.0",
+    "evidenced:check/inputs@1.0.0",
+    "evidenced:check/log@1.0.0",
+    "evidenced:check/state@1.0.0",
+    "evidenced:check/tls@1.0.0",
+    "evidenced:check/types@1.0.0",
+];
+
+fn check_import(import: &str) -> Result<(), LoadError> {
+    if IMPORTS.contains(&import) {
+        return Ok(());
+    }
+    let unsupported = |hint| Err(LoadError::UnsupportedImport { import: import.to_owned(), hint });
+    if import.starts_with("evidenced:check/") {
+        return Err(LoadError::UnknownContract { found: import.to_owned(), known: contract::KNOWN });
+    }
+    if import.starts_with("wasi:http/") {
+        return unsupported("use `evidenced:check/http` (in the kits: `fetch`)");
+    }
+    if import.starts_with("wasi:sockets/") {
+        return unsupported("use `evidenced:check/http`, and build Python components with `--stub-wasi`");
+    }
+    if import.starts_with("wasi:") {
+        return unsupported(
+            "not yet: build it without WASI (`--stub-wasi` in Python and JavaScript), or as a preview-1 command",
+        );
+    }
+    unsupported("a check imports only `evidenced:check/…`")
+}

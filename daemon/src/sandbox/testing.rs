@@ -1,0 +1,241 @@
+//! Plugins for tests, from WAT text: no tool-chain is needed.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use evidenced_contract::{Extensions, Input, Request};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::domain::{Digest, Limits};
+
+/// One sandbox for the tests of this room; each test has its own plugins.
+pub(super) static SANDBOX: LazyLock<Arc<Sandbox>> =
+    LazyLock::new(|| Sandbox::new(SandboxSettings { concurrency: 8, ..SandboxSettings::default() }).unwrap());
+
+/// A checker as core WAT: `imports` and `fields` stand in its module, `run` is the body of its `run`, which finds the
+/// request at `$request` and leaves the address of a `result<report, failure>`.
+///
+/// Ready-made: `$report` (one passing finding `a`, measurement `m` = 1 d), `$failure` (denied: `no`), `$alloc`.
+#[derive(Default)]
+pub(super) struct Checker<'a> {
+    pub(super) imports: &'a str,
+    pub(super) fields: &'a str,
+    pub(super) run: &'a str,
+    /// Instead of the ready-made description.
+    pub(super) describe: Option<&'a str>,
+    /// `tls`, `state`, `history` in `needs`.
+    pub(super) needs: [bool; 3],
+    /// The value of the measurement in `$report`.
+    pub(super) value: Option<f64>,
+}
+
+impl Checker<'_> {
+    pub(super) fn component(&self) -> Vec<u8> {
+        component(&self.module(), include_str!("../../../plugin-sdk/wit/check.wit"))
+    }
+
+    fn module(&self) -> String {
+        let mut image = Image::default();
+        let description = image.description(self.needs);
+        let report = image.report(self.value.unwrap_or(1.0));
+        let failure = image.failure();
+        format!(
+            r#"(module
+                {imports}
+                (memory (export "memory") 2)
+                (data (i32.const {base}) "{data}")
+                (global $description i32 (i32.const {description}))
+                (global $report i32 (i32.const {report}))
+                (global $failure i32 (i32.const {failure}))
+                (global $heap (mut i32) (i32.const 65536))
+                (func $alloc (export "cabi_realloc") (param i32 i32 $align i32 $size i32) (result i32)
+                    (local $at i32)
+                    (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+                    (global.set $heap (i32.add (local.get $at) (local.get $size)))
+                    (block $fits
+                        (br_if $fits (i32.le_u (global.get $heap) (i32.shl (memory.size) (i32.const 16))))
+                        (br_if $fits (i32.ne (i32.const -1)
+                            (memory.grow (i32.add (i32.const 1) (i32.shr_u (local.get $size) (i32.const 16))))))
+                        unreachable)
+                    (local.get $at))
+                {fields}
+                (func (export "evidenced:check/checker@1.0.0#describe") (result i32) {describe})
+                (func (export "evidenced:check/checker@1.0.0#run") (param $request i32) (result i32) {run}))"#,
+            imports = self.imports,
+            base = Image::BASE,
+            data = image.escaped(),
+            fields = self.fields,
+            describe = self.describe.unwrap_or("(global.get $description)"),
+            run = self.run,
+        )
+        .replace("(param i32 i32 $align i32 $size i32)", "(param i32) (param i32) (param $align i32) (param $size i32)")
+    }
+}
+
+/// A component of the world `check` of `wit`.
+pub(super) fn component(module: &str, wit: &str) -> Vec<u8> {
+    let mut bytes = wat::parse_str(module).unwrap_or_else(|fault| panic!("{fault}"));
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("check.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some("check")).unwrap();
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut bytes, &resolve, world, encoding, false).unwrap();
+    wit_component::ComponentEncoder::default().validate(true).module(&bytes).unwrap().encode().unwrap()
+}
+
+/// Values of the contract as they lie in a component's memory (component model, `CanonicalABI.md`).
+#[derive(Default)]
+struct Image(Vec<u8>);
+
+impl Image {
+    const BASE: u32 = 1024;
+
+    fn escaped(&self) -> String {
+        self.0.iter().map(|byte| format!("\\{byte:02x}")).collect()
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> u32 {
+        while !self.0.len().is_multiple_of(8) {
+            self.0.push(0);
+        }
+        let at = Self::BASE + self.0.len() as u32;
+        self.0.extend_from_slice(bytes);
+        at
+    }
+
+    fn text(&mut self, text: &str) -> [u32; 2] {
+        [self.put(text.as_bytes()), text.len() as u32]
+    }
+
+    fn record(&mut self, words: &[u32]) -> u32 {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.put(&bytes)
+    }
+
+    fn description(&mut self, [tls, state, history]: [bool; 3]) -> u32 {
+        let [name, version, summary] = ["test", "1.0.0", "A plugin of a test."].map(|text| self.text(text));
+        let flags = u32::from(tls) | u32::from(state) << 8 | u32::from(history) << 16;
+        let words = [
+            name[0], name[1], version[0], version[1], summary[0], summary[1], 0, 0, // config-schema
+            0, 0, 0, 0, flags, // needs
+            0, 0, // extensions
+        ];
+        self.record(&words)
+    }
+
+    fn report(&mut self, value: f64) -> u32 {
+        let [subject, message, name, unit] = ["a", "as promised", "m", "d"].map(|text| self.text(text));
+        let bits = value.to_bits();
+        let measurement =
+            self.record(&[name[0], name[1], bits as u32, (bits >> 32) as u32, unit[0], unit[1], 0, 0, 0, 0]);
+        let finding = self.record(&[
+            subject[0],
+            subject[1],
+            0,
+            0,
+            0, // label
+            2, // pass, no attention
+            message[0],
+            message[1],
+            measurement,
+            1,
+            0,
+            0,
+            0, // as-of
+            0,
+            0,
+            0, // event
+            0,
+            0, // extensions
+        ]);
+        let summary = self.text("1 of 1 passes");
+        self.record(&[
+            0, // ok
+            summary[0], summary[1], 1, // population
+            0, 0, // source-total
+            0, 0, // population-query
+            1, // every-subject
+            finding, 1, 0, 0, 0, // incomplete
+            0, 0, 0, // covered-until
+            0, 0, // attachments
+            0, 0, // extensions
+        ])
+    }
+
+    fn failure(&mut self) -> u32 {
+        let message = self.text("no");
+        self.record(&[1, 2, message[0], message[1], 0, 0, 0])
+    }
+}
+
+pub(super) fn load(checker: &Checker<'_>) -> Plugin {
+    SANDBOX.load(&checker.component()).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+pub(super) fn spec(world: impl World + 'static) -> RunSpec {
+    RunSpec {
+        request: request(),
+        inputs: Vec::new(),
+        state: BTreeMap::new(),
+        limits: Limits { wall: Duration::from_secs(20), ..Limits::default_for(false) },
+        world: Arc::new(world),
+        stop: CancellationToken::new(),
+    }
+}
+
+/// The same data for a replay.
+pub(super) fn seen(spec: &RunSpec) -> ReplaySpec {
+    ReplaySpec {
+        request: spec.request.clone(),
+        inputs: spec.inputs.clone(),
+        state: spec.state.clone(),
+        limits: spec.limits,
+    }
+}
+
+pub(super) fn request() -> Request {
+    Request {
+        control: "SEC-01".into(),
+        definition: Digest::of(b"definition").to_string(),
+        slot: "2026-03-02T06:00:00.000Z".into(),
+        now: "2026-03-02T06:00:03.120Z".into(),
+        interval: None,
+        config: serde_json::json!({ "max_age_days": 90 }),
+        inputs: Vec::new(),
+        seed: [7; 32],
+        limits: evidenced_contract::Limits {
+            wall_ms: 0,
+            memory_bytes: 0,
+            report_bytes: 0,
+            requests: 0,
+            response_bytes: 0,
+        },
+        extensions: Extensions::new(),
+    }
+}
+
+pub(super) fn input(name: &str, bytes: &[u8]) -> InputBytes {
+    let input = Input {
+        name: name.into(),
+        source: format!("file:/srv/{name}"),
+        query: String::new(),
+        media_type: "application/octet-stream".into(),
+        observed: "2026-03-02T06:00:03.000Z".into(),
+        bytes: bytes.len() as u64,
+        rows: None,
+        source_total: None,
+        digest: Digest::of(bytes).to_string(),
+        http: None,
+    };
+    InputBytes { input, bytes: Ok(bytes.into()) }
+}
+
+/// A run of a checker whose `run` has this body, in no world.
+pub(super) async fn run_body(body: &str) -> RunResult {
+    let plugin = load(&Checker { run: body, ..Checker::default() });
+    SANDBOX.run(&plugin, spec(Nowhere)).await
+}
