@@ -3,6 +3,8 @@
 //! ARCHITECTURE.md is the map. Modules stand in the order in which data passes through them.
 
 pub mod domain;
+
+pub mod clock;
 pub mod secret;
 
 pub mod config;

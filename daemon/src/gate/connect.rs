@@ -13,12 +13,11 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::Semaphore,
-    time::Instant,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{address, peer, request::Target, tls, tls::Trust};
-use crate::domain::AddressRange;
+use crate::{clock, domain::AddressRange};
 
 /// The next address is tried when the one before has not answered for so long (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -54,13 +53,13 @@ pub(super) struct Connection {
 
 /// Measures from the start of an attempt, as curl does: each time includes those before it.
 pub(super) struct Stopwatch {
-    started: Instant,
+    started: clock::Stopwatch,
     pub timings: Timings,
 }
 
 impl Stopwatch {
     pub(super) fn start() -> Self {
-        Self { started: Instant::now(), timings: Timings::default() }
+        Self { started: clock::stopwatch(), timings: Timings::default() }
     }
 
     /// Milliseconds since the start, to the microsecond.
@@ -239,7 +238,7 @@ async fn first_of<T, F: Future<Output = io::Result<T>>>(
                 Ok(stream) => return Ok((stream, address)),
                 Err(error) => { failed.get_or_insert(error); }
             },
-            () = tokio::time::sleep(delay), if more => {}
+            () = clock::real_pause(delay), if more => {}
         }
     }
 }

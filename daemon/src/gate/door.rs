@@ -23,7 +23,7 @@ use super::{
     request::{Permitted, permit_handshake, refused},
     retry,
 };
-use crate::domain::Grant;
+use crate::{clock, domain::Grant};
 
 /// Requests of one `send_all` that are under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -98,7 +98,7 @@ impl Door {
         let request = Permitted::new(request, &self.grants)?;
         let own_end = match request.timeout_ms {
             0 => self.budget.deadline,
-            millis => Instant::now() + Duration::from_millis(millis.into()),
+            millis => clock::stopwatch().deadline(Duration::from_millis(millis.into())).into(),
         };
         let end = own_end.min(self.budget.deadline);
         match timeout_at(end, self.tries(&request, end, room)).await {
@@ -119,7 +119,7 @@ impl Door {
             }
             let again =
                 retry::asks_to_wait(status) && retry::is_repeatable(&request.method) && attempts < retry::ATTEMPTS_MAX;
-            let until = Instant::now() + self.pause(&response, attempts);
+            let until: Instant = clock::stopwatch().deadline(self.pause(&response, attempts)).into();
             if !again || until >= end {
                 return Err(HttpError::Status(Box::new(response)));
             }

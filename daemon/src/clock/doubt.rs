@@ -1,0 +1,231 @@
+//! When the wall clock is not believed.
+//!
+//! Wall time and boot time part by more than 30 s; or at start the wall clock is before the newest entry of the
+//! ledger, or more than 7 days after it while the kernel says that it is not synchronised. The doubt ends when the
+//! clock has been synchronised for 5 minutes, or when a person accepts it.
+
+use std::time::Duration;
+
+use crate::domain::{ClockState, Timestamp};
+
+/// All clocks at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    pub wall: Timestamp,
+    /// Time since boot, sleep included.
+    pub boot: Duration,
+    pub kernel: ClockState,
+}
+
+/// Why the wall clock is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    #[error("the wall clock is {} s behind the newest entry of the ledger", .by.as_secs())]
+    BehindLedger { by: Duration },
+    #[error("the wall clock is {} days ahead of the newest entry of the ledger and not synchronised", .by.as_secs() / 86_400)]
+    FarAhead { by: Duration },
+    #[error("the wall clock jumped forward by {} s", .by.as_secs())]
+    JumpedForward { by: Duration },
+    #[error("the wall clock jumped back by {} s", .by.as_secs())]
+    JumpedBack { by: Duration },
+}
+
+/// What an observation brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DoubtChange {
+    Began(Doubt),
+    /// From now on the wall clock is believed again. Slots between the two times are missed (`clock`).
+    Ended {
+        /// What everything went by until now.
+        before: Timestamp,
+        after: Timestamp,
+    },
+}
+
+/// Wall and boot time may part by this much (steps of a time server after boot, leap seconds).
+const PARTING_MAX: Duration = Duration::from_secs(30);
+/// A daemon that was off for longer than this asks the kernel whether to believe the wall clock.
+const UNSYNCHRONISED_GAP_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The wall clock is believed again when it has been synchronised for so long.
+const SYNCHRONISED_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Compares the clocks over time. Pure: it is given the readings.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// A time that was believed, and the time since boot at which it was.
+    anchor: (Timestamp, Duration),
+    doubt: Option<Doubt>,
+    /// Since when, in boot time, the kernel has called the clock synchronised without a break.
+    synchronised_since: Option<Duration>,
+}
+
+impl Watch {
+    /// The rule at start. `newest_entry`: when the newest entry of the ledger was decided.
+    pub fn start(reading: Reading, newest_entry: Option<Timestamp>) -> Self {
+        let wall = reading.wall;
+        let (time, doubt) = match newest_entry {
+            Some(newest) if wall < newest => (newest, Some(Doubt::BehindLedger { by: newest.since(wall) })),
+            Some(newest)
+                if reading.kernel == ClockState::Unsynchronised && wall.since(newest) > UNSYNCHRONISED_GAP_MAX =>
+            {
+                (wall, Some(Doubt::FarAhead { by: wall.since(newest) }))
+            }
+            Some(_) | None => (wall, None),
+        };
+        Self { anchor: (time, reading.boot), doubt, synchronised_since: synchronised(reading, None) }
+    }
+
+    /// The rule while it runs.
+    pub fn observe(&mut self, reading: Reading) -> Option<DoubtChange> {
+        self.synchronised_since = synchronised(reading, self.synchronised_since);
+        if self.doubt.is_none() {
+            let doubt = self.parting(reading)?;
+            self.doubt = Some(doubt);
+            // What was synchronised before the clock jumped says nothing about where it jumped to.
+            self.synchronised_since = synchronised(reading, None);
+            return Some(DoubtChange::Began(doubt));
+        }
+        let since = self.synchronised_since?;
+        if reading.boot.saturating_sub(since) >= SYNCHRONISED_FOR { self.accept(reading) } else { None }
+    }
+
+    /// Believes the wall clock. `None` if it was believed.
+    pub fn accept(&mut self, reading: Reading) -> Option<DoubtChange> {
+        self.doubt?;
+        let before = self.now(reading);
+        self.anchor = (reading.wall, reading.boot);
+        self.doubt = None;
+        Some(DoubtChange::Ended { before, after: reading.wall })
+    }
+
+    pub const fn doubt(&self) -> Option<Doubt> {
+        self.doubt
+    }
+
+    /// The time to go by: the wall clock, or boot time from the anchor if the wall clock is in doubt or would be
+    /// after the next observation.
+    pub fn now(&self, reading: Reading) -> Timestamp {
+        if self.doubt.is_some() || self.parting(reading).is_some() { self.by_boot(reading) } else { reading.wall }
+    }
+
+    fn by_boot(&self, reading: Reading) -> Timestamp {
+        let (time, boot) = self.anchor;
+        time.plus(reading.boot.saturating_sub(boot))
+    }
+
+    fn parting(&self, reading: Reading) -> Option<Doubt> {
+        let expected = self.by_boot(reading);
+        let forward = reading.wall.since(expected);
+        let back = expected.since(reading.wall);
+        if forward > PARTING_MAX {
+            Some(Doubt::JumpedForward { by: forward })
+        } else if back > PARTING_MAX {
+            Some(Doubt::JumpedBack { by: back })
+        } else {
+            None
+        }
+    }
+}
+
+fn synchronised(reading: Reading, since: Option<Duration>) -> Option<Duration> {
+    match reading.kernel {
+        ClockState::Synchronised | ClockState::Virtual => since.or(Some(reading.boot)),
+        ClockState::Unsynchronised => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ClockState::{Synchronised, Unsynchronised};
+
+    const START: i64 = 1_780_000_000;
+
+    /// `wall` in seconds from a fixed start, `boot` in seconds.
+    fn reading(wall: i64, boot: u64, kernel: ClockState) -> Reading {
+        Reading { wall: time(wall), boot: Duration::from_secs(boot), kernel }
+    }
+
+    fn time(seconds: i64) -> Timestamp {
+        Timestamp::from_millis((START + seconds) * 1000)
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_start_after_the_newest_entry_is_believed() {
+        for (newest, kernel) in [
+            (None, Unsynchronised),
+            (Some(0), Unsynchronised),
+            (Some(-600_000), Unsynchronised),
+            (Some(-6_000_000), Synchronised),
+        ] {
+            let watch = Watch::start(reading(0, 10, kernel), newest.map(time));
+            assert_eq!(watch.doubt(), None, "{newest:?} {kernel:?}");
+            assert_eq!(watch.now(reading(5, 15, kernel)), time(5));
+        }
+    }
+
+    #[test]
+    fn a_start_before_the_newest_entry_goes_on_from_that_entry() {
+        let watch = Watch::start(reading(-90, 10, Synchronised), Some(time(0)));
+        assert_eq!(watch.doubt(), Some(Doubt::BehindLedger { by: seconds(90) }));
+        assert_eq!(watch.now(reading(-85, 15, Synchronised)), time(5));
+    }
+
+    #[test]
+    fn a_start_long_after_the_newest_entry_is_doubted_if_the_kernel_doubts_it() {
+        let week = 7 * 86_400;
+        let start = |wall| Watch::start(reading(wall, 10, Unsynchronised), Some(time(0))).doubt();
+        assert_eq!(start(week), None);
+        assert_eq!(start(week + 1), Some(Doubt::FarAhead { by: seconds(week as u64 + 1) }));
+    }
+
+    #[test]
+    fn clocks_that_part_by_more_than_30_seconds_are_in_doubt_and_boot_time_goes_on() {
+        let mut watch = Watch::start(reading(0, 10, Synchronised), None);
+        assert_eq!(watch.observe(reading(90, 70, Synchronised)), None);
+        assert_eq!(watch.observe(reading(30, 70, Synchronised)), None);
+        let jump = reading(3600, 70, Synchronised);
+        assert_eq!(watch.now(jump), time(60), "already before it is observed");
+        let doubt = Doubt::JumpedForward { by: seconds(3540) };
+        assert_eq!(watch.observe(jump), Some(DoubtChange::Began(doubt)));
+        assert_eq!(watch.observe(reading(3610, 80, Synchronised)), None);
+        assert_eq!(watch.now(reading(3610, 80, Synchronised)), time(70));
+
+        let mut back = Watch::start(reading(0, 10, Synchronised), None);
+        let doubt = Doubt::JumpedBack { by: seconds(31) };
+        assert_eq!(back.observe(reading(29, 70, Synchronised)), Some(DoubtChange::Began(doubt)));
+    }
+
+    #[test]
+    fn doubt_ends_after_five_minutes_of_unbroken_synchronisation() {
+        let mut watch = Watch::start(reading(0, 0, Synchronised), None);
+        watch.observe(reading(1000, 100, Synchronised));
+        assert_eq!(watch.observe(reading(1200, 300, Synchronised)), None);
+        assert_eq!(watch.observe(reading(1250, 350, Unsynchronised)), None);
+        assert_eq!(watch.observe(reading(1260, 360, Synchronised)), None);
+        assert_eq!(watch.observe(reading(1559, 659, Synchronised)), None);
+        let ended = watch.observe(reading(1560, 660, Synchronised));
+        assert_eq!(ended, Some(DoubtChange::Ended { before: time(660), after: time(1560) }));
+        assert_eq!(watch.doubt(), None);
+        assert_eq!(watch.now(reading(1570, 670, Synchronised)), time(1570));
+    }
+
+    #[test]
+    fn an_accepted_clock_is_believed_at_once() {
+        let mut watch = Watch::start(reading(-90, 10, Unsynchronised), Some(time(0)));
+        let ended = watch.accept(reading(-80, 20, Unsynchronised));
+        assert_eq!(ended, Some(DoubtChange::Ended { before: time(10), after: time(-80) }));
+        assert_eq!(watch.accept(reading(-80, 20, Unsynchronised)), None);
+    }
+
+    #[test]
+    fn a_machine_that_slept_is_not_in_doubt() {
+        let mut watch = Watch::start(reading(0, 10, Synchronised), None);
+        assert_eq!(watch.observe(reading(86_400, 86_410, Synchronised)), None);
+        assert_eq!(watch.now(reading(86_400, 86_410, Synchronised)), time(86_400));
+    }
+}

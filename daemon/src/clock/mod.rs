@@ -1,0 +1,48 @@
+//! The only place that reads a clock or sleeps.
+//!
+//! In: the machine's clocks, or a virtual time that a test or the demo moves. Out: `now`, sleeps until a time, and
+//! whether the time is in doubt. The rule for that ([`Watch`]) is pure.
+//! Must not know: what the time is used for.
+//!
+//! `now` is the time that the daemon goes by: the wall clock while it agrees with the time since boot, and the time
+//! since boot once it does not. A step of the wall clock therefore never reaches a schedule.
+
+mod doubt;
+mod stopwatch;
+mod system;
+mod virtual_clock;
+
+use std::{fmt, time::Duration};
+
+use futures_util::future::BoxFuture;
+
+pub use doubt::{Doubt, DoubtChange, Reading, Watch};
+pub use stopwatch::{Stopwatch, real_pause, stopwatch};
+pub use system::SystemClock;
+pub use virtual_clock::VirtualClock;
+
+use crate::domain::{ClockState, Timestamp};
+
+/// What tells the time. Shared by everything that acts in time.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The time that everything goes by.
+    fn now(&self) -> Timestamp;
+
+    /// Time since the machine started, sleep included. It never goes back.
+    fn boot(&self) -> Duration;
+
+    /// What the kernel says of the wall clock.
+    fn kernel_state(&self) -> ClockState;
+
+    /// Whether the time is in doubt, and why.
+    fn doubt(&self) -> Option<Doubt>;
+
+    /// Looks at the clocks and says whether a doubt began or ended. To be called about once a second.
+    fn observe(&self) -> Option<DoubtChange>;
+
+    /// A person says that the wall clock is right. `None` if nothing was in doubt.
+    fn accept(&self) -> Option<DoubtChange>;
+
+    /// Ends when [`now`](Self::now) has reached `deadline`. Safe to drop.
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'_, ()>;
+}
