@@ -3,3 +3,41 @@
 //! In: batches of entries and parts. Out: receipts once they are durable; entries, parts, proofs, the folded state.
 //! Only this room knows sled.
 //! Must not know: what an entry means.
+//!
+//! FORMAT.md, beside this file, describes every byte on disk. A commit is one frame in the *journal*, one
+//! fdatasync, and then folded; what is in the journal is sealed later into *packs* (entries) and *segments* (parts).
+
+mod error;
+mod fold;
+mod options;
+mod part;
+mod store;
+
+mod merkle;
+mod note;
+mod wire;
+
+mod disk;
+mod folder;
+mod frame;
+mod index;
+mod journal;
+
+mod ledger;
+mod read;
+mod rollup;
+mod space;
+
+#[cfg(test)]
+mod tests;
+
+pub use disk::{Disk, DiskFile, OpenMode, RealDisk};
+pub use error::{Damage, LedgerError};
+pub use fold::{Fold, Row};
+pub use ledger::Ledger;
+pub use merkle::{Hash, includes, is_consistent, leaf_hash};
+pub use note::{NoteKey, NoteVerifier};
+pub use options::{Access, Background, NetworkFileSystem, Options, ViewPlace};
+pub use part::{EvidenceClass, Part};
+pub use space::{Space, Usage};
+pub use store::{Batch, Entries, Head, Receipt, StateGuard, Store};

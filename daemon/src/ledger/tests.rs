@@ -1,0 +1,5 @@
+//! Tests of the whole room.
+
+mod conformance;
+mod fixture;
+mod journal;
