@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Context, ExitStatus};
 use crate::{
-    config::{self, Config, Diagnostic, Endpoint, Level, Loaded, Transport, limit_words},
-    domain::{AlertCause, Control, Digest, Grant, InputOrigin, InputSpec, PluginName, ScheduleSpec, Timestamp},
+    config::{self, Config, Diagnostic, Endpoint, Level, Loaded, Transport, limit_values, limit_words, schedule_words},
+    domain::{AlertCause, Control, Digest, Grant, InputOrigin, InputSpec, PluginName, Timestamp},
     schedule::{Firing, Schedule},
 };
 
@@ -104,17 +104,10 @@ fn words(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plugi
     let mut line = |name: &str, what: &str| text.push_str(&format!("  {name:<9}{what}\n"));
     let (family, severity) = (control.family.as_str(), control.severity.as_str());
     line("is", &format!("{family}, {severity}, owned by {}", control.owner));
-    let due = match &check.schedule {
-        ScheduleSpec::Cron(expression) => expression.clone(),
-        ScheduleSpec::Every(period) => format!("every {} s", period.as_secs_f64()),
-    };
-    line("due", &format!("{due}  ({})", check.timezone));
-    if control.enabled {
-        for firing in next(control, now) {
-            line("", &local(&firing, &check.timezone));
-        }
-    } else {
-        line("", "disabled: it is not run");
+    let disabled = if control.enabled { "" } else { ", but disabled: it is not run" };
+    line("due", &format!("{}  ({}){disabled}", schedule_words(&check.schedule), check.timezone));
+    for firing in next(control, now) {
+        line("", &local(&firing, &check.timezone));
     }
     line("plugin", &plugins.find(config, &check.plugin).words(&check.plugin));
     for grant in &check.grants {
@@ -133,11 +126,10 @@ fn words(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plugi
 
 fn object(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plugins) -> Value {
     let check = &control.check;
-    let next: Vec<_> = if control.enabled { next(control, now) } else { Vec::new() };
-    let next = next.iter().map(|firing| {
+    let next = next(control, now).into_iter().map(|firing| {
         json!({
             "slot": firing.slot,
-            "local": local(firing, &check.timezone),
+            "local": local(&firing, &check.timezone),
             "shift": firing.shift.as_ref().map(|shift| shift.as_str()),
         })
     });
@@ -161,12 +153,12 @@ fn object(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plug
         "enabled": control.enabled,
         "definition": check.definition(),
         "timezone": check.timezone,
-        "schedule": check.schedule,
+        "schedule": schedule_words(&check.schedule),
         "next": next.collect::<Vec<_>>(),
         "plugin": { "name": check.plugin, "path": plugin.path, "digest": plugin.digest },
         "reaches": reaches.collect::<Vec<_>>(),
         "inputs": check.inputs,
-        "limits": check.limits,
+        "limits": limit_values(&check.limits).into_iter().collect::<BTreeMap<_, _>>(),
         "tells": told(config, control),
     })
 }

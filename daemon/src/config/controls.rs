@@ -5,25 +5,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::tz::TimeZone;
-use url::Url;
-
 use super::{
     diagnostics::{Errors, Expected, Named},
+    inputs::inputs,
     model::Endpoint,
     quantities::{Size, until},
     section::{Located, Section},
-    sources::{Known, PlacedGrant, endpoint_of, no_url},
+    sources::{Known, PlacedGrant},
     templates::{Draft, family_by_id},
     tree::{Node, Place, Table, Value},
+    words::{CATCH_UPS, FAMILIES, ON_EMPTY, OVERLAPS, SEVERITIES, TRANSCRIPTS, written},
 };
 use crate::{
     domain::{
-        CatchUp, Check, Control, ControlId, Exclusion, Family, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap,
-        PluginName, ScheduleSpec, Severity, TranscriptClass, Within,
+        CatchUp, Check, Control, ControlId, Exclusion, Grant, Limits, OnEmpty, Overlap, PluginName, ScheduleSpec,
+        Severity, TranscriptClass, Within,
     },
     schedule::Schedule,
 };
+use jiff::tz::TimeZone;
 
 /// A shorter reason says nothing to a reader who was not there.
 const REASON_CHARACTERS_MIN: usize = 20;
@@ -31,24 +31,6 @@ const REASON_CHARACTERS_MIN: usize = 20;
 const BUILT_IN: &str = "MON-01";
 /// What the control is called whose file names no owner; a warning says so.
 const NO_OWNER: &str = "unassigned";
-
-pub(super) const FAMILIES: [(&str, Family); 8] = [
-    (Family::Security.as_str(), Family::Security),
-    (Family::Availability.as_str(), Family::Availability),
-    (Family::ProcessingIntegrity.as_str(), Family::ProcessingIntegrity),
-    (Family::Confidentiality.as_str(), Family::Confidentiality),
-    (Family::Privacy.as_str(), Family::Privacy),
-    (Family::ModelGovernance.as_str(), Family::ModelGovernance),
-    (Family::Fairness.as_str(), Family::Fairness),
-    (Family::ChangeManagement.as_str(), Family::ChangeManagement),
-];
-
-pub(super) const SEVERITIES: [(&str, Severity); 4] = [
-    (Severity::Low.as_str(), Severity::Low),
-    (Severity::Medium.as_str(), Severity::Medium),
-    (Severity::High.as_str(), Severity::High),
-    (Severity::Critical.as_str(), Severity::Critical),
-];
 
 /// What a control is read against.
 pub(super) struct Reader<'r> {
@@ -85,7 +67,7 @@ impl Reader<'_> {
             errors.add_no_owner(id.as_ref().map_or(draft.at, |id| id.at));
         }
         let criteria = self.criteria(&section, errors);
-        let severity = section.word("severity", &SEVERITIES, errors).unwrap_or(Severity::Medium);
+        let severity = section.word("severity", &SEVERITIES, errors).unwrap_or(SEVERITY);
         let remediation = section.text("remediation", errors).map(|text| text.value.to_owned());
         let systems = owned(section.texts("systems", errors));
         let enabled = section.boolean("enabled", errors).unwrap_or(true);
@@ -129,7 +111,8 @@ impl Reader<'_> {
         }
         check_overlap(&grants, errors);
         let grants: Vec<_> = grants.into_iter().map(|(grant, _)| grant).collect();
-        let inputs = self.inputs(section, &grants, errors);
+        let known_grants = (!section.is_lenient()).then_some(grants.as_slice());
+        let inputs = inputs(section, self.base, known_grants, errors);
         let history = self.history(section, errors);
         let limits = self.limits(section, !grants.is_empty(), errors);
         Some(Check {
@@ -197,48 +180,6 @@ impl Reader<'_> {
         owned(Some(criteria))
     }
 
-    fn inputs(&self, section: &Section<'_>, grants: &[Grant], errors: &mut Errors) -> Vec<InputSpec> {
-        let mut inputs: Vec<InputSpec> = Vec::new();
-        for section in section.tables("input", "[[control.input]]", errors) {
-            let Some((input, at)) = self.input(section, grants, errors) else { continue };
-            if inputs.iter().any(|known| known.name == input.name) {
-                errors.add_duplicate_id(at, Named::Input, &input.name, false);
-            } else {
-                inputs.push(input);
-            }
-        }
-        inputs
-    }
-
-    fn input(&self, section: Section<'_>, grants: &[Grant], errors: &mut Errors) -> Option<(InputSpec, Place)> {
-        section.require("name", "name = \"inventory\"", errors);
-        let name = section.text("name", errors);
-        if let Some(name) = name.filter(|name| !is_input_name(name.value)) {
-            let hint = "use 1 to 64 of A-Z a-z 0-9 . _ -, the first a letter or a digit";
-            errors.add_malformed(name.at, "bad-input-name", name.value, "the name of an input", hint);
-        }
-        let media_type = section.text("media_type", errors).map(|media_type| media_type.value.to_owned());
-        let file = section.text("file", errors).map(|path| InputOrigin::File(self.base.join(path.value)));
-        let pattern = section.text("glob", errors);
-        let glob =
-            pattern.map(|pattern| InputOrigin::Glob(self.base.join(pattern.value).to_string_lossy().into_owned()));
-        let http = section.text("http", errors).and_then(|url| http_input(url, grants, errors));
-        let mut count = ["file", "glob", "http"].into_iter().filter(|key| section.key_at(key).is_some()).count();
-        for key in LATER_INPUTS {
-            if let Some(node) = section.node(key) {
-                count += 1;
-                let what = format!("an input by `{key}`");
-                errors.add_not_supported(node.at, &what, "use file, glob or http");
-            }
-        }
-        if count != 1 {
-            errors.add_input_origins(section.at, count);
-        }
-        section.finish(errors);
-        let (name, origin) = (name?, file.or(glob).or(http)?);
-        Some((InputSpec { name: name.value.to_owned(), origin, media_type }, name.at))
-    }
-
     fn history(&mut self, section: &Section<'_>, errors: &mut Errors) -> Vec<ControlId> {
         let mut ids = Vec::new();
         for name in section.texts("history", errors).unwrap_or_default() {
@@ -293,21 +234,12 @@ impl Reader<'_> {
     }
 }
 
+/// Neither an alarm in the night nor noise: who knows better says so.
+const SEVERITY: Severity = Severity::Medium;
 /// Memories of 32-bit WebAssembly end here.
 const MEMORY_MAX: u64 = 4 << 30;
 /// A week: what most policies give to what is not critical.
 const REMEDIATE_WITHIN: Within = Within::Elapsed(std::time::Duration::from_secs(7 * 86_400));
-
-const CATCH_UPS: [(&str, CatchUp); 3] = [("none", CatchUp::None), ("latest", CatchUp::Latest), ("all", CatchUp::All)];
-const OVERLAPS: [(&str, Overlap); 2] = [("skip", Overlap::Skip), ("queue-one", Overlap::QueueOne)];
-const ON_EMPTY: [(&str, OnEmpty); 3] =
-    [("error", OnEmpty::Error), ("pass", OnEmpty::Pass), ("not-applicable", OnEmpty::NotApplicable)];
-const TRANSCRIPTS: [(&str, TranscriptClass); 3] = [
-    ("full", TranscriptClass::Full),
-    ("redacted", TranscriptClass::Redacted),
-    ("digest-only", TranscriptClass::DigestOnly),
-];
-const LATER_INPUTS: [&str; 6] = ["sql", "prometheus", "ldap", "s3", "events", "ledger"];
 
 fn owned(texts: Option<Vec<Located<&str>>>) -> Vec<String> {
     texts.unwrap_or_default().into_iter().map(|text| text.value.to_owned()).collect()
@@ -379,8 +311,8 @@ fn schedule(section: &Section<'_>, zone: &TimeZone, errors: &mut Errors) -> Opti
 fn on_empty(section: &Section<'_>, errors: &mut Errors) -> (OnEmpty, Option<String>) {
     let on_empty = section.word("on_empty", &ON_EMPTY, errors).unwrap_or(OnEmpty::Error);
     let reason = section.text("on_empty_reason", errors).map(|reason| reason.value.to_owned());
-    if on_empty != OnEmpty::Error && section.key_at("on_empty_reason").is_none() {
-        let word = ON_EMPTY.iter().find(|(_, meaning)| *meaning == on_empty).map_or("", |(word, _)| word);
+    if on_empty != OnEmpty::Error && section.key_at("on_empty_reason").is_none() && !section.is_lenient() {
+        let word = written(on_empty, &ON_EMPTY);
         errors.add_no_reason_for_empty(section.node("on_empty").map_or(section.at, |node| node.at), word);
     }
     (on_empty, reason)
@@ -430,42 +362,6 @@ fn check_overlap(grants: &[PlacedGrant], errors: &mut Errors) {
         }
         earlier.push(grant);
     }
-}
-
-fn http_input(url: Located<&str>, grants: &[Grant], errors: &mut Errors) -> Option<InputOrigin> {
-    let parsed = match Url::parse(url.value) {
-        Ok(parsed) if parsed.password().is_some() || !parsed.username().is_empty() => {
-            errors.add_secret_in_text(url.at, "a URL");
-            return None;
-        }
-        Ok(parsed) => endpoint_of(&parsed),
-        Err(error) => {
-            errors.add_bad_url(url.at, url.value, &no_url(error));
-            return None;
-        }
-    };
-    match parsed {
-        Ok(Endpoint { scheme, host, port }) => {
-            let covers = |grant: &Grant| {
-                (grant.scheme, &grant.host, grant.port) == (scheme, &host, port)
-                    && grant.methods.iter().any(|method| method == "GET")
-            };
-            if !grants.iter().any(covers) {
-                errors.add_input_not_granted(url.at, &Endpoint { scheme, host, port }.to_string());
-            }
-            Some(InputOrigin::Http(url.value.to_owned()))
-        }
-        Err(why) => {
-            errors.add_bad_url(url.at, url.value, why);
-            None
-        }
-    }
-}
-
-/// The name is also that of a file in `/inputs`.
-fn is_input_name(name: &str) -> bool {
-    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-    first && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// Whether it looks like one of the Trust Services Criteria (2017, points of focus of 2022) and is none. Criteria of

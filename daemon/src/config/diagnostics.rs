@@ -373,7 +373,10 @@ impl Errors {
         let message = format!("the exclusion of {} from {control} ended at {until}", quoted(subject));
         let hint = "the subject is tested again: take the exclusion out, or renew it".to_owned();
         let found = Found { at, level: Level::Warning, code: "expired-exclusion", message, hint: Some(hint) };
-        self.endings.push((until, found));
+        // The rows of one control share the line.
+        if self.told.insert((at, found.code)) {
+            self.endings.push((until, found));
+        }
     }
 
     pub(super) fn add_holidays_missing(&mut self, at: Place, path: &Path, why: &io::Error, needed: bool) {

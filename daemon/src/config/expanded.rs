@@ -7,11 +7,9 @@ use serde_json::{Value, json};
 use super::{
     Loaded, Origin,
     quantities::{Period, Size},
+    words::{CATCH_UPS, ON_EMPTY, OVERLAPS, TRANSCRIPTS, written},
 };
-use crate::domain::{
-    CatchUp, Check, Control, Exclusion, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap, ScheduleSpec,
-    TranscriptClass, Within,
-};
+use crate::domain::{Check, Control, Exclusion, Grant, InputOrigin, InputSpec, Limits, ScheduleSpec, Within};
 
 /// One value of a control.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,16 +70,16 @@ fn values(control: &Control) -> Vec<(String, Value)> {
         ScheduleSpec::Every(period) => add("every", json!(Period(*period).to_string())),
     }
     add("timezone", json!(timezone));
-    add("catch_up", json!(catch_up_word(*catch_up)));
-    add("overlap", json!(overlap_word(*overlap)));
-    add("on_empty", json!(on_empty_word(*on_empty)));
+    add("catch_up", json!(written(*catch_up, &CATCH_UPS)));
+    add("overlap", json!(written(*overlap, &OVERLAPS)));
+    add("on_empty", json!(written(*on_empty, &ON_EMPTY)));
     add("on_empty_reason", json!(on_empty_reason));
     let Check { confirmations, remediate_within, untested_after_slots, late_after, transcript, exclude, .. } = check;
     add("confirmations", json!(confirmations));
     add("remediate_within", json!(within_words(*remediate_within)));
     add("untested_after", json!(untested_after_slots));
     add("late_after", json!(late_after.map(|late| Period(late).to_string())));
-    add("transcript", json!(transcript_word(*transcript)));
+    add("transcript", json!(written(*transcript, &TRANSCRIPTS)));
     add("exclude", exclude.iter().map(exclusion).collect());
     let Check { sources, grants, inputs, history, limits, .. } = check;
     add("sources", json!(sources));
@@ -137,7 +135,7 @@ fn compact(table: Value) -> Value {
 }
 
 /// Names and values of all limits, as they are written.
-pub(super) fn limit_values(limits: &Limits) -> [(&'static str, Value); 9] {
+pub fn limit_values(limits: &Limits) -> [(&'static str, Value); 9] {
     let size = |bytes: u64| json!(Size(bytes).to_string());
     [
         ("wall", json!(Period(limits.wall).to_string())),
@@ -152,6 +150,14 @@ pub(super) fn limit_values(limits: &Limits) -> [(&'static str, Value); 9] {
     ]
 }
 
+/// When the check is due, as it is written.
+pub fn schedule_words(schedule: &ScheduleSpec) -> String {
+    match schedule {
+        ScheduleSpec::Cron(expression) => expression.clone(),
+        ScheduleSpec::Every(period) => format!("every {}", Period(*period)),
+    }
+}
+
 /// All limits in one line, for a person.
 pub fn limit_words(limits: &Limits) -> String {
     let words = limit_values(limits).map(|(name, value)| match value {
@@ -159,37 +165,6 @@ pub fn limit_words(limits: &Limits) -> String {
         other => format!("{name} {other}"),
     });
     words.join(", ")
-}
-
-const fn catch_up_word(catch_up: CatchUp) -> &'static str {
-    match catch_up {
-        CatchUp::None => "none",
-        CatchUp::Latest => "latest",
-        CatchUp::All => "all",
-    }
-}
-
-const fn overlap_word(overlap: Overlap) -> &'static str {
-    match overlap {
-        Overlap::Skip => "skip",
-        Overlap::QueueOne => "queue-one",
-    }
-}
-
-const fn on_empty_word(on_empty: OnEmpty) -> &'static str {
-    match on_empty {
-        OnEmpty::Error => "error",
-        OnEmpty::Pass => "pass",
-        OnEmpty::NotApplicable => "not-applicable",
-    }
-}
-
-const fn transcript_word(transcript: TranscriptClass) -> &'static str {
-    match transcript {
-        TranscriptClass::Full => "full",
-        TranscriptClass::Redacted => "redacted",
-        TranscriptClass::DigestOnly => "digest-only",
-    }
 }
 
 fn within_words(within: Within) -> String {

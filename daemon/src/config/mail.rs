@@ -5,18 +5,14 @@ use std::{collections::BTreeSet, path::Path};
 use jiff::tz::TimeZone;
 
 use super::{
-    controls::{FAMILIES, SEVERITIES},
     diagnostics::{Errors, Named},
     model::{EmailAddress, Mail, MailLogin, MailTls, Recipient, Smtp, Transport, is_loopback},
     section::{Located, Section, word},
+    words::{FAMILIES, SEVERITIES, SUMMARIES, TLS},
 };
-use crate::domain::{Control, Severity, SummaryKind};
+use crate::domain::{Control, Severity};
 
 const TRANSPORTS: [(&str, Way); 2] = [("smtp", Way::Smtp), ("directory", Way::Directory)];
-const TLS: [(&str, MailTls); 3] =
-    [("starttls", MailTls::Starttls), ("implicit", MailTls::Implicit), ("none", MailTls::None)];
-const SUMMARIES: [(&str, SummaryKind); 3] =
-    [("weekly", SummaryKind::Weekly), ("monthly", SummaryKind::Monthly), ("window", SummaryKind::Window)];
 const ADDRESS_HINT: &str = "write local@domain, such as `compliance@example.com`";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,20 +11,24 @@
 mod controls;
 mod diagnostic;
 mod diagnostics;
+mod endpoint;
 mod expanded;
 mod files;
 mod holidays;
+mod inputs;
 mod mail;
 mod model;
 mod nearest;
 mod quantities;
 mod resolve;
+mod secrets;
 mod section;
 mod sources;
 mod templates;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod words;
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +43,7 @@ use resolve::{Resolved, Surroundings, resolve};
 use tree::{Table, Value};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
-pub use expanded::{ExpandedValue, limit_words};
+pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
 pub use model::{
     Access, Config, CredentialKind, CredentialSpec, EmailAddress, Endpoint, Mail, MailLogin, MailTls, Network, Rate,
     Recipient, Runner, Smtp, Source, Transport,

@@ -108,7 +108,7 @@ pub(super) struct Size(pub u64);
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-        match units.iter().find(|&&(unit, _)| self.0 > 0 && self.0 % unit == 0) {
+        match units.iter().find(|&&(unit, _)| self.0 > 0 && self.0.is_multiple_of(unit)) {
             Some((unit, name)) => write!(f, "{}{name}", self.0 / unit),
             None => write!(f, "{}B", self.0),
         }
@@ -122,7 +122,7 @@ pub(super) struct Period(pub Duration);
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        if millis == 0 || millis % 1_000 != 0 {
+        if millis == 0 || !millis.is_multiple_of(1_000) {
             return write!(f, "{millis}ms");
         }
         let mut seconds = millis / 1_000;

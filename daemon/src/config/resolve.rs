@@ -12,16 +12,17 @@ use jiff::tz::TimeZone;
 use super::{
     controls::Reader,
     diagnostics::{Errors, Named},
+    endpoint::endpoint,
     holidays::holidays,
     mail,
     model::{Access, Config, Endpoint, Network, Runner},
     quantities::zone,
     section::{Located, Section},
-    sources::{Known, endpoint},
-    templates::{Draft, drafts},
+    sources::Known,
+    templates::{Draft, Drafts, drafts},
     tree::{Node, Place, Table, Value},
 };
-use crate::domain::{AlertCause, Control, ControlId, LocalDay, Window, WindowId, Within};
+use crate::domain::{AlertCause, Control, ControlId, LocalDay, Window, WindowId, Within, wildcard};
 
 /// Where things are when the configuration does not say.
 #[derive(Debug, Clone)]
@@ -81,7 +82,14 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
         plugin_names: BTreeSet::new(),
         history: Vec::new(),
     };
-    let (controls, tables, places) = controls(drafts(&root, errors), &mut reader, errors);
+    let Drafts { drafts, spares } = drafts(&root, errors);
+    let (controls, tables, places) = controls(drafts, &mut reader, errors);
+    for spare in spares {
+        // Only for what is wrong in it: what it would have been, or would have named, is nobody's.
+        let named = (reader.plugin_files.clone(), reader.plugin_names.clone(), reader.history.clone());
+        reader.control(&spare, errors);
+        (reader.plugin_files, reader.plugin_names, reader.history) = named;
+    }
     let Reader { plugin_files, history, .. } = reader;
     let ids: BTreeSet<&ControlId> = places.keys().collect();
     for (id, at) in &history {
@@ -248,19 +256,15 @@ fn windows(root: &Section<'_>, zone: &str, ids: &BTreeSet<&ControlId>, errors: &
     windows
 }
 
-/// Ids, or beginnings of ids and a `*`.
+/// Ids, with `*` for any text.
 fn window_controls(names: &[Located<&str>], ids: &BTreeSet<&ControlId>, errors: &mut Errors) -> Vec<ControlId> {
     let mut chosen = BTreeSet::new();
     for name in names {
-        let before = chosen.len();
-        match name.value.strip_suffix('*') {
-            Some(prefix) => chosen.extend(ids.iter().filter(|id| id.as_str().starts_with(prefix)).copied()),
-            None => chosen.extend(ids.iter().filter(|id| id.as_str() == name.value).copied()),
-        }
-        let known = |id: &&ControlId| id.as_str() == name.value;
-        if chosen.len() == before && !chosen.iter().any(known) && !name.value.ends_with('*') {
+        let mut named = ids.iter().copied().filter(|id| wildcard(name.value, id.as_str())).peekable();
+        if named.peek().is_none() {
             errors.add_unknown(name.at, Named::Control, name.value, ids.iter().map(|id| id.as_str()));
         }
+        chosen.extend(named);
     }
     chosen.into_iter().cloned().collect()
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::{
-    diagnostics::{Errors, Expected},
+    diagnostics::{Errors, Expected, Named},
     tree::{Node, Place, Table, Value},
 };
 
@@ -38,6 +38,10 @@ impl<'t> Section<'t> {
         self
     }
 
+    pub(super) const fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+
     /// Whatever stands behind the key.
     pub(super) fn node(&self, key: &'static str) -> Option<&'t Node> {
         self.asked.borrow_mut().push(key);
@@ -64,6 +68,18 @@ impl<'t> Section<'t> {
             return None;
         }
         Some(text)
+    }
+
+    /// The id of this table.
+    pub(super) fn id<T: std::str::FromStr>(&self, named: Named, errors: &mut Errors) -> Option<Located<T>> {
+        let id = text(self.node("id")?, "id", errors)?;
+        match id.value.parse() {
+            Ok(value) => Some(Located { value, at: id.at }),
+            Err(_) => {
+                errors.add_bad_id(id.at, named, id.value);
+                None
+            }
+        }
     }
 
     pub(super) fn boolean(&self, key: &'static str, errors: &mut Errors) -> Option<bool> {
@@ -113,7 +129,7 @@ impl<'t> Section<'t> {
     }
 
     /// A table in this one.
-    pub(super) fn table(&self, key: &'static str, name: &'static str, errors: &mut Errors) -> Option<Section<'t>> {
+    pub(super) fn table(&self, key: &'static str, name: &'static str, errors: &mut Errors) -> Option<Self> {
         let node = self.node(key)?;
         match &node.value {
             Value::Table(table) => Some(Section::new(table, node.at, name)),
@@ -125,7 +141,7 @@ impl<'t> Section<'t> {
     }
 
     /// A list of tables in this one; none if the key is not there.
-    pub(super) fn tables(&self, key: &'static str, name: &'static str, errors: &mut Errors) -> Vec<Section<'t>> {
+    pub(super) fn tables(&self, key: &'static str, name: &'static str, errors: &mut Errors) -> Vec<Self> {
         let Some(node) = self.node(key) else { return Vec::new() };
         let Value::Array(items) = &node.value else {
             errors.add_wrong_type(node.at, key, Expected::Tables(name), node.value.kind());

@@ -2,18 +2,14 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use url::{Host, Url};
-
 use super::{
     diagnostics::{Errors, Named},
+    endpoint::endpoint,
     model::{CredentialKind, CredentialSpec, Endpoint, Source, is_loopback},
-    section::{Located, Section, text},
-    tree::{Place, Value},
+    section::{Located, Section},
+    tree::Place,
 };
-use crate::{
-    domain::{AddressRange, CredentialId, Grant, Scheme, SourceId},
-    secret::{SecretSource, is_credential_name},
-};
+use crate::domain::{AddressRange, CredentialId, Grant, Scheme, SourceId};
 
 /// What controls may refer to.
 #[derive(Debug, Default)]
@@ -284,63 +280,6 @@ const KINDS: [(&str, Kind); 10] = [
     ("client-certificate", Kind::Later("client-certificate")),
 ];
 
-/// Scheme, host and port of a URL that has nothing else.
-pub(super) fn endpoint(url: Located<&str>, errors: &mut Errors) -> Option<Endpoint> {
-    let parsed = match Url::parse(url.value) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            errors.add_bad_url(url.at, url.value, &no_url(error));
-            return None;
-        }
-    };
-    if parsed.password().is_some() || !parsed.username().is_empty() {
-        errors.add_secret_in_text(url.at, "a URL");
-        return None;
-    }
-    let endpoint = endpoint_of(&parsed);
-    let problem = match &endpoint {
-        Err(why) => Some(*why),
-        Ok(_) if parsed.path() != "/" && !parsed.path().is_empty() => Some("a path is not part of a grant"),
-        Ok(_) if parsed.query().is_some() || parsed.fragment().is_some() => {
-            Some("only scheme, host and port are granted")
-        }
-        Ok(_) => None,
-    };
-    if let Some(why) = problem {
-        errors.add_bad_url(url.at, url.value, why);
-        return None;
-    }
-    endpoint.ok()
-}
-
-/// Why text is no URL.
-pub(super) fn no_url(error: url::ParseError) -> String {
-    match error {
-        url::ParseError::RelativeUrlWithoutBase => "it does not begin with `https://`".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// The part of a URL that grants speak of.
-pub(super) fn endpoint_of(url: &Url) -> Result<Endpoint, &'static str> {
-    let (scheme, port) = match url.scheme() {
-        "https" => (Scheme::Https, 443),
-        "http" => (Scheme::Http, 80),
-        _ => return Err("the scheme is neither `https` nor `http`"),
-    };
-    let host = match url.host() {
-        Some(Host::Domain(name)) if name.contains('*') => return Err("a grant names one host exactly, without `*`"),
-        Some(Host::Domain(name)) => name.trim_end_matches('.').to_owned(),
-        Some(Host::Ipv4(address)) => address.to_string(),
-        Some(Host::Ipv6(address)) => address.to_string(),
-        None => return Err("there is no host"),
-    };
-    if host.is_empty() {
-        return Err("there is no host");
-    }
-    Ok(Endpoint { scheme, host, port: url.port().unwrap_or(port) })
-}
-
 fn methods_of(written: &[Located<&str>], errors: &mut Errors) -> Vec<String> {
     let mut methods = Vec::new();
     for method in written {
@@ -359,64 +298,4 @@ fn methods_of(written: &[Located<&str>], errors: &mut Errors) -> Vec<String> {
 fn is_token(text: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(token)
-}
-
-/// Secrets and ids, which several tables have.
-impl<'t> Section<'t> {
-    /// `{ credential = "NAME" }` or `{ file = "PATH" }`.
-    pub(super) fn secret(&self, key: &'static str, base: &Path, errors: &mut Errors) -> Option<SecretSource> {
-        let node = self.node(key)?;
-        let table = match &node.value {
-            Value::Table(table) => table,
-            Value::Text(_) => {
-                errors.add_plain_secret(node.at, key);
-                return None;
-            }
-            _ => {
-                errors.add_no_secret_source(node.at, key);
-                return None;
-            }
-        };
-        let section = Section::new(table, node.at, "a secret");
-        let credential = section.node("credential").and_then(|node| text(node, "credential", errors));
-        let file = section.node("file").and_then(|node| text(node, "file", errors));
-        let known = usize::from(table.contains_key("credential")) + usize::from(table.contains_key("file"));
-        section.finish(errors);
-        if known != 1 {
-            errors.add_no_secret_source(node.at, key);
-            return None;
-        }
-        match (credential, file) {
-            (Some(name), _) if !is_credential_name(name.value) => {
-                let hint = "it is the name of a file in $CREDENTIALS_DIRECTORY: 1 to 255 bytes without `/` and `:`";
-                errors.add_malformed(
-                    name.at,
-                    "bad-credential-name",
-                    name.value,
-                    "the name of a systemd credential",
-                    hint,
-                );
-                None
-            }
-            (Some(name), _) => Some(SecretSource::Credential(name.value.to_owned())),
-            (None, Some(path)) if path.value.is_empty() => {
-                errors.add_empty(path.at, "file", "the path of a file");
-                None
-            }
-            (None, Some(path)) => Some(SecretSource::File(base.join(path.value))),
-            (None, None) => None,
-        }
-    }
-
-    /// The id of this table.
-    pub(super) fn id<T: std::str::FromStr>(&self, named: Named, errors: &mut Errors) -> Option<Located<T>> {
-        let id = text(self.node("id")?, "id", errors)?;
-        match id.value.parse() {
-            Ok(value) => Some(Located { value, at: id.at }),
-            Err(_) => {
-                errors.add_bad_id(id.at, named, id.value);
-                None
-            }
-        }
-    }
 }

@@ -55,6 +55,15 @@ pub(super) struct Draft {
     pub incomplete: bool,
 }
 
+/// All controls, and what none of them is built on.
+#[derive(Debug)]
+pub(super) struct Drafts {
+    pub drafts: Vec<Draft>,
+    /// Defaults and unused templates as if they were controls, so that what is wrong in them is told before somebody
+    /// relies on it.
+    pub spares: Vec<Draft>,
+}
+
 /// Everything that a control may be built on.
 struct Layers<'t> {
     defaults: Table,
@@ -76,7 +85,7 @@ enum Found {
 }
 
 /// Takes `[defaults]`, `[[template]]` and `[[control]]` out of the root.
-pub(super) fn drafts(root: &Section<'_>, errors: &mut Errors) -> Vec<Draft> {
+pub(super) fn drafts(root: &Section<'_>, errors: &mut Errors) -> Drafts {
     let mut layers = Layers { defaults: Table::new(), families: BTreeMap::new(), templates: BTreeMap::new() };
     if let Some(node) = root.node("defaults") {
         layers.read_defaults(node, errors);
@@ -93,12 +102,13 @@ pub(super) fn drafts(root: &Section<'_>, errors: &mut Errors) -> Vec<Draft> {
             layers.expand(table, node.at, &mut drafts, errors);
         }
     }
-    for (id, template) in layers.templates {
+    for (id, template) in &layers.templates {
         if !template.used {
             errors.add_unused_template(template.id_at, id);
         }
     }
-    drafts
+    let spares = layers.spares(root.at, errors);
+    Drafts { drafts, spares }
 }
 
 /// The items of a list of tables; items of another kind are reported.
@@ -193,6 +203,29 @@ impl<'t> Layers<'t> {
             let table = substitute_table(&table, &row, Fill::Text, errors);
             drafts.push(Draft { table, at, from_row: true, incomplete });
         }
+    }
+
+    fn spares(&mut self, at: Place, errors: &mut Errors) -> Vec<Draft> {
+        let mut tables: Vec<_> = self.families.values().map(|family| self.laid(family.clone())).collect();
+        tables.push(self.defaults.clone());
+        let unused: Vec<_> = self.templates.values().filter(|template| !template.used).map(|it| it.table).collect();
+        for table in unused {
+            let mut written = Table::new();
+            self.lay_templates(table, &mut written, &mut Vec::new(), errors);
+            written.remove("id");
+            written.remove("template");
+            tables.push(self.laid(written));
+        }
+        // What a placeholder will stand for is known to a row alone.
+        let whole = tables.into_iter().filter(|table| !has_placeholder(table));
+        whole.map(|table| Draft { table, at, from_row: false, incomplete: true }).collect()
+    }
+
+    /// On the defaults of every control.
+    fn laid(&self, over: Table) -> Table {
+        let mut table = self.defaults.clone();
+        lay(&mut table, over);
+        table
     }
 
     /// Lays the templates that `table` names, the most general first, and then the table itself.
@@ -309,6 +342,21 @@ fn substitute(node: &Node, row: &Row<'_>, fill: Fill, errors: &mut Errors) -> No
         other @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Time(_)) => other.clone(),
     };
     Node { value, at: node.at }
+}
+
+fn has_placeholder(table: &Table) -> bool {
+    let in_text = |text: &str| {
+        text.split('{').skip(1).any(|rest| rest.split_once('}').is_some_and(|(name, _)| is_placeholder(name)))
+    };
+    fn in_value(value: &Value, in_text: &dyn Fn(&str) -> bool) -> bool {
+        match value {
+            Value::Text(text) => in_text(text),
+            Value::Array(items) => items.iter().any(|item| in_value(&item.value, in_text)),
+            Value::Table(table) => table.values().any(|member| in_value(&member.node.value, in_text)),
+            Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Time(_) => false,
+        }
+    }
+    table.values().any(|member| in_value(&member.node.value, &in_text))
 }
 
 fn whole_placeholder(text: &str) -> Option<&str> {

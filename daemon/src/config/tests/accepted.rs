@@ -248,6 +248,25 @@ fn what_is_odd_is_accepted_with_a_warning() {
 }
 
 #[test]
+fn what_nobody_uses_yet_is_looked_at_too() {
+    let refused = |text: &str| {
+        let folder = Folder::with(&[("evidenced.toml", &format!("{SHORT}{text}"))]);
+        codes(folder.load().unwrap_err().list())
+    };
+    assert_eq!(refused("[defaults.fairness]\nconfirmations = 0\n"), ["number-out-of-range"]);
+    assert_eq!(
+        refused("[[template]]\nid = \"t\"\nevery = \"often\"\nhistory = [\"NONE-1\"]\n"),
+        ["unused-template", "bad-duration"]
+    );
+    // Only a control can say whether these are whole.
+    load(
+        "[defaults]\non_empty = \"pass\"\n\
+         [[template]]\nid = \"t\"\nschedule = \"{minute} * * * *\"\n\
+         [[template]]\nid = \"u\"\ninput = [{ name = \"keys\", http = \"https://a.example.com/keys\" }]\n",
+    );
+}
+
+#[test]
 fn business_days_come_with_their_holidays() {
     let calendar = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261225\nEND:VEVENT\nEND:VCALENDAR\n";
     let text = "holidays = \"holidays.ics\"\ntimezone = \"europe/berlin\"\n\

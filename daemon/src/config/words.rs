@@ -1,0 +1,42 @@
+//! The closed lists of words that keys take, and what they mean.
+
+use super::model::MailTls;
+use crate::domain::{CatchUp, Family, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass};
+
+/// The word that means `value`.
+pub(super) fn written<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
+    words.iter().find(|(_, meaning)| *meaning == value).map_or("", |(word, _)| word)
+}
+
+pub(super) const FAMILIES: [(&str, Family); 8] = [
+    (Family::Security.as_str(), Family::Security),
+    (Family::Availability.as_str(), Family::Availability),
+    (Family::ProcessingIntegrity.as_str(), Family::ProcessingIntegrity),
+    (Family::Confidentiality.as_str(), Family::Confidentiality),
+    (Family::Privacy.as_str(), Family::Privacy),
+    (Family::ModelGovernance.as_str(), Family::ModelGovernance),
+    (Family::Fairness.as_str(), Family::Fairness),
+    (Family::ChangeManagement.as_str(), Family::ChangeManagement),
+];
+
+pub(super) const SEVERITIES: [(&str, Severity); 4] = [
+    (Severity::Low.as_str(), Severity::Low),
+    (Severity::Medium.as_str(), Severity::Medium),
+    (Severity::High.as_str(), Severity::High),
+    (Severity::Critical.as_str(), Severity::Critical),
+];
+
+pub(super) const CATCH_UPS: [(&str, CatchUp); 3] =
+    [("none", CatchUp::None), ("latest", CatchUp::Latest), ("all", CatchUp::All)];
+pub(super) const OVERLAPS: [(&str, Overlap); 2] = [("skip", Overlap::Skip), ("queue-one", Overlap::QueueOne)];
+pub(super) const ON_EMPTY: [(&str, OnEmpty); 3] =
+    [("error", OnEmpty::Error), ("pass", OnEmpty::Pass), ("not-applicable", OnEmpty::NotApplicable)];
+pub(super) const TRANSCRIPTS: [(&str, TranscriptClass); 3] = [
+    ("full", TranscriptClass::Full),
+    ("redacted", TranscriptClass::Redacted),
+    ("digest-only", TranscriptClass::DigestOnly),
+];
+pub(super) const TLS: [(&str, MailTls); 3] =
+    [("starttls", MailTls::Starttls), ("implicit", MailTls::Implicit), ("none", MailTls::None)];
+pub(super) const SUMMARIES: [(&str, SummaryKind); 3] =
+    [("weekly", SummaryKind::Weekly), ("monthly", SummaryKind::Monthly), ("window", SummaryKind::Window)];
