@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Context, ExitStatus};
 use crate::{
+    clock::{Clock, SystemClock},
     config::{self, Config, Diagnostic, Endpoint, Level, Loaded, Transport, limit_values, limit_words, schedule_words},
     domain::{AlertCause, Control, Digest, Grant, InputOrigin, InputSpec, PluginName, Timestamp},
     schedule::{Firing, Schedule},
@@ -39,7 +40,7 @@ impl CheckConfigArguments {
                 return Ok(ExitStatus::Usage);
             }
         };
-        let now = Timestamp::from_jiff(jiff::Timestamp::now());
+        let now = SystemClock::new().now();
         let mut plugins = Plugins::default();
         if !context.printer.is_json() && !self.expanded {
             context.printer.text(&head(&loaded.config))?;

@@ -7,6 +7,7 @@ mod check_config;
 mod exit;
 mod init;
 mod printer;
+mod slots;
 
 use std::path::PathBuf;
 
@@ -40,6 +41,7 @@ struct Arguments {
 enum Command {
     Init(init::InitArguments),
     CheckConfig(check_config::CheckConfigArguments),
+    Slots(slots::SlotsArguments),
 }
 
 /// What every subcommand is given.
@@ -57,6 +59,7 @@ pub fn main() -> ExitStatus {
     let result: anyhow::Result<ExitStatus> = match arguments.command {
         Command::Init(arguments) => arguments.run(&context),
         Command::CheckConfig(arguments) => arguments.run(&context),
+        Command::Slots(arguments) => arguments.run(&context),
     };
     match result {
         Ok(status) => status,

@@ -49,6 +49,8 @@ pub use model::{
     Recipient, Runner, Smtp, Source, Transport,
 };
 
+pub use quantities::duration;
+
 use crate::domain::{ControlId, Timestamp};
 
 /// A configuration that is accepted.

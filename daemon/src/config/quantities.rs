@@ -17,7 +17,7 @@ const DURATION_HINT: &str = "write a number and ms, s, m, h, d or w, such as `30
 const SIZE_HINT: &str = "write a number and B, KiB, MiB, GiB or TiB, such as `128MiB`";
 
 /// `30s`, `5m`, `1h30m`, `7d`, `2 weeks`: numbers, each with its unit. `None`: it is none, or longer than 2^63 ms.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut millis = 0_u64;
     if rest.is_empty() {

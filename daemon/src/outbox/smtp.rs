@@ -21,13 +21,13 @@ use lettre::{
         extension::{ClientId, Extension, MailParameter},
     },
 };
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
+use tokio::{net::TcpStream, time::timeout};
 
 use super::{Attempt, OutboxError, Outgoing, Problem, Transport, Trying};
-use crate::secret::SecretSource;
+use crate::{
+    clock::{Stopwatch, stopwatch},
+    secret::SecretSource,
+};
 
 #[derive(Debug, Clone)]
 pub struct SmtpSettings {
@@ -101,7 +101,7 @@ pub struct SmtpTransport {
 struct Session {
     connection: AsyncSmtpConnection,
     mails: u32,
-    used: Instant,
+    used: Stopwatch,
 }
 
 /// How a connection or a command ended badly, before it is known what that means.
@@ -187,7 +187,7 @@ impl SmtpTransport {
         if let Some(login) = &self.settings.login {
             self.log_in(&mut connection, login).await?;
         }
-        Ok(Session { connection, mails: 0, used: Instant::now() })
+        Ok(Session { connection, mails: 0, used: stopwatch() })
     }
 
     async fn log_in(&self, connection: &mut AsyncSmtpConnection, login: &Login) -> Result<(), Attempt> {
@@ -315,7 +315,7 @@ impl SmtpTransport {
 
     fn put_back(&self, mut session: Session) {
         session.mails += 1;
-        session.used = Instant::now();
+        session.used = stopwatch();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if session.mails < MAILS_MAX && idle.len() < IDLE_MAX {
             idle.push(session);

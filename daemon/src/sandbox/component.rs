@@ -43,7 +43,7 @@ pub(super) async fn run(
         biased;
         answered = call => Some(answered),
         () = stop.cancelled() => None,
-        () = tokio::time::sleep(left) => None,
+        () = crate::clock::real_pause(left) => None,
     };
     let mut host = store.into_data();
     let ended = match answered {

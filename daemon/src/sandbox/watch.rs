@@ -1,6 +1,6 @@
 //! The wall clock of a run, and the thread that makes endless loops look at it.
 //!
-//! This is the only place of the room that reads a clock: a limit on real time cannot be tested against an injected
+//! The only place of the room that measures time: a limit on real time cannot be tested against an injected
 //! one, since a plugin burns real time.
 
 use std::{
@@ -9,10 +9,12 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use wasmtime::Engine;
+
+use crate::clock::{Stopwatch, stopwatch};
 
 /// How long a plugin may keep a thread of the daemon before others get it.
 pub(super) const SLICE: Duration = Duration::from_millis(5);
@@ -20,13 +22,13 @@ pub(super) const SLICE: Duration = Duration::from_millis(5);
 /// Started with a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Watch {
-    started: Instant,
+    started: Stopwatch,
     wall: Duration,
 }
 
 impl Watch {
     pub(super) fn start(wall: Duration) -> Self {
-        Self { started: Instant::now(), wall }
+        Self { started: stopwatch(), wall }
     }
 
     pub(super) fn took(&self) -> Duration {

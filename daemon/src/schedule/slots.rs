@@ -50,7 +50,26 @@ pub enum Shift {
     SecondOfTwo,
 }
 
+impl Firing {
+    /// The offset of the zone's clocks, such as `+02:00`.
+    pub fn offset_text(&self) -> String {
+        let seconds = self.offset.seconds();
+        let sign = if seconds < 0 { '-' } else { '+' };
+        let minutes = seconds.abs() / 60;
+        format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
 impl Shift {
+    /// The times of the zone's clocks that did not exist and that the firing stands for.
+    pub fn instead_of(&self) -> &[civil::DateTime] {
+        match self {
+            Self::MovedOutOfGap { instead_of } => std::slice::from_ref(instead_of),
+            Self::Merged { instead_of } => instead_of,
+            Self::FirstOnly | Self::FirstOfTwo | Self::SecondOfTwo => &[],
+        }
+    }
+
     /// The word for it in tables and JSON.
     pub const fn as_str(&self) -> &'static str {
         match self {
