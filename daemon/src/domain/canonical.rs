@@ -8,7 +8,7 @@ use serde_json::Value;
 /// For such values RFC 8785 asks for no more than sorted keys, no spaces and the shortest escapes. Most of the time of
 /// writing an entry was spent in a general implementation of it (14 µs where this takes 4), so this one is our own; a
 /// test holds it against the general one.
-pub(super) fn to_bytes(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn to_bytes(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     write(&serde_json::to_value(value)?, &mut bytes)?;
     Ok(bytes)

@@ -17,6 +17,7 @@ mod time;
 mod window;
 
 pub use alert::{AlertCause, SummaryKind};
+pub(crate) use canonical::to_bytes as canonical_json;
 pub use control::{
     AddressRange, CatchUp, Check, Control, Exclusion, Family, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap,
     ScheduleSpec, Scheme, Severity, TranscriptClass, Within, wildcard,

@@ -5,8 +5,8 @@ use super::{
 use crate::{
     domain::{
         ControlId, DayRow, Departure, Deviation, Entry, Event, ExceptionId, ExceptionNote, ExceptionRecord,
-        ExceptionSubjects, Life, LifeEnd, LocalDay, MissedSlots, NoteAbout, Outcome, PopulationRange, Recovery,
-        RunEntry, Timestamp,
+        ExceptionSubjects, Life, LifeEnd, LocalDay, MissedReason, MissedSlots, NoteAbout, Outcome, PopulationRange,
+        Recovery, RunEntry, Timestamp,
     },
     judge::ControlState,
 };
@@ -187,7 +187,7 @@ impl State {
     fn started(&mut self, sequence: u64, at: Timestamp, software: &str) {
         let had_run = self.head.started.is_some();
         if let Some(from) = self.head.last_at.filter(|from| had_run && *from < at) {
-            self.outages.insert(sequence, Outage { from, to: at, stopped: self.head.stopped });
+            self.outages.insert(sequence, Outage { from, to: at, stopped: self.head.stopped, missed: 0 });
             self.mark(Key::Outage(sequence));
         }
         self.head.software = Some(software.to_owned());
@@ -272,6 +272,16 @@ impl State {
     }
 
     fn count_missed(&mut self, missed: &MissedSlots) {
+        if let (MissedReason::Down | MissedReason::Shutdown, Some(mut newest)) =
+            (missed.reason, self.outages.last_entry())
+        {
+            // What fell into the time without the daemon is written when it is back.
+            let outage = newest.get_mut();
+            if missed.from.0 >= outage.from && missed.from.0 <= outage.to {
+                outage.missed += missed.count;
+                self.dirty.insert(Key::Outage(*newest.key()));
+            }
+        }
         for (place, days) in missed.days.iter().enumerate() {
             for count in days {
                 if let Some(row) = self.row(place, count.day, &missed.control) {

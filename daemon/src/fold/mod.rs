@@ -13,6 +13,7 @@ mod outbox;
 mod records;
 mod rows;
 mod state;
+mod view;
 
 #[cfg(test)]
 mod properties;

@@ -52,4 +52,6 @@ pub struct Outage {
     pub to: Timestamp,
     /// It was stopped, and did not die.
     pub stopped: bool,
+    /// Slots, of all controls, that fell into it.
+    pub missed: u64,
 }
