@@ -249,7 +249,7 @@ fn words_of(kind: FailureKind) -> &'static str {
         FailureKind::Unreachable => "unreachable",
         FailureKind::Denied => "denied",
         FailureKind::Throttled => "throttled",
-        FailureKind::Timeout => "timed out",
+        FailureKind::Timeout => "timeout",
         FailureKind::BadInput => "bad input",
         FailureKind::Unsupported => "unsupported",
     }

@@ -97,7 +97,7 @@ pub fn run<C: Check>(request: Asked) -> Result<Reported, Failed> {
 }
 
 /// The host behind the component's imports.
-struct Component;
+pub struct Component;
 
 impl Host for Component {
     fn log(&mut self, level: Level, message: &str) {

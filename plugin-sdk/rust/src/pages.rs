@@ -1,7 +1,7 @@
 use evidenced_contract::Failure;
 use serde_json::Value;
 
-use crate::{Call, Response, Run, call::encode_form};
+use crate::{Call, CallError, Response, Run, call::encode_form};
 
 /// Finds the call for the page after this one; `None` when this was the last. An answer that does not say whether it
 /// is the last is an error: a list that ends in doubt is not a population.
@@ -26,6 +26,7 @@ pub struct Pages {
     next: NextPage,
     pages: u32,
     pages_max: u32,
+    explain: fn(CallError) -> Failure,
 }
 
 /// So many pages are asked for unless [`Pages::at_most`] says otherwise; the host's limit of requests is lower by default.
@@ -33,11 +34,23 @@ const PAGES_MAX: u32 = 10_000;
 
 impl Pages {
     pub fn of(first: Call, next: NextPage) -> Self {
-        Self { call: Some(first), next, pages: 0, pages_max: PAGES_MAX }
+        Self { call: Some(first), next, pages: 0, pages_max: PAGES_MAX, explain: Failure::from }
+    }
+
+    /// The pages after one that was already asked for, side by side with the first pages of other lists.
+    pub fn after(first: &Call, page: &Response, next: NextPage) -> Result<Self, Failure> {
+        let call = next(first, page)?;
+        Ok(Self { call, next, pages: 1, pages_max: PAGES_MAX, explain: Failure::from })
     }
 
     pub fn at_most(mut self, pages_max: u32) -> Self {
         self.pages_max = pages_max;
+        self
+    }
+
+    /// How the failure of a page is told, for services whose answers say more than their status.
+    pub fn explain(mut self, explain: fn(CallError) -> Failure) -> Self {
+        self.explain = explain;
         self
     }
 
@@ -48,7 +61,7 @@ impl Pages {
             run.note_incomplete(format!("{}: there are more than {} pages", call.words(), self.pages_max));
             return Ok(None);
         }
-        let page = run.send(call.clone())?;
+        let page = run.send(call.clone()).map_err(self.explain)?;
         self.pages += 1;
         self.call = (self.next)(&call, &page)?;
         if self.call.as_ref().is_some_and(|next| next.request == call.request) {

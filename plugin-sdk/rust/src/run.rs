@@ -20,17 +20,23 @@ pub struct Facts {
     pub extensions: Vec<(String, String)>,
 }
 
+/// In a component the host is one fixed type, so that the linker sees which imports a check uses and drops the others.
+#[cfg(target_family = "wasm")]
+pub(crate) type Outside<'a> = &'a mut crate::glue::Component;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) type Outside<'a> = &'a mut dyn Host;
+
 /// One run of a check: what it is told, and the only way to ask the outside world.
 pub struct Run<'a> {
     facts: Facts,
     now: Timestamp,
-    host: &'a mut dyn Host,
+    host: Outside<'a>,
     incomplete: Option<String>,
 }
 
 impl<'a> Run<'a> {
     /// A run on a host. Fails when `now` is not an instant.
-    pub fn new(facts: Facts, host: &'a mut dyn Host) -> Result<Self, Failure> {
+    pub fn new(facts: Facts, host: Outside<'a>) -> Result<Self, Failure> {
         let now = facts.now.parse()?;
         Ok(Self { facts, now, host, incomplete: None })
     }
@@ -151,7 +157,7 @@ impl<'a> Run<'a> {
 
 /// A small map of one control, kept between its runs. Writes take effect only if the run returns a report.
 pub struct State<'a> {
-    host: &'a mut dyn Host,
+    host: Outside<'a>,
 }
 
 impl State<'_> {

@@ -1,1 +1,0 @@
-//! In-memory hosts for native tests.
