@@ -17,7 +17,7 @@ use std::{fmt, time::Duration};
 use futures_util::future::BoxFuture;
 
 pub use doubt::{Doubt, DoubtChange, Reading, Watch};
-pub use stopwatch::{Stopwatch, real_pause, stopwatch};
+pub use stopwatch::{Stopwatch, real_pause, stopwatch, timer_now};
 pub use system::SystemClock;
 pub use virtual_clock::VirtualClock;
 

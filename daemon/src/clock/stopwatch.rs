@@ -36,6 +36,13 @@ impl Stopwatch {
     }
 }
 
+/// The moment by which tokio's timers go: for deadlines of real traffic that are waited for with `sleep_until` and
+/// `timeout_at`. Where a test pauses the timers, it stands still with them.
+#[expect(clippy::disallowed_methods, reason = "a moment of real time, never a time of a schedule")]
+pub fn timer_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// Waits in real time: between two tries of a request, say. Whatever waits for a time of a schedule, or would wait
 /// in a demo too, sleeps by its [`Clock`](super::Clock).
 #[expect(clippy::disallowed_methods, reason = "a pause of real traffic, never of a schedule")]

@@ -45,8 +45,8 @@ use tree::{Table, Value};
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
 pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
 pub use model::{
-    Access, Config, CredentialKind, CredentialSpec, EmailAddress, Endpoint, Mail, MailLogin, MailTls, Network, Rate,
-    Recipient, Runner, Smtp, Source, Transport,
+    Access, Config, CredentialSpec, EmailAddress, Endpoint, Mail, MailLogin, MailTls, Network, Recipient, Runner, Smtp,
+    Source, Transport,
 };
 
 pub use quantities::duration;

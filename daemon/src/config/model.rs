@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::domain::{
-    AddressRange, AlertCause, Control, ControlId, CredentialId, Family, LocalDay, PluginName, RecipientId, Scheme,
-    Severity, SourceId, SummaryKind, Window, WindowId,
+    AddressRange, AlertCause, Control, ControlId, CredentialId, CredentialKind, Family, LocalDay, PluginName, Rate,
+    RecipientId, Scheme, Severity, SourceId, SummaryKind, Window, WindowId,
 };
 use crate::secret::SecretSource;
 
@@ -170,31 +170,6 @@ pub struct CredentialSpec {
     pub secret: SecretSource,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CredentialKind {
-    /// The secret is the value of this header.
-    Header { name: String },
-    /// The secret is the token.
-    Bearer,
-    /// The secret is the password, or `user:password` when no username is configured.
-    Basic { username: Option<String> },
-    /// The secret is `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, or the latter alone when the key's id is configured.
-    AwsSigv4 { access_key_id: Option<String> },
-}
-
-impl CredentialKind {
-    /// As `kind =` is written.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Header { .. } => "header",
-            Self::Bearer => "bearer",
-            Self::Basic { .. } => "basic",
-            Self::AwsSigv4 { .. } => "aws-sigv4",
-        }
-    }
-}
-
 /// One system, named once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Source {
@@ -211,14 +186,6 @@ pub struct Source {
     pub addresses: Vec<AddressRange>,
     /// Shared by all controls that name the source.
     pub rate: Option<Rate>,
-}
-
-/// So many requests in that time, such as `10/s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Rate {
-    /// At least 1.
-    pub requests: u32,
-    pub per: Duration,
 }
 
 /// Users, and `@groups`, by what they may do.

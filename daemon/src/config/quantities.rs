@@ -6,11 +6,10 @@ use jiff::{civil::Date, tz::TimeZone};
 
 use super::{
     diagnostics::{Errors, Expected},
-    model::Rate,
     section::{Located, Section, text},
     tree::Value,
 };
-use crate::domain::{LocalDay, Timestamp, Within};
+use crate::domain::{LocalDay, Rate, Timestamp, Within};
 
 const DURATION: &str = "a duration";
 const DURATION_HINT: &str = "write a number and ms, s, m, h, d or w, such as `30s`, `5m`, `24h`, `7d` or `1h30m`";

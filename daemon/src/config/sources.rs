@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 use super::{
     diagnostics::{Errors, Named},
     endpoint::endpoint,
-    model::{CredentialKind, CredentialSpec, Endpoint, Source, is_loopback},
+    model::{CredentialSpec, Endpoint, Source, is_loopback},
     section::{Located, Section},
     tree::Place,
 };
-use crate::domain::{AddressRange, CredentialId, Grant, Scheme, SourceId};
+use crate::domain::{AddressRange, CredentialId, CredentialKind, Grant, Scheme, SourceId};
 
 /// What controls may refer to.
 #[derive(Debug, Default)]

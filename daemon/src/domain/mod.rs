@@ -7,6 +7,7 @@
 mod alert;
 mod canonical;
 mod control;
+mod credential;
 mod day;
 mod digest;
 mod entry;
@@ -22,6 +23,7 @@ pub use control::{
     AddressRange, CatchUp, Check, Control, Exclusion, Family, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap,
     ScheduleSpec, Scheme, Severity, TranscriptClass, Within, wildcard,
 };
+pub use credential::{CredentialKind, Rate};
 pub use day::{DayRow, Deviation, PopulationRange};
 pub use digest::Digest;
 pub use entry::{

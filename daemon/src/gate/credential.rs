@@ -10,7 +10,7 @@ use super::{
     sigv4::{self, PathStyle, Signer, Subject},
 };
 use crate::{
-    domain::{CredentialId, Timestamp},
+    domain::{CredentialId, CredentialKind, Timestamp},
     secret::{Secret, SecretSource},
 };
 
@@ -18,23 +18,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialSettings {
     pub id: CredentialId,
-    pub kind: Credential,
+    pub kind: CredentialKind,
     /// Read for every request anew: a replaced file counts from the next one on.
     pub secret: SecretSource,
-}
-
-/// How a secret is put on a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// The secret is the value of this header.
-    Header { name: String },
-    /// The secret is the token of `authorization: Bearer` (RFC 6750).
-    Bearer,
-    /// The secret is the password, or `user:password` where no user is configured (RFC 7617).
-    Basic { username: Option<String> },
-    /// The secret is `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, with `:SESSION_TOKEN` behind it if there is one, or the JSON that
-    /// `aws configure export-credentials` prints; the secret access key alone where the id is configured.
-    AwsSigV4 { access_key_id: Option<String> },
 }
 
 /// A credential with its secret, for one request.
@@ -74,24 +60,24 @@ impl Loaded {
         Self::new(&settings.kind, &secret).map_err(unusable)
     }
 
-    fn new(kind: &Credential, secret: &Secret) -> Result<Self, &'static str> {
+    fn new(kind: &CredentialKind, secret: &Secret) -> Result<Self, &'static str> {
         match kind {
-            Credential::Header { name } => {
+            CredentialKind::Header { name } => {
                 let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "its header has no valid name")?;
                 Ok(Self::Header { name, value: secret.clone() })
             }
-            Credential::Bearer => {
+            CredentialKind::Bearer => {
                 let value = Secret::new(format!("Bearer {}", secret.expose()));
                 Ok(Self::Header { name: header::AUTHORIZATION, value })
             }
-            Credential::Basic { username } => {
+            CredentialKind::Basic { username } => {
                 let (user, password) = match username {
                     Some(user) => (user.as_str(), secret.expose().as_str()),
                     None => secret.expose().split_once(':').ok_or("its secret is not `user:password`")?,
                 };
                 Ok(Self::Basic { user: user.to_owned(), password: Secret::new(password.to_owned()) })
             }
-            Credential::AwsSigV4 { access_key_id } => {
+            CredentialKind::AwsSigv4 { access_key_id } => {
                 let key = AwsKey::parse(access_key_id.as_deref(), secret.expose());
                 key.map(Self::AwsSigV4).ok_or("its secret is not `ACCESS_KEY_ID:SECRET_ACCESS_KEY`")
             }

@@ -12,18 +12,25 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep_until, timeout_at},
+};
 
 use super::{
     Gate,
     connect::Stopwatch,
     credential::{Loaded, Sent},
     exchange::{Raw, Room, exchange},
+    limiter::{Lane, Quiet, Turn},
     mask::Mask,
-    request::{Permitted, permit_handshake, refused},
+    request::{Permitted, Target, permit_handshake, refused},
     retry,
 };
-use crate::{clock, domain::Grant};
+use crate::{
+    clock,
+    domain::{CredentialId, Grant},
+};
 
 /// Requests of one `send_all` that are under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -76,7 +83,11 @@ impl Door {
     pub async fn handshake(&self, host: &str, port: u16) -> Result<Vec<Result<Peer, HttpError>>, HttpError> {
         self.count_one()?;
         let (target, grant) = permit_handshake(host, port, &self.grants)?;
-        let look = self.gate.connector.look_at(&target, &grant.addresses);
+        let queue = Queue::of(&self.gate, grant, &target, None);
+        let look = async {
+            let _turn = queue.turn(self.budget.deadline).await.map_err(|Quiet| out_of_time())?;
+            self.gate.connector.look_at(&target, &grant.addresses).await
+        };
         timeout_at(self.budget.deadline, look).await.map_err(|_| out_of_time())?
     }
 
@@ -96,12 +107,16 @@ impl Door {
 
     async fn answer(&self, request: HttpRequest, room: &Room) -> Result<HttpResponse, HttpError> {
         let request = Permitted::new(request, &self.grants)?;
+        let queue = Queue::of(&self.gate, request.grant, &request.target, request.credential);
+        // To wait for the first turn is the host's doing: it costs the run, but not the time that the request gives the server.
+        let turn = timeout_at(self.budget.deadline, queue.turn(self.budget.deadline)).await;
+        let turn = turn.map_err(|_| out_of_time())?.map_err(|Quiet| out_of_time())?;
         let own_end = match request.timeout_ms {
             0 => self.budget.deadline,
-            millis => clock::stopwatch().deadline(Duration::from_millis(millis.into())).into(),
+            millis => clock::timer_now() + Duration::from_millis(millis.into()),
         };
         let end = own_end.min(self.budget.deadline);
-        match timeout_at(end, self.tries(&request, end, room)).await {
+        match timeout_at(end, self.tries(&request, &queue, turn, end, room)).await {
             Ok(answer) => answer,
             Err(_) if end == self.budget.deadline => Err(out_of_time()),
             Err(_) => Err(HttpError::Timeout),
@@ -109,29 +124,47 @@ impl Door {
     }
 
     /// Tries until there is an answer that does not ask to come back later, or no time to do so before `end`.
-    async fn tries(&self, request: &Permitted<'_>, end: Instant, room: &Room) -> Result<HttpResponse, HttpError> {
+    async fn tries(
+        &self,
+        request: &Permitted<'_>,
+        queue: &Queue,
+        first: Turn,
+        end: Instant,
+        room: &Room,
+    ) -> Result<HttpResponse, HttpError> {
+        let mut turn = first;
         let mut attempts = 1;
         loop {
             let response = self.attempt(request, attempts, room).await?;
+            drop(turn);
             let status = response.exchange.status;
             if (200..=299).contains(&status) || request.accept.contains(&status) {
                 return Ok(response);
             }
+            let retry_after = self.retry_after(&response);
+            if let Some(pause) = retry_after.filter(|_| status == 429) {
+                // It is this client that is too fast, not this request; 503 is the server's own trouble.
+                queue.lane.be_quiet_for(pause);
+            }
             let again =
                 retry::asks_to_wait(status) && retry::is_repeatable(&request.method) && attempts < retry::ATTEMPTS_MAX;
-            let until: Instant = clock::stopwatch().deadline(self.pause(&response, attempts)).into();
+            let until = clock::timer_now() + retry_after.unwrap_or_else(|| retry::pause(attempts));
             if !again || until >= end {
                 return Err(HttpError::Status(Box::new(response)));
             }
             sleep_until(until).await;
+            turn = match queue.turn(end).await {
+                Ok(turn) => turn,
+                Err(Quiet) => return Err(HttpError::Status(Box::new(response))),
+            };
             attempts += 1;
         }
     }
 
-    fn pause(&self, response: &HttpResponse, attempts: u32) -> Duration {
+    fn retry_after(&self, response: &HttpResponse) -> Option<Duration> {
         let mut headers = response.exchange.headers.iter();
-        let retry_after = headers.find(|(name, _)| name == header::RETRY_AFTER.as_str());
-        retry::pause(attempts, retry_after.map(|(_, value)| value.as_str()), (self.gate.now)())
+        let (_, value) = headers.find(|(name, _)| name == header::RETRY_AFTER.as_str())?;
+        retry::read_retry_after(value, (self.gate.now)())
     }
 
     async fn attempt(&self, request: &Permitted<'_>, attempts: u32, room: &Room) -> Result<HttpResponse, HttpError> {
@@ -157,6 +190,22 @@ impl Door {
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(&value).into_owned()))
             .collect();
         Ok(HttpResponse { exchange: Exchange { status, headers, timings: watch.timings, peer, attempts }, body })
+    }
+}
+
+/// Where a request waits for its turn.
+struct Queue {
+    lane: Arc<Lane>,
+    places: Arc<Semaphore>,
+}
+
+impl Queue {
+    fn of(gate: &Gate, grant: &Grant, target: &Target, credential: Option<&CredentialId>) -> Self {
+        Self { lane: gate.limiter.lane(grant, target, credential), places: gate.limiter.places(target) }
+    }
+
+    async fn turn(&self, end: Instant) -> Result<Turn, Quiet> {
+        self.lane.turn(Arc::clone(&self.places), end).await
     }
 }
 

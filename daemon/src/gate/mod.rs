@@ -13,6 +13,7 @@ mod connect;
 mod credential;
 mod door;
 mod exchange;
+mod limiter;
 mod mask;
 mod peer;
 mod request;
@@ -25,13 +26,14 @@ mod tls;
 mod tests;
 
 pub use connect::Proxy;
-pub use credential::{Credential, CredentialSettings};
+pub use credential::CredentialSettings;
 pub use door::{Budget, Door};
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::atomic::AtomicU32};
 
-use crate::domain::{CredentialId, Grant, Timestamp};
+use crate::domain::{CredentialId, Grant, Rate, SourceId, Timestamp};
 use connect::Connector;
+use limiter::Limiter;
 use tls::Trust;
 
 /// What o'clock it is: signatures and certificates are held against it.
@@ -44,6 +46,8 @@ pub struct GateSettings {
     pub proxy: Option<Proxy>,
     /// PEM files of roots that are trusted besides the system's.
     pub ca: Vec<PathBuf>,
+    /// Each is shared by all runs whose grants come from the source; a credential has it for itself.
+    pub rates: Vec<(SourceId, Rate)>,
     pub now: Now,
 }
 
@@ -59,6 +63,7 @@ pub enum GateError {
 /// One for all runs of the daemon.
 pub struct Gate {
     connector: Connector,
+    limiter: Limiter,
     credentials: HashMap<CredentialId, CredentialSettings>,
     now: Now,
 }
@@ -70,6 +75,7 @@ impl Gate {
         let trust = Trust::new(&settings.ca, Arc::clone(&settings.now))?;
         Ok(Self {
             connector: Connector::new(trust, settings.proxy),
+            limiter: Limiter::new(settings.rates),
             credentials: settings.credentials.into_iter().map(|one| (one.id.clone(), one)).collect(),
             now: settings.now,
         })

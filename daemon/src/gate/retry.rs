@@ -20,14 +20,13 @@ pub(super) fn asks_to_wait(status: u16) -> bool {
     status == 429 || status == 503
 }
 
-/// The pause after the `attempts`-th try: what Retry-After says, else half a second, doubled with each try.
-pub(super) fn pause(attempts: u32, retry_after: Option<&str>, now: Timestamp) -> Duration {
-    let doubled = FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1)).min(64);
-    retry_after.and_then(|value| read_retry_after(value, now)).unwrap_or(doubled)
+/// The pause after the `attempts`-th try of a server that does not say how long: half a second, doubled with each try.
+pub(super) fn pause(attempts: u32) -> Duration {
+    FIRST_PAUSE * 2_u32.saturating_pow(attempts.saturating_sub(1)).min(64)
 }
 
 /// Seconds, or a date (RFC 9110, section 10.2.3). `None`: neither.
-fn read_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+pub(super) fn read_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More seconds than fit a number are as good as for ever.
@@ -57,7 +56,7 @@ mod tests {
 
     #[test]
     fn without_a_word_from_the_server_pauses_double() {
-        let pauses: Vec<u128> = (1..4).map(|attempts| pause(attempts, None, Timestamp::EPOCH).as_millis()).collect();
+        let pauses: Vec<u128> = (1..4).map(|attempts| pause(attempts).as_millis()).collect();
         assert_eq!(pauses, [500, 1_000, 2_000]);
     }
 

@@ -4,11 +4,10 @@ use std::{path::Path, time::Duration};
 
 use super::Folder;
 use crate::{
-    config::{
-        Config, CredentialKind, Diagnostic, Loaded, MailTls, Transport, expanded::limit_words, load_in,
-        templates::CONTROL_KEYS,
+    config::{Config, Diagnostic, Loaded, MailTls, Transport, expanded::limit_words, load_in, templates::CONTROL_KEYS},
+    domain::{
+        AlertCause, Control, CredentialKind, Family, OnEmpty, ScheduleSpec, Scheme, SummaryKind, Timestamp, Within,
     },
-    domain::{AlertCause, Control, Family, OnEmpty, ScheduleSpec, Scheme, SummaryKind, Timestamp, Within},
     secret::SecretSource,
 };
 

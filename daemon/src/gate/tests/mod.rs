@@ -4,6 +4,7 @@ mod addresses;
 mod answers;
 mod certificates;
 mod grants;
+mod limiter;
 mod proxy;
 mod retries;
 mod secrets;
@@ -141,7 +142,7 @@ fn get(url: impl Into<String>) -> HttpRequest {
 /// A gate with nothing configured.
 fn settings() -> GateSettings {
     let now: Timestamp = NOW.parse().unwrap();
-    GateSettings { credentials: Vec::new(), proxy: None, ca: Vec::new(), now: Arc::new(move || now) }
+    GateSettings { credentials: Vec::new(), proxy: None, ca: Vec::new(), rates: Vec::new(), now: Arc::new(move || now) }
 }
 
 fn gate(credentials: Vec<CredentialSettings>, ca: Vec<PathBuf>, proxy: Option<Proxy>) -> Arc<Gate> {

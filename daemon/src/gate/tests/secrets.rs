@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use evidenced_contract::{Auth, HttpError};
 
 use super::*;
-use crate::{gate::Credential, secret::SecretSource};
+use crate::{domain::CredentialKind, secret::SecretSource};
 
 const TOKEN: &str = "tok/en+7f3a9c&e1";
 
@@ -20,7 +20,7 @@ impl Secrets {
         std::fs::write(self.0.path().join(id), secret).unwrap();
     }
 
-    fn credential(&self, id: &str, kind: Credential, secret: &str) -> CredentialSettings {
+    fn credential(&self, id: &str, kind: CredentialKind, secret: &str) -> CredentialSettings {
         self.write(id, secret);
         CredentialSettings { id: id.parse().unwrap(), kind, secret: SecretSource::File(self.0.path().join(id)) }
     }
@@ -55,11 +55,11 @@ async fn a_secret_is_sent_and_masked_wherever_it_is_repeated() {
     let secrets = Secrets::new();
     let pair = STANDARD.encode(format!("auditor:{TOKEN}"));
     let cases = [
-        (Credential::Header { name: "X-Api-Key".into() }, TOKEN.to_owned(), "***", "x-api-key: ***"),
-        (Credential::Bearer, TOKEN.to_owned(), "Bearer ***", "authorization: Bearer ***"),
-        (Credential::Basic { username: None }, format!("auditor:{TOKEN}"), "Basic ***", "authorization: Basic ***"),
+        (CredentialKind::Header { name: "X-Api-Key".into() }, TOKEN.to_owned(), "***", "x-api-key: ***"),
+        (CredentialKind::Bearer, TOKEN.to_owned(), "Bearer ***", "authorization: Bearer ***"),
+        (CredentialKind::Basic { username: None }, format!("auditor:{TOKEN}"), "Basic ***", "authorization: Basic ***"),
         (
-            Credential::Basic { username: Some("auditor".into()) },
+            CredentialKind::Basic { username: Some("auditor".into()) },
             TOKEN.to_owned(),
             "Basic ***",
             "authorization: Basic ***",
@@ -83,7 +83,7 @@ async fn a_secret_is_sent_and_masked_wherever_it_is_repeated() {
 async fn an_error_is_masked_as_an_answer_is() {
     let secrets = Secrets::new();
     let server = echo().await;
-    let gate = gate(vec![secrets.credential("key", Credential::Bearer, TOKEN)], Vec::new(), None);
+    let gate = gate(vec![secrets.credential("key", CredentialKind::Bearer, TOKEN)], Vec::new(), None);
     let grant = Grant { credential: Some("key".parse().unwrap()), ..server.grant() };
     let Err(HttpError::Status(response)) = door_of(&gate, [grant]).send(get(server.url("/403"))).await else {
         panic!()
@@ -102,7 +102,8 @@ async fn the_value_of_a_cookie_is_a_secret_too() {
 async fn a_plugin_chooses_among_the_granted_credentials_only() {
     let secrets = Secrets::new();
     let server = echo().await;
-    let key = |id: &str| secrets.credential(id, Credential::Header { name: format!("x-{id}") }, "secret-of-the-test");
+    let key =
+        |id: &str| secrets.credential(id, CredentialKind::Header { name: format!("x-{id}") }, "secret-of-the-test");
     let gate = gate(vec![key("good"), key("revoked"), key("other")], Vec::new(), None);
     let grant = Grant {
         credential: Some("good".parse().unwrap()),
@@ -131,7 +132,7 @@ async fn a_plugin_chooses_among_the_granted_credentials_only() {
 async fn a_plugin_may_not_set_the_header_that_the_credential_sets() {
     let secrets = Secrets::new();
     let server = echo().await;
-    let gate = gate(vec![secrets.credential("key", Credential::Bearer, TOKEN)], Vec::new(), None);
+    let gate = gate(vec![secrets.credential("key", CredentialKind::Bearer, TOKEN)], Vec::new(), None);
     let own = vec![("Authorization".to_owned(), "Bearer mine".to_owned())];
     let request = HttpRequest { headers: own, ..get(server.url("/")) };
     let grant = Grant { credential: Some("key".parse().unwrap()), ..server.grant() };
@@ -149,7 +150,7 @@ async fn a_replaced_secret_counts_from_the_next_request_on() {
         u8::from(headers["authorization"] == "Bearer the-second-one").to_string()
     }))
     .await;
-    let gate = gate(vec![secrets.credential("key", Credential::Bearer, "the-first-one")], Vec::new(), None);
+    let gate = gate(vec![secrets.credential("key", CredentialKind::Bearer, "the-first-one")], Vec::new(), None);
     let grant = Grant { credential: Some("key".parse().unwrap()), ..server.grant() };
     let door = door_of(&gate, [grant]);
     assert_eq!(text(door.send(get(server.url("/"))).await), "0");
@@ -162,10 +163,10 @@ async fn a_secret_that_cannot_be_used_refuses_without_telling_where_it_lies() {
     let secrets = Secrets::new();
     let server = echo().await;
     let unusable = [
-        (Credential::Bearer, "", "its secret cannot be read; the log of the daemon says why"),
-        (Credential::Basic { username: None }, "nocolon", "its secret is not `user:password`"),
+        (CredentialKind::Bearer, "", "its secret cannot be read; the log of the daemon says why"),
+        (CredentialKind::Basic { username: None }, "nocolon", "its secret is not `user:password`"),
         (
-            Credential::AwsSigV4 { access_key_id: None },
+            CredentialKind::AwsSigv4 { access_key_id: None },
             "onlyone",
             "its secret is not `ACCESS_KEY_ID:SECRET_ACCESS_KEY`",
         ),
@@ -176,7 +177,7 @@ async fn a_secret_that_cannot_be_used_refuses_without_telling_where_it_lies() {
         let refused = refusal(door_of(&gate, [grant]).send(get(server.url("/"))).await);
         assert_eq!(refused, format!("the credential `key` cannot be used: {why}"));
     }
-    let gate = gate(vec![secrets.credential("key", Credential::Bearer, "two\nlines")], Vec::new(), None);
+    let gate = gate(vec![secrets.credential("key", CredentialKind::Bearer, "two\nlines")], Vec::new(), None);
     let grant = Grant { credential: Some("key".parse().unwrap()), ..server.grant() };
     assert!(refusal(door_of(&gate, [grant]).send(get(server.url("/"))).await).contains("a line end"));
 }
@@ -184,6 +185,6 @@ async fn a_secret_that_cannot_be_used_refuses_without_telling_where_it_lies() {
 #[test]
 fn nothing_of_a_credential_shows_its_secret() {
     let secrets = Secrets::new();
-    let shown = format!("{:?}", secrets.credential("key", Credential::Bearer, TOKEN));
+    let shown = format!("{:?}", secrets.credential("key", CredentialKind::Bearer, TOKEN));
     assert!(!shown.contains(TOKEN), "{shown}");
 }

@@ -5,10 +5,8 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::{
-    gate::{
-        Credential,
-        sigv4::{PathStyle, Signer, Subject, amz_date, payload_digest, service_of_host, sign},
-    },
+    domain::CredentialKind,
+    gate::sigv4::{PathStyle, Signer, Subject, amz_date, payload_digest, service_of_host, sign},
     secret::SecretSource,
 };
 
@@ -111,7 +109,7 @@ fn a_host_of_aws_says_its_service_and_region() {
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 /// Sends `request` by way of a proxy, so that it bears the name of AWS, and returns the head that arrived.
-async fn signed_head(request: HttpRequest, secret: &str, kind: Credential) -> String {
+async fn signed_head(request: HttpRequest, secret: &str, kind: CredentialKind) -> String {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
     let proxy = Server::tcp(move |mut stream| {
@@ -169,7 +167,7 @@ async fn what_goes_out_bears_the_signature_that_botocore_gives_it() {
         ),
     ];
     for (request, secret, signature) in cases {
-        let head = signed_head(request, secret, Credential::AwsSigV4 { access_key_id: None }).await;
+        let head = signed_head(request, secret, CredentialKind::AwsSigv4 { access_key_id: None }).await;
         let expected =
             format!("authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260302/{signature}\r\n");
         assert!(head.contains(&expected), "{head}\n{expected}");
@@ -185,9 +183,9 @@ async fn a_key_of_aws_is_read_in_each_of_its_forms() {
         format!("{{\"Version\": 1, \"AccessKeyId\": \"AKIAIOSFODNN7EXAMPLE\", \"SecretAccessKey\": \"{secret}\"}}\n");
     let configured = Some("AKIAIOSFODNN7EXAMPLE".to_owned());
     let request = || get("http://iam.amazonaws.com/");
-    let expected = signed_head(request(), KEY, Credential::AwsSigV4 { access_key_id: None }).await;
+    let expected = signed_head(request(), KEY, CredentialKind::AwsSigv4 { access_key_id: None }).await;
     for (secret, access_key_id) in [(json.as_str(), None), (secret, configured)] {
-        assert_eq!(signed_head(request(), secret, Credential::AwsSigV4 { access_key_id }).await, expected);
+        assert_eq!(signed_head(request(), secret, CredentialKind::AwsSigv4 { access_key_id }).await, expected);
     }
 }
 
@@ -197,7 +195,7 @@ async fn a_host_that_does_not_say_its_service_needs_it_configured() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("key");
     std::fs::write(&file, KEY).unwrap();
-    let kind = Credential::AwsSigV4 { access_key_id: None };
+    let kind = CredentialKind::AwsSigv4 { access_key_id: None };
     let credential = CredentialSettings { id: "key".parse().unwrap(), kind, secret: SecretSource::File(file) };
     let gate = gate(vec![credential], Vec::new(), None);
     let grant = Grant { credential: Some("key".parse().unwrap()), ..server.grant() };
