@@ -25,7 +25,7 @@ pub trait Disk: Send + Sync {
 
 /// An open file.
 pub trait DiskFile: Send + Sync {
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
     fn truncate(&self, len: u64) -> io::Result<()>;
@@ -95,7 +95,7 @@ impl Disk for RealDisk {
 }
 
 impl DiskFile for fs::File {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
 
@@ -120,7 +120,7 @@ impl DiskFile for fs::File {
 pub(super) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, LedgerError> {
     let read = || {
         let file = disk.open(path, OpenMode::Read)?;
-        let mut bytes = vec![0; usize::try_from(file.len()?).map_err(io::Error::other)?];
+        let mut bytes = vec![0; usize::try_from(file.size()?).map_err(io::Error::other)?];
         file.read_at(0, &mut bytes)?;
         Ok(bytes)
     };

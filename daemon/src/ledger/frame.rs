@@ -41,6 +41,8 @@ pub(super) enum Place {
     File,
     /// As many zero bytes stand in the payload as it had, so that nothing behind them moves.
     Erased,
+    /// It was in a file of its own.
+    FileErased,
 }
 
 /// A part as it goes into a frame.
@@ -55,6 +57,7 @@ pub(super) enum PlaceToWrite<'a> {
     Inline(&'a [u8]),
     File,
     Erased,
+    FileErased,
 }
 
 /// Header and payload.
@@ -80,6 +83,7 @@ pub(super) fn encode<E: AsRef<[u8]>>(
             PlaceToWrite::Inline(_) => PLACE_INLINE,
             PlaceToWrite::File => PLACE_FILE,
             PlaceToWrite::Erased => PLACE_ERASED,
+            PlaceToWrite::FileErased => PLACE_FILE_ERASED,
         };
         frame.extend_from_slice(&[part.class.code(), place]);
         put::u32(&mut frame, part.len);
@@ -92,7 +96,7 @@ pub(super) fn encode<E: AsRef<[u8]>>(
         match part.place {
             PlaceToWrite::Inline(bytes) => frame.extend_from_slice(bytes),
             PlaceToWrite::Erased => frame.resize(frame.len() + part.len as usize, 0),
-            PlaceToWrite::File => {}
+            PlaceToWrite::File | PlaceToWrite::FileErased => {}
         }
     }
     for hash in frontier.hashes() {
@@ -154,6 +158,7 @@ fn decode_from(reader: &mut Reader<'_>) -> Option<(Frame, bool)> {
             PLACE_INLINE => Place::Inline(0..0),
             PLACE_FILE => Place::File,
             PLACE_ERASED => Place::Erased,
+            PLACE_FILE_ERASED => Place::FileErased,
             _ => {
                 known = false;
                 Place::Erased
@@ -168,8 +173,10 @@ fn decode_from(reader: &mut Reader<'_>) -> Option<(Frame, bool)> {
     for part in &mut parts {
         match &mut part.place {
             Place::Inline(range) => *range = reader.range(part.len as usize)?,
-            Place::Erased => drop(reader.range(part.len as usize)?),
-            Place::File => {}
+            Place::Erased => {
+                reader.range(part.len as usize)?;
+            }
+            Place::File | Place::FileErased => {}
         }
     }
     let size = first.checked_add(entry_count as u64)?;
@@ -191,6 +198,7 @@ fn checksum(header: &[u8], payload: &[u8]) -> u32 {
 const PLACE_INLINE: u8 = 0;
 const PLACE_FILE: u8 = 1;
 const PLACE_ERASED: u8 = 2;
+const PLACE_FILE_ERASED: u8 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -208,7 +216,7 @@ mod tests {
         fn a_frame_round_trips_and_no_flipped_bit_goes_unseen(
             first in 0_u64..40,
             entries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6),
-            parts in prop::collection::vec((prop::collection::vec(any::<u8>(), 16..80), 0_u8..3), 0..4),
+            parts in prop::collection::vec((prop::collection::vec(any::<u8>(), 16..80), 0_u8..4), 0..4),
             flip in any::<prop::sample::Index>(),
         ) {
             let written: Vec<_> = parts
@@ -217,7 +225,7 @@ mod tests {
                     digest: Digest::of(bytes),
                     class: EvidenceClass::Transcript,
                     len: bytes.len() as u32,
-                    place: [PlaceToWrite::Inline(bytes), PlaceToWrite::File, PlaceToWrite::Erased]
+                    place: [PlaceToWrite::Inline(bytes), PlaceToWrite::File, PlaceToWrite::Erased, PlaceToWrite::FileErased]
                         .into_iter()
                         .nth(usize::from(*place))
                         .unwrap(),

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    EvidenceClass, Head,
-    frame::{Frame, Place},
+    Head, LedgerError,
+    frame::{self, Frame, Place},
     journal::FrameAt,
     merkle::{Frontier, Hash, leaf_hash, root_of},
 };
@@ -43,10 +43,8 @@ pub(super) struct FrameSpan {
 #[derive(Debug, Clone)]
 pub(super) struct PartAt {
     pub(super) file: Arc<Path>,
-    /// Of the frame.
-    pub(super) frame: u64,
+    /// First entry of its frame.
     pub(super) first: u64,
-    pub(super) class: EvidenceClass,
     pub(super) len: u32,
     pub(super) place: PartPlace,
 }
@@ -91,10 +89,9 @@ impl Index {
                 let place = match &part.place {
                     Place::Inline(range) => PartPlace::At(payload + range.start as u64),
                     Place::File => PartPlace::File,
-                    Place::Erased => PartPlace::Erased,
+                    Place::Erased | Place::FileErased => PartPlace::Erased,
                 };
-                let (frame, first) = (at.offset, frame.first);
-                let part_at = PartAt { file: file.clone(), frame, first, class: part.class, len: part.len, place };
+                let part_at = PartAt { file: file.clone(), first: frame.first, len: part.len, place };
                 self.parts.insert(part.digest, part_at);
             }
         }
@@ -107,10 +104,34 @@ impl Index {
         self.frames.push_back(FrameSpan { first: frame.first, count, file, offset: at.offset, number });
     }
 
-    /// The leaf hashes of the frame's entries that come after what is known.
-    pub(super) fn new_leaves(&self, frame: &Frame, payload: &[u8]) -> Vec<Hash> {
-        let known = self.frontier.size().saturating_sub(frame.first) as usize;
-        frame.entries.iter().skip(known).map(|range| leaf_hash(&payload[range.clone()])).collect()
+    /// Takes in a frame as it is read from the journal, in order, if it is not all in packs. `expected` carries the
+    /// entry that must come next.
+    pub(super) fn replay(
+        &mut self,
+        at: &FrameAt,
+        payload: &[u8],
+        expected: &mut Option<u64>,
+    ) -> Result<Frame, LedgerError> {
+        let damaged = |what: &str| LedgerError::damaged(&at.file, at.offset, format!("frame {}: {what}", at.number));
+        let frame = frame::decode(payload).map_err(damaged)?;
+        let size = self.frontier.size();
+        let fits = expected.map_or(frame.first <= size, |expected| frame.first == expected);
+        if !fits {
+            let expected = expected.unwrap_or(size);
+            return Err(damaged(&format!("it starts with entry {}, expected was {expected}", frame.first)));
+        }
+        let end = frame.first + frame.entries.len() as u64;
+        *expected = Some(end);
+        if end > size {
+            let known = (size - frame.first.min(size)) as usize;
+            let new = frame.entries.iter().skip(known);
+            let leaves: Vec<Hash> = new.map(|range| leaf_hash(&payload[range.clone()])).collect();
+            self.add(at, &frame, &leaves);
+        }
+        if end >= size && self.frontier != frame.frontier {
+            return Err(damaged("its entries do not hash to the tree that it states"));
+        }
+        Ok(frame)
     }
 
     /// The oldest unsealed pack's worth of entries is in a pack now.

@@ -234,6 +234,7 @@ impl Journal {
         epoch: u32,
         scanned: &Scanned,
         next_frame: u64,
+        size: u64,
     ) -> Result<Self, LedgerError> {
         let active = match scanned.files.last() {
             None => None,
@@ -267,8 +268,7 @@ impl Journal {
             && scanned.last_frame == Some(last)
             && scanned.acknowledged.is_none_or(|(frame, _)| frame < last)
         {
-            // Its size is not known here, and only the frame is compared.
-            journal.acknowledge(last, 0);
+            journal.acknowledge(last, size);
         }
         Ok(journal)
     }
@@ -341,7 +341,7 @@ impl Journal {
         if let Some(active) = &mut self.active {
             let reopen = || {
                 let file = self.disk.open(&active.path, OpenMode::ReadWrite)?;
-                let len = file.len()?;
+                let len = file.size()?;
                 Ok((file, len))
             };
             (active.file, active.len) = reopen().map_err(LedgerError::io("open", &active.path))?;

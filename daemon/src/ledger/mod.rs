@@ -23,21 +23,34 @@ mod frame;
 mod index;
 mod journal;
 
-mod ledger;
+mod pack;
+mod sealed;
+mod segment;
+mod snapshot;
+mod view;
+
+mod embedded;
+mod opening;
 mod read;
 mod rollup;
+mod seal;
 mod space;
+
+mod backup;
+mod erase;
+mod verify;
 
 #[cfg(test)]
 mod tests;
 
 pub use disk::{Disk, DiskFile, OpenMode, RealDisk};
+pub use embedded::Ledger;
 pub use error::{Damage, LedgerError};
 pub use fold::{Fold, Row};
-pub use ledger::Ledger;
 pub use merkle::{Hash, includes, is_consistent, leaf_hash};
 pub use note::{NoteKey, NoteVerifier};
 pub use options::{Access, Background, NetworkFileSystem, Options, ViewPlace};
 pub use part::{EvidenceClass, Part};
 pub use space::{Space, Usage};
 pub use store::{Batch, Entries, Head, Receipt, StateGuard, Store};
+pub use verify::{Depth, Progress, Verification};

@@ -1,14 +1,16 @@
 //! Reading entries, parts and proofs while the writer goes on.
 
-use std::{collections::VecDeque, io, ops::Range};
+use std::{collections::VecDeque, io, ops::Range, path::PathBuf};
 
 use super::{
     Fold, LedgerError, Part,
     disk::{OpenMode, read_if_there},
+    embedded::Core,
     frame::{self, FRAME_HEADER_BYTES},
     index::{FrameSpan, PartPlace},
-    ledger::Core,
     merkle::{self, Hash, Nodes, root_of},
+    pack::{self, Pack},
+    segment::{Segment, SegmentPlace},
 };
 use crate::domain::Digest;
 
@@ -18,11 +20,33 @@ pub(super) struct EntryReader<'a, F: Fold> {
     next: u64,
     end: u64,
     ahead: VecDeque<Vec<u8>>,
+    /// The pack that was read last, so that its foot is read once.
+    pack: Option<(u64, Pack)>,
 }
 
 impl<'a, F: Fold> EntryReader<'a, F> {
     pub(super) const fn new(core: &'a Core<F>, range: Range<u64>) -> Self {
-        Self { core, next: range.start, end: range.end, ahead: VecDeque::new() }
+        Self { core, next: range.start, end: range.end, ahead: VecDeque::new(), pack: None }
+    }
+}
+
+impl<F: Fold> EntryReader<'_, F> {
+    fn fetch(&mut self) -> Result<VecDeque<Vec<u8>>, LedgerError> {
+        let (sealed, per_pack) = {
+            let index = self.core.index();
+            (index.sealed(), index.pack_entries)
+        };
+        if self.next >= sealed {
+            return self.core.entries_from(self.next);
+        }
+        let number = self.next / per_pack;
+        let pack = match self.pack.take().filter(|(open, _)| *open == number) {
+            Some((_, pack)) => pack,
+            None => self.core.open_pack(number)?,
+        };
+        let entries = pack.entries_from(self.next);
+        self.pack = Some((number, pack));
+        entries
     }
 }
 
@@ -34,7 +58,7 @@ impl<F: Fold> Iterator for EntryReader<'_, F> {
             return None;
         }
         if self.ahead.is_empty() {
-            match self.core.entries_from(self.next) {
+            match self.fetch() {
                 Ok(entries) => self.ahead = entries,
                 Err(error) => {
                     self.next = self.end;
@@ -49,12 +73,17 @@ impl<F: Fold> Iterator for EntryReader<'_, F> {
 }
 
 impl<F: Fold> Core<F> {
-    /// The entries from `sequence` to the end of the frame that holds it.
-    fn entries_from(&self, sequence: u64) -> Result<VecDeque<Vec<u8>>, LedgerError> {
+    /// The entries from `sequence` to the end of the frame, of journal or pack, that holds it.
+    pub(super) fn entries_from(&self, sequence: u64) -> Result<VecDeque<Vec<u8>>, LedgerError> {
         loop {
-            let span = self.index().frame_of(sequence).cloned();
+            let (sealed, per_pack, size, span) = {
+                let index = self.index();
+                (index.sealed(), index.pack_entries, index.head().size, index.frame_of(sequence).cloned())
+            };
+            if sequence < sealed {
+                return self.open_pack(sequence / per_pack)?.entries_from(sequence);
+            }
             let Some(span) = span else {
-                let size = self.index().head().size;
                 return Err(LedgerError::OutOfRange { what: format!("entry {sequence}"), size });
             };
             match self.journal_entries(&span, sequence) {
@@ -64,6 +93,11 @@ impl<F: Fold> Core<F> {
                 read => return read,
             }
         }
+    }
+
+    pub(super) fn open_pack(&self, number: u64) -> Result<Pack, LedgerError> {
+        let entries = self.index().pack_entries;
+        Pack::open(&*self.layout.disk, &self.layout.packs().join(pack::file_name(number)), number, entries)
     }
 
     fn journal_entries(&self, span: &FrameSpan, sequence: u64) -> Result<VecDeque<Vec<u8>>, LedgerError> {
@@ -88,53 +122,76 @@ impl<F: Fold> Core<F> {
     }
 
     pub(super) fn part(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
-        let at = self.index().parts.get(digest).cloned();
-        let salted = match at {
-            Some(at) => match at.place {
-                PartPlace::At(offset) => {
-                    let read = || {
-                        let mut bytes = vec![0; at.len as usize];
-                        self.layout.disk.open(&at.file, OpenMode::Read)?.read_at(offset, &mut bytes)?;
-                        Ok(bytes)
-                    };
-                    let bytes = read().map_err(LedgerError::io("read", &*at.file))?;
-                    Some((at.file.to_path_buf(), offset, bytes))
-                }
-                PartPlace::File => self.part_from_file(digest)?,
-                PartPlace::Erased => None,
-            },
-            None => self.part_from_file(digest)?,
-        };
-        let Some((file, offset, mut bytes)) = salted else { return Ok(None) };
+        let Some((file, mut bytes)) = self.salted_part(digest)? else { return Ok(None) };
         if Digest::of(&bytes) != *digest {
-            return Err(LedgerError::damaged(file, offset, format!("part {digest} does not hash to its name")));
+            return Err(LedgerError::damaged(file, 0, format!("part {digest} does not hash to its name")));
         }
         Ok(Some(bytes.split_off(Part::SALT_BYTES)))
     }
 
-    fn part_from_file(&self, digest: &Digest) -> Result<Option<(std::path::PathBuf, u64, Vec<u8>)>, LedgerError> {
+    /// Salt and content, and the file they came from.
+    fn salted_part(&self, digest: &Digest) -> Result<Option<(PathBuf, Vec<u8>)>, LedgerError> {
+        let at = self.index().parts.get(digest).cloned();
+        if let Some(at) = at {
+            match at.place {
+                PartPlace::Erased => return Ok(None),
+                PartPlace::File => return self.part_from_file(digest),
+                PartPlace::At(offset) => {
+                    let read = || -> io::Result<Vec<u8>> {
+                        let mut bytes = vec![0; at.len as usize];
+                        self.layout.disk.open(&at.file, OpenMode::Read)?.read_at(offset, &mut bytes)?;
+                        Ok(bytes)
+                    };
+                    match read() {
+                        Ok(bytes) => return Ok(Some((at.file.to_path_buf(), bytes))),
+                        // Sealed into a segment since we looked.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                        Err(error) => return Err(LedgerError::io("read", &*at.file)(error)),
+                    }
+                }
+            }
+        }
+        // What is asked for is mostly young.
+        for path in self.segment_paths().iter().rev() {
+            if !Segment::may_hold(&*self.layout.disk, path, digest)? {
+                continue;
+            }
+            let segment = Segment::open(&*self.layout.disk, path)?;
+            let Some(part) = segment.find(digest) else { continue };
+            return match part.place {
+                SegmentPlace::Erased => Ok(None),
+                SegmentPlace::File => self.part_from_file(digest),
+                SegmentPlace::Block { block, offset } => Ok(Some((path.clone(), segment.read(&part, block, offset)?))),
+            };
+        }
+        Ok(None)
+    }
+
+    fn part_from_file(&self, digest: &Digest) -> Result<Option<(PathBuf, Vec<u8>)>, LedgerError> {
         let path = self.part_file(digest);
-        Ok(read_if_there(&*self.layout.disk, &path)?.map(|bytes| (path, 0, bytes)))
+        match read_if_there(&*self.layout.disk, &path)? {
+            Some(bytes) => Ok(Some((path, bytes))),
+            None => Err(LedgerError::damaged(path, 0, format!("part {digest} is missing, and was not erased"))),
+        }
     }
 
     pub(super) fn inclusion_proof(&self, sequence: u64, size: u64) -> Result<Vec<Hash>, LedgerError> {
         self.check_size(size, || format!("entry {sequence} of {size}"))?;
         if sequence >= size {
-            let size = self.index().head().size;
             return Err(LedgerError::OutOfRange { what: format!("entry {sequence} of {size}"), size });
         }
-        merkle::inclusion_path(&mut StoredNodes { core: self }, sequence, size)
+        merkle::inclusion_path(&mut StoredNodes { core: self, pack: None }, sequence, size)
     }
 
     pub(super) fn consistency_proof(&self, older: u64, newer: u64) -> Result<Vec<Hash>, LedgerError> {
         self.check_size(newer.max(older), || format!("{older} entries of {newer}"))?;
-        merkle::consistency_path(&mut StoredNodes { core: self }, older, newer)
+        merkle::consistency_path(&mut StoredNodes { core: self, pack: None }, older, newer)
     }
 
     /// The root of the first `size` entries.
     pub(super) fn root_at(&self, size: u64) -> Result<Hash, LedgerError> {
         self.check_size(size, || format!("the root of {size} entries"))?;
-        merkle::range_root(&mut StoredNodes { core: self }, 0, size)
+        merkle::range_root(&mut StoredNodes { core: self, pack: None }, 0, size)
     }
 
     fn check_size(&self, size: u64, what: impl FnOnce() -> String) -> Result<(), LedgerError> {
@@ -146,6 +203,8 @@ impl<F: Fold> Core<F> {
 /// Subtrees from memory, or from packs.
 struct StoredNodes<'a, F: Fold> {
     core: &'a Core<F>,
+    /// A proof asks the same pack several times.
+    pack: Option<(u64, Pack)>,
 }
 
 impl<F: Fold> Nodes for StoredNodes<'_, F> {
@@ -153,11 +212,26 @@ impl<F: Fold> Nodes for StoredNodes<'_, F> {
 
     fn node(&mut self, level: u32, index: u64) -> Result<Hash, LedgerError> {
         let (from, to) = (index << level, (index + 1) << level);
-        let known = self.core.index();
-        let sealed = known.sealed();
-        if from >= sealed {
-            return Ok(root_of(&known.tail[(from - sealed) as usize..(to - sealed) as usize]));
+        let number = {
+            let known = self.core.index();
+            let (sealed, per_pack) = (known.sealed(), known.pack_entries);
+            if from >= sealed {
+                return Ok(root_of(&known.tail[(from - sealed) as usize..(to - sealed) as usize]));
+            }
+            if to - from >= per_pack && to <= sealed {
+                return Ok(root_of(&known.pack_roots[(from / per_pack) as usize..(to / per_pack) as usize]));
+            }
+            from / per_pack
+        };
+        if to - from > self.core.index().pack_entries {
+            // Full packs on the left, entries that are in none on the right.
+            let (left, right) = (self.node(level - 1, index * 2)?, self.node(level - 1, index * 2 + 1)?);
+            return Ok(merkle::node_hash(&left, &right));
         }
-        Err(LedgerError::OutOfRange { what: format!("node {index} of level {level}"), size: known.head().size })
+        if self.pack.as_ref().is_none_or(|(open, _)| *open != number) {
+            self.pack = Some((number, self.core.open_pack(number)?));
+        }
+        let (_, pack) = self.pack.as_ref().expect("it was opened above");
+        pack.node(level, index)
     }
 }

@@ -3,3 +3,5 @@
 mod conformance;
 mod fixture;
 mod journal;
+mod sealing;
+mod view;

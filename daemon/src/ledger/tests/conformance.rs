@@ -63,4 +63,16 @@ fn the_embedded_store_conforms() {
     check(&ledger, ledger.head().size);
 }
 
+#[test]
+fn it_conforms_while_its_own_thread_seals() {
+    let dir = tempfile::tempdir().unwrap();
+    let background = Background::Thread { every: std::time::Duration::from_millis(1) };
+    let ledger = Ledger::open(dir.path(), Options { pack_entries: 16, background, ..options() }).unwrap();
+    conforms(&ledger);
+    let size = ledger.head().size;
+    check(&ledger, size);
+    ledger.close().unwrap();
+    check(&open(dir.path()), size);
+}
+
 const EMPTY_ROOT: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

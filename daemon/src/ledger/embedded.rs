@@ -1,31 +1,35 @@
 //! The embedded store.
 
 use std::{
+    collections::BTreeSet,
     ops::Range,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use super::{
-    Access, Batch, Entries, Fold, Head, LedgerError, NetworkFileSystem, Options, Part, Receipt, StateGuard, Store,
-    disk::{self, OpenMode, create_dir_durably, write_atomically},
-    folder::{self, Layout, Lock},
+    Access, Batch, Entries, Fold, Head, LedgerError, Options, Part, Receipt, StateGuard, Store,
+    disk::{OpenMode, create_dir_durably, write_atomically},
+    folder::{Layout, Lock},
     frame::{self, FRAME_BYTES_MAX, PartToWrite, PlaceToWrite},
     index::Index,
-    journal::{self, AppendError, FrameAt, Journal},
+    journal::{AppendError, FrameAt, Journal},
     merkle::{Hash, leaf_hash},
     note::NoteKey,
+    seal::{Behind, Signal},
+    view::View,
 };
 use crate::domain::{Digest, Entry};
 
 /// A ledger in a folder of its own.
 pub struct Ledger<F: Fold> {
     pub(super) core: Arc<Core<F>>,
+    pub(super) behind: Option<Behind>,
     #[expect(dead_code, reason = "held for its lock")]
-    lock: Option<Lock>,
+    pub(super) lock: Option<Lock>,
 }
 
 /// What the ledger's own thread shares.
@@ -33,76 +37,79 @@ pub(super) struct Core<F: Fold> {
     pub(super) layout: Layout,
     pub(super) options: Options,
     pub(super) key: Option<NoteKey>,
-    /// Locked first of all by whoever appends.
+    // In the order in which locks are taken.
     pub(super) writer: Mutex<Writer>,
-    /// Locked after `writer` and before `index`.
+    /// Held by whoever replaces or removes files of the journal, or must not see that happen.
+    pub(super) maintenance: Mutex<()>,
+    pub(super) view: Mutex<Option<View>>,
     pub(super) state: RwLock<F>,
     pub(super) index: RwLock<Index>,
+    pub(super) segments: RwLock<BTreeSet<PathBuf>>,
     /// How many entries, and up to which frame, `state` stands for. Written under its lock.
     pub(super) folded_size: AtomicU64,
     pub(super) folded_frame: AtomicU64,
+    /// How many entries the view stands for.
+    pub(super) viewed_size: AtomicU64,
+    pub(super) signal: Arc<Signal>,
+    /// Why sealing is put off.
+    pub(super) fault: Mutex<Option<String>>,
 }
 
 pub(super) struct Writer {
     /// `None`: for reading only.
-    journal: Option<Journal>,
-    poisoned: Option<String>,
+    pub(super) journal: Option<Journal>,
+    pub(super) poisoned: Option<String>,
+}
+
+impl Writer {
+    fn journal(&mut self) -> Result<&mut Journal, LedgerError> {
+        match (&self.poisoned, &mut self.journal) {
+            (Some(why), _) => Err(LedgerError::Poisoned { why: why.clone() }),
+            (None, None) => Err(LedgerError::ReadOnly),
+            (None, Some(journal)) => Ok(journal),
+        }
+    }
+
+    pub(super) fn check_appendable(&mut self) -> Result<(), LedgerError> {
+        self.journal().map(drop)
+    }
+
+    pub(super) fn poison(&mut self, error: &LedgerError) {
+        self.poisoned = Some(with_sources(error));
+    }
+
+    pub(super) fn writes_to(&self, path: &Path) -> bool {
+        self.journal.as_ref().and_then(Journal::active_path) == Some(path)
+    }
+
+    pub(super) fn reopen(&mut self) -> Result<(), LedgerError> {
+        self.journal()?.reopen()
+    }
 }
 
 impl<F: Fold> Ledger<F> {
-    /// Opens, or creates, the ledger in `dir`.
-    ///
-    /// A torn end of the journal, which nobody was told of, is cut off (not when only reading); any other bytes that
-    /// do not check are [`LedgerError::Damaged`], with their place.
-    pub fn open(dir: &Path, options: Options) -> Result<Self, LedgerError> {
-        assert!(options.pack_entries.is_power_of_two() && options.pack_entries >= 16, "a pack is a full subtree");
-        let layout = Layout { root: dir.to_owned(), disk: options.disk.clone() };
-        let writes = options.access == Access::ReadWrite;
-        let lock = if writes { Some(prepare(&layout, &options)?) } else { None };
-        let is_empty = layout.is_empty()?;
-        if is_empty && !writes {
-            return Err(LedgerError::NoLedger { dir: dir.to_owned() });
-        }
-        let key = match options.access {
-            Access::ReadWrite => Some(folder::key(&layout, &options.origin, options.key_seed.as_ref(), !is_empty)?),
-            Access::ReadOnly => None,
-        };
-        let mut index = Index::new(u64::from(options.pack_entries), Vec::new());
-        let mut state = F::empty();
-        let scanned = journal::scan(&*layout.disk, &layout.journal(), |at, payload| {
-            replay(&mut index, &mut state, &at, payload)
-        })?;
-        let next_frame = scanned.last_frame.map_or(1, |last| last + 1);
-        let journal = if writes {
-            Some(Journal::resume(layout.disk.clone(), &layout.journal(), 1, &scanned, next_frame)?)
-        } else {
-            None
-        };
-        let core = Core {
-            layout,
-            options,
-            key,
-            writer: Mutex::new(Writer { journal, poisoned: None }),
-            folded_size: AtomicU64::new(index.head().size),
-            folded_frame: AtomicU64::new(next_frame - 1),
-            state: RwLock::new(state),
-            index: RwLock::new(index),
-        };
-        Ok(Self { core: Arc::new(core), lock })
-    }
-
     /// Writes the view, and seals what is full, now. With [`super::Background::Thread`] it is never needed.
     pub fn settle(&self) -> Result<(), LedgerError> {
-        Ok(())
+        if self.core.options.access == Access::ReadOnly { Ok(()) } else { self.core.work() }
     }
 
-    /// Writes the view and gives the folder free. Dropping does the same, but tells nobody of errors.
-    pub fn close(self) -> Result<(), LedgerError> {
-        let mut writer = self.core.writer();
-        if let Some(journal) = &mut writer.journal {
-            journal.close();
+    /// Writes the view and gives the folder free. Dropping does the same, but tells nobody of faults.
+    pub fn close(mut self) -> Result<(), LedgerError> {
+        self.shut_down();
+        match self.poisoned() {
+            Some(why) => Err(LedgerError::Poisoned { why }),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Why no more commits are taken; `None` while all is well.
+    pub fn poisoned(&self) -> Option<String> {
+        self.core.writer().poisoned.clone()
+    }
+
+    /// Why packs are not being sealed; the journal grows until they are. `None` while all is well.
+    pub fn sealing_fault(&self) -> Option<String> {
+        self.core.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The public key that checkpoints are signed with: 64 hexadecimal digits. `None` when only reading.
@@ -113,53 +120,30 @@ impl<F: Fold> Ledger<F> {
     /// Signs the head, writes the note to the file `checkpoint`, and returns its text.
     pub fn checkpoint(&self) -> Result<String, LedgerError> {
         // The writer's lock keeps an older checkpoint from replacing a newer one.
-        let writer = self.core.writer();
-        let (Some(key), Some(_)) = (&self.core.key, &writer.journal) else { return Err(LedgerError::ReadOnly) };
+        let mut writer = self.core.writer();
+        writer.check_appendable()?;
+        let Some(key) = &self.core.key else { return Err(LedgerError::ReadOnly) };
         let note = key.sign_checkpoint(&self.head());
         write_atomically(&*self.core.layout.disk, &self.core.layout.checkpoint(), OpenMode::Create, note.as_bytes())?;
         Ok(note)
     }
+
+    fn shut_down(&mut self) {
+        if let Some(behind) = self.behind.take() {
+            behind.stop();
+        }
+        self.core.write_view();
+        drop(self.core.view.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(journal) = &mut self.core.writer().journal {
+            journal.close();
+        }
+    }
 }
 
-/// Takes the lock and makes the folders.
-fn prepare(layout: &Layout, options: &Options) -> Result<Lock, LedgerError> {
-    let dir = &layout.root;
-    // The lock and the file system are the real ones even where a test's disk is simulated.
-    std::fs::create_dir_all(dir).map_err(LedgerError::io("create", dir))?;
-    if options.network_file_system == NetworkFileSystem::Refuse
-        && let Some(kind) = folder::network_file_system(dir)?
-    {
-        return Err(LedgerError::NetworkFileSystem { dir: dir.clone(), kind });
+impl<F: Fold> Drop for Ledger<F> {
+    fn drop(&mut self) {
+        self.shut_down();
     }
-    let lock = Lock::take(dir)?;
-    let disk = &*layout.disk;
-    create_dir_durably(disk, dir.parent().unwrap_or(dir), dir)?;
-    for folder in [layout.journal(), layout.packs(), layout.evidence(), layout.parts(), layout.rollups()] {
-        create_dir_durably(disk, dir, &folder)?;
-        disk::remove_temporaries(disk, &folder)?;
-    }
-    disk::remove_temporaries(disk, dir)?;
-    Ok(lock)
-}
-
-fn replay<F: Fold>(index: &mut Index, state: &mut F, at: &FrameAt, payload: &[u8]) -> Result<(), LedgerError> {
-    let damaged = |what: String| LedgerError::damaged(&at.file, at.offset, what);
-    let frame = frame::decode(payload).map_err(|what| damaged(format!("frame {}: {what}", at.number)))?;
-    let size = index.head().size;
-    if frame.first != size {
-        return Err(damaged(format!("frame {} starts with entry {}, expected was {size}", at.number, frame.first)));
-    }
-    let leaves = index.new_leaves(&frame, payload);
-    index.add(at, &frame, &leaves);
-    if index.frontier != frame.frontier {
-        return Err(damaged(format!("frame {}: its entries do not hash to the tree that it states", at.number)));
-    }
-    for (sequence, range) in (size..).zip(&frame.entries) {
-        let entry = Entry::from_bytes(&payload[range.clone()])
-            .map_err(|error| damaged(format!("entry {sequence}: {error}")))?;
-        state.apply(sequence, &entry);
-    }
-    Ok(())
 }
 
 impl<F: Fold> Core<F> {
@@ -172,7 +156,7 @@ impl<F: Fold> Core<F> {
         })
     }
 
-    pub(super) fn index(&self) -> std::sync::RwLockReadGuard<'_, Index> {
+    pub(super) fn index(&self) -> RwLockReadGuard<'_, Index> {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -181,10 +165,7 @@ impl<F: Fold> Core<F> {
             return Err(LedgerError::EmptyBatch);
         }
         let mut writer = self.writer();
-        if let Some(why) = &writer.poisoned {
-            return Err(LedgerError::Poisoned { why: why.clone() });
-        }
-        let Some(journal) = &mut writer.journal else { return Err(LedgerError::ReadOnly) };
+        let journal = writer.journal()?;
         self.check_expected(batch)?;
         let (first, frontier) = {
             let index = self.index();
@@ -204,13 +185,14 @@ impl<F: Fold> Core<F> {
             Ok(at) => at,
             Err(AppendError::Refused(error)) => return Err(error),
             Err(AppendError::Unknown(error)) => {
-                writer.poisoned = Some(with_sources(&error));
+                writer.poison(&error);
                 return Err(error);
             }
         };
         // Durable from here on. A crash before the fold is mended by the same fold at the next start.
         let head = self.publish(batch, &at, &bytes, &leaves);
         journal.acknowledge(at.number, head.size);
+        self.wake_if_due(&head);
         Ok(Receipt { first, count: batch.entries.len() as u64, head })
     }
 
@@ -245,14 +227,28 @@ impl<F: Fold> Core<F> {
         Ok(placed)
     }
 
-    pub(super) fn part_file(&self, digest: &Digest) -> std::path::PathBuf {
+    pub(super) fn part_file(&self, digest: &Digest) -> PathBuf {
         let digits = digest.to_hex();
         self.layout.parts().join(&digits[..2]).join(digits)
     }
 
+    /// The head, and the file that is written to with its length: everything before is acknowledged.
+    pub(super) fn acknowledged(writer: &Writer) -> Option<(PathBuf, u64)> {
+        let journal = writer.journal.as_ref()?;
+        Some((journal.active_path()?.to_owned(), journal.active()?.1))
+    }
+
+    fn wake_if_due(&self, head: &Head) {
+        let index = self.index();
+        let full = head.size - index.sealed() >= index.pack_entries;
+        if full || head.size - self.viewed_size.load(Ordering::Relaxed) >= VIEW_ENTRIES_BEHIND {
+            self.signal.wake();
+        }
+    }
+
     /// A new file where a pack ends, so that the old one can go once the pack is sealed.
     fn starts_new_file(&self, journal: &Journal, first: u64) -> bool {
-        let pack = u64::from(self.options.pack_entries);
+        let pack = self.index().pack_entries;
         journal
             .active()
             .is_some_and(|(file_first, len)| file_first / pack != first / pack || len >= self.options.journal_bytes_max)
@@ -329,3 +325,7 @@ impl<F: Fold> Store<F> for Ledger<F> {
 
 /// Salt and content of a part that rides in the frame.
 const INLINE_BYTES_MAX: usize = 64 << 10;
+/// So many entries are folded again at the next start, at most, if the process dies now.
+const VIEW_ENTRIES_BEHIND: u64 = 4096;
+/// A restored ledger begins the next one.
+pub(super) const EPOCH: u32 = 1;

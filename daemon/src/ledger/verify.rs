@@ -1,0 +1,418 @@
+//! Recomputing everything, and naming what does not fit.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use super::{
+    Fold, Head, Ledger, LedgerError, NoteVerifier, Store,
+    disk::{read, read_if_there},
+    embedded::{Core, with_sources},
+    frame::Place,
+    journal,
+    pack::{self, Pack},
+    segment::{Segment, SegmentPlace},
+};
+use crate::domain::{Digest, Entry, Event};
+
+/// How much is recomputed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Every byte that is stored: hashes, signatures, checksums.
+    Stored,
+    /// Also the state: everything is folded again from entry 0 and compared, row by row.
+    Refold,
+}
+
+/// How far verification has come; for a progress bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub done: u64,
+    pub of: u64,
+}
+
+/// What was recomputed, and what did not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// What the entries on disk come to.
+    pub head: Head,
+    pub packs: u64,
+    pub segments: u64,
+    /// Parts whose content hashes to their digest.
+    pub parts: u64,
+    /// Parts whose content was erased.
+    pub erased: u64,
+    /// Files of parts that no frame and no segment names: left by a crash, harmless.
+    pub unreferenced: u64,
+    pub rollups: u64,
+    /// What the file `checkpoint` states, if there is one and its signature is right.
+    pub checkpoint: Option<Head>,
+    /// Empty, if all is well. Entries first, in order; then evidence, rollups, checkpoint, state.
+    pub faults: Vec<String>,
+}
+
+impl<F: Fold> Ledger<F> {
+    /// Recomputes everything that is stored. It reads while the writer goes on; what is committed later is not
+    /// looked at.
+    ///
+    /// Faults are in the answer; an error means that something could not be read at all.
+    pub fn verify(&self, depth: Depth, progress: &(dyn Fn(Progress) + Sync)) -> Result<Verification, LedgerError> {
+        let mut found = Findings::default();
+        let (rows, stand) = self.core.rows_and_stand();
+        let sealed = self.core.index().sealed();
+        let head = self.head();
+        let work = Work { done: AtomicU64::new(0), of: head.size, progress };
+        self.core.verify_packs(sealed, &work, &mut found)?;
+        self.core.verify_journal(sealed, &work, &mut found)?;
+        self.core.verify_segments(&mut found)?;
+        self.core.verify_part_files(&mut found)?;
+        self.core.verify_rollups(&mut found)?;
+        let checkpoint = self.core.verify_checkpoint(&mut found)?;
+        if depth == Depth::Refold && found.faults.is_empty() {
+            let mut again = F::empty();
+            for entry in self.entries(0..stand.size) {
+                let (sequence, bytes) = entry?;
+                match Entry::from_bytes(&bytes) {
+                    Ok(entry) => again.apply(sequence, &entry),
+                    Err(error) => found.fault(format!("entry {sequence}: {}", with_sources(&error))),
+                }
+            }
+            if let Some(difference) = first_difference(&rows, &again.rows()) {
+                found.fault(format!("the state after {} entries is not their fold: {difference}", stand.size));
+            }
+        }
+        Ok(Verification {
+            head,
+            packs: sealed / self.core.index().pack_entries,
+            segments: found.segments,
+            parts: found.parts,
+            erased: found.erased,
+            unreferenced: found.unreferenced,
+            rollups: found.rollups,
+            checkpoint,
+            faults: found.faults,
+        })
+    }
+}
+
+struct Work<'a> {
+    done: AtomicU64,
+    of: u64,
+    progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+impl Work<'_> {
+    fn advance(&self, entries: u64) {
+        let done = self.done.fetch_add(entries, Ordering::Relaxed) + entries;
+        (self.progress)(Progress { done: done.min(self.of), of: self.of });
+    }
+}
+
+#[derive(Default)]
+struct Findings {
+    faults: Vec<String>,
+    segments: u64,
+    parts: u64,
+    erased: u64,
+    unreferenced: u64,
+    rollups: u64,
+    /// Rollups that entries name, with the entry.
+    closed_days: HashMap<Digest, u64>,
+    /// Parts that lie in files of their own.
+    files: HashMap<Digest, ()>,
+}
+
+impl Findings {
+    fn fault(&mut self, fault: String) {
+        // A disk that has died would fill the memory; the first hundred say enough.
+        if self.faults.len() < 100 {
+            self.faults.push(fault);
+        }
+    }
+
+    /// Damage is an answer; anything else stops.
+    fn take<T>(&mut self, result: Result<T, LedgerError>) -> Result<Option<T>, LedgerError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_damage() => {
+                self.fault(with_sources(&error));
+                Ok(None)
+            }
+            Err(LedgerError::Io { source, path, what }) if source.kind() == std::io::ErrorKind::NotFound => {
+                self.fault(format!("cannot {what} `{}`: the file is missing", path.display()));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The digest of the rollup, if the entry closes a day. Parsing every entry would take most of the time.
+fn closed_day(entry: &[u8]) -> Option<Digest> {
+    const MARK: &[u8] = b"\"kind\":\"day-closed\"";
+    if !entry.windows(MARK.len()).any(|window| window == MARK) {
+        return None;
+    }
+    match Entry::from_bytes(entry).ok()?.event {
+        Event::DayClosed { rollup, .. } => Some(rollup),
+        _ => None,
+    }
+}
+
+impl<F: Fold> Core<F> {
+    /// Packs are independent of each other, so all processors take part.
+    fn verify_packs(&self, sealed: u64, work: &Work<'_>, found: &mut Findings) -> Result<(), LedgerError> {
+        let (per_pack, roots) = {
+            let index = self.index();
+            (index.pack_entries, index.pack_roots.clone())
+        };
+        let next = AtomicU64::new(0);
+        let results = Mutex::new(Vec::new());
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(roots.len().max(1));
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= sealed / per_pack {
+                            return;
+                        }
+                        let mut days = Vec::new();
+                        let verified = self.verify_pack(number, per_pack, &roots[number as usize], &mut days);
+                        results.lock().unwrap_or_else(PoisonError::into_inner).push((number, verified, days));
+                        work.advance(per_pack);
+                    }
+                });
+            }
+        });
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(number, ..)| *number);
+        for (_, verified, days) in results {
+            found.take(verified)?;
+            found.closed_days.extend(days);
+        }
+        Ok(())
+    }
+
+    fn verify_pack(
+        &self,
+        number: u64,
+        entries: u64,
+        root: &super::Hash,
+        days: &mut Vec<(Digest, u64)>,
+    ) -> Result<(), LedgerError> {
+        let path = self.layout.packs().join(pack::file_name(number));
+        let pack = Pack::open(&*self.layout.disk, &path, number, entries)?;
+        pack.verify(|sequence, entry| days.extend(closed_day(entry).map(|digest| (digest, sequence))))?;
+        if pack.root == *root {
+            Ok(())
+        } else {
+            Err(LedgerError::damaged(path, 0, format!("pack {number} is not the one that was opened")))
+        }
+    }
+
+    fn verify_journal(&self, sealed: u64, work: &Work<'_>, found: &mut Findings) -> Result<(), LedgerError> {
+        // Neither sealing nor erasing while the files are read.
+        let maintenance = self.maintenance.lock().unwrap_or_else(PoisonError::into_inner);
+        let (head, roots, per_pack) = {
+            let index = self.index();
+            (index.head(), index.pack_roots[..].to_vec(), index.pack_entries)
+        };
+        debug_assert!(sealed <= roots.len() as u64 * per_pack, "packs are only ever added");
+        let mut again = super::index::Index::new(per_pack, roots);
+        let mut expected = None;
+        let scanned = journal::scan(&*self.layout.disk, &self.layout.journal(), |at, payload| {
+            if again.head().size >= head.size && head.size > 0 {
+                // Committed since we began.
+                return Ok(());
+            }
+            let size_before = again.head().size;
+            let frame = again.replay(&at, payload, &mut expected)?;
+            for part in &frame.parts {
+                match &part.place {
+                    Place::Inline(range) if Digest::of(&payload[range.clone()]) != part.digest => {
+                        found.fault(format!(
+                            "`{}`, offset {}: frame {}: part {} does not hash to its name",
+                            at.file.display(),
+                            at.offset,
+                            at.number,
+                            part.digest
+                        ));
+                    }
+                    Place::Inline(_) => found.parts += u64::from(frame.first >= sealed),
+                    Place::Erased | Place::FileErased => found.erased += u64::from(frame.first >= sealed),
+                    Place::File => {
+                        found.files.insert(part.digest, ());
+                    }
+                }
+            }
+            for (sequence, range) in (frame.first..).zip(&frame.entries) {
+                found.closed_days.extend(closed_day(&payload[range.clone()]).map(|digest| (digest, sequence)));
+            }
+            work.advance(again.head().size - size_before);
+            Ok(())
+        });
+        drop(maintenance);
+        if found.take(scanned)?.is_some() && again.head().size < head.size {
+            found.fault(format!("the journal ends at entry {}, the ledger has {}", again.head().size, head.size));
+        }
+        Ok(())
+    }
+
+    fn verify_segments(&self, found: &mut Findings) -> Result<(), LedgerError> {
+        let paths = self.segment_paths();
+        let next = AtomicUsize::new(0);
+        let results = Mutex::new(Vec::new());
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(paths.len().max(1));
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let opened = Segment::open(&*self.layout.disk, path);
+                        let verified = opened.and_then(|segment| segment.verify().map(|()| segment.parts));
+                        results.lock().unwrap_or_else(PoisonError::into_inner).push((path, verified));
+                    }
+                });
+            }
+        });
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(path, _)| *path);
+        for (_, verified) in results {
+            found.segments += 1;
+            for part in found.take(verified)?.into_iter().flatten() {
+                match part.place {
+                    SegmentPlace::Block { .. } => found.parts += 1,
+                    SegmentPlace::Erased => found.erased += 1,
+                    SegmentPlace::File => {
+                        found.files.insert(part.digest, ());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_part_files(&self, found: &mut Findings) -> Result<(), LedgerError> {
+        let disk = &*self.layout.disk;
+        let mut named: Vec<Digest> = found.files.drain().map(|(digest, ())| digest).collect();
+        named.sort_unstable();
+        for digest in &named {
+            let path = self.part_file(digest);
+            match read_if_there(disk, &path)? {
+                Some(bytes) if Digest::of(&bytes) == *digest => found.parts += 1,
+                Some(_) => found.fault(format!("`{}`: part {digest} does not hash to its name", path.display())),
+                // Erased while we looked?
+                None if self.is_erased(digest)? => found.erased += 1,
+                None => found.fault(format!("`{}`: part {digest} is missing, and was not erased", path.display())),
+            }
+        }
+        let root = self.layout.parts();
+        for folder in list(self, &root)? {
+            for name in list(self, &root.join(folder))? {
+                let known = format!("sha256:{name}").parse().is_ok_and(|digest| named.binary_search(&digest).is_ok());
+                found.unreferenced += u64::from(!known);
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_rollups(&self, found: &mut Findings) -> Result<(), LedgerError> {
+        let disk = &*self.layout.disk;
+        let mut there = HashMap::new();
+        for zone in list(self, &self.layout.rollups())? {
+            let dir = self.layout.rollups().join(zone);
+            for day in list(self, &dir)?.into_iter().filter(|name| !name.ends_with(".tmp")) {
+                let path = dir.join(day);
+                there.insert(Digest::of(&read(disk, &path)?), path);
+            }
+        }
+        let mut named: Vec<(u64, Digest)> = found.closed_days.drain().map(|(digest, entry)| (entry, digest)).collect();
+        named.sort_unstable();
+        for (entry, digest) in named {
+            if there.remove(&digest).is_some() {
+                found.rollups += 1;
+            } else {
+                found.fault(format!("entry {entry} closes a day with the rollup {digest}, which no file holds"));
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_checkpoint(&self, found: &mut Findings) -> Result<Option<Head>, LedgerError> {
+        let path = self.layout.checkpoint();
+        let Some(note) = read_if_there(&*self.layout.disk, &path)? else { return Ok(None) };
+        let Some(verifier) = self.verifier()? else {
+            found.fault(format!("`{}`: the first entry names no key to check it with", path.display()));
+            return Ok(None);
+        };
+        let stated = std::str::from_utf8(&note).ok().and_then(|note| verifier.open_checkpoint(note));
+        let Some(stated) = stated else {
+            found.fault(format!("`{}`: it is not signed by `{verifier}`", path.display()));
+            return Ok(None);
+        };
+        match self.root_at(stated.size) {
+            Ok(root) if root == stated.root => Ok(Some(stated)),
+            Ok(_) => {
+                let size = stated.size;
+                found.fault(format!("`{}`: its root is not that of the first {size} entries", path.display()));
+                Ok(None)
+            }
+            Err(LedgerError::OutOfRange { size, .. }) => {
+                let stated = stated.size;
+                found.fault(format!("`{}`: it states {stated} entries, there are {size}", path.display()));
+                Ok(None)
+            }
+            Err(error) => found.take(Err(error)),
+        }
+    }
+
+    /// The key that the first entry names.
+    pub(super) fn verifier(&self) -> Result<Option<NoteVerifier>, LedgerError> {
+        if self.index().head().size == 0 {
+            return Ok(None);
+        }
+        let first = self.entries_from(0)?.pop_front();
+        let opened = first.and_then(|bytes| Entry::from_bytes(&bytes).ok());
+        Ok(match opened.map(|entry| entry.event) {
+            Some(Event::LedgerOpened { origin, key }) => {
+                let key = hex::decode(key).ok().and_then(|key| key.try_into().ok());
+                key.and_then(|key| NoteVerifier::new(&origin, &key))
+            }
+            _ => None,
+        })
+    }
+
+    fn is_erased(&self, digest: &Digest) -> Result<bool, LedgerError> {
+        if let Some(at) = self.index().parts.get(digest) {
+            return Ok(at.place == super::index::PartPlace::Erased);
+        }
+        for path in self.segment_paths() {
+            if let Some(part) = Segment::open(&*self.layout.disk, &path)?.find(digest) {
+                return Ok(part.place == SegmentPlace::Erased);
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) fn segment_paths(&self) -> Vec<PathBuf> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+fn list<F: Fold>(core: &Core<F>, dir: &Path) -> Result<Vec<String>, LedgerError> {
+    core.layout.disk.list(dir).map_err(LedgerError::io("list", dir))
+}
+
+fn first_difference(live: &[(Vec<u8>, Vec<u8>)], again: &[(Vec<u8>, Vec<u8>)]) -> Option<String> {
+    if live == again {
+        return None;
+    }
+    let at = live.iter().zip(again).take_while(|(live, again)| live == again).count();
+    let key = live.get(at).or(again.get(at)).map_or_else(String::new, |(key, _)| key.escape_ascii().to_string());
+    Some(format!("{} rows, folded again {}; the first that differs is `{key}`", live.len(), again.len()))
+}
