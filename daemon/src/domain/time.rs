@@ -48,9 +48,47 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Every entry and row holds several times, so their text does not go through `fmt`; a test holds it against
+    /// jiff's.
+    fn with_text<T>(self, then: impl FnOnce(&str) -> T) -> T {
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut digits = |from: usize, width: usize, mut value: i64| {
+            for place in (from..from + width).rev() {
+                text[place] = b'0' + (value % 10) as u8;
+                value /= 10;
+            }
+        };
+        let (day, millis) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
+        let (year, month, date) = civil(day);
+        digits(0, 4, year);
+        digits(5, 2, month);
+        digits(8, 2, date);
+        digits(11, 2, millis / 3_600_000);
+        digits(14, 2, millis / 60_000 % 60);
+        digits(17, 2, millis / 1_000 % 60);
+        digits(20, 3, millis % 1_000);
+        then(std::str::from_utf8(&text).expect("digits are ASCII"))
+    }
+}
+
+/// Year, month and day of a day since 1970-01-01 in the Gregorian calendar, for the years that a [`Timestamp`] can
+/// hold. Years begin in March here, so that the leap day is the last.
+const fn civil(day: i64) -> (i64, i64, i64) {
+    const DAYS_400_YEARS: i64 = 146_097;
+    let since_0000_march = day + 719_468;
+    let (era, day_of_era) = (since_0000_march.div_euclid(DAYS_400_YEARS), since_0000_march.rem_euclid(DAYS_400_YEARS));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / (DAYS_400_YEARS - 1)) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let date = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + (month <= 2) as i64, month, date)
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.to_jiff())
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -70,7 +108,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        self.with_text(|text| to.serialize_str(text))
     }
 }
 
@@ -148,6 +186,17 @@ mod tests {
         }
         assert_eq!(Timestamp::from_millis(i64::MAX).to_string().len(), 24);
         assert_eq!("2026-03-02T07:00:00+01:00".parse::<Timestamp>().unwrap().to_string(), "2026-03-02T06:00:00.000Z");
+    }
+
+    #[test]
+    fn the_text_is_what_jiff_writes() {
+        let check = |millis| {
+            let at = Timestamp::from_millis(millis);
+            assert_eq!(at.to_string(), format!("{:.3}", at.to_jiff()));
+        };
+        [i64::MIN, -1, 0, 951_782_400_000, 1_709_164_800_123, i64::MAX].into_iter().for_each(check);
+        // Days all over the calendar, at another time of day each; 11 meets every date of every kind of year.
+        (-719_162..2_932_531).step_by(11).for_each(|day: i64| check(day * 86_400_000 + day.rem_euclid(97) * 883_211));
     }
 
     #[test]

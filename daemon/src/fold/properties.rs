@@ -66,7 +66,7 @@ proptest! {
         for step in &steps {
             scribe.takes(step);
         }
-        scribe.close_days(Timestamp::from_millis(i64::MAX));
+        scribe.close_days(scribe.now.plus(48 * HOUR));
         let log: Vec<Entry> = scribe.log.iter().map(|bytes| Entry::from_bytes(bytes).unwrap()).collect();
         exceptions_never_overlap_and_each_ending_follows_an_opening(&log);
         each_transition_alerts_exactly_once(&log);
@@ -410,21 +410,20 @@ impl Scribe {
         }
     }
 
-    /// Closes all days that are over.
+    /// Closes all days that are over at `now`.
     fn close_days(&mut self, now: Timestamp) {
-        let open: Vec<_> = self.state.open_days().collect();
-        for (zone, day) in open {
-            let name = self.state.head().zones[zone as usize].clone();
-            let until = day.next().start(&jiff::tz::TimeZone::get(&name).unwrap());
-            let Some(place) = self.zones.iter().position(|zone| *zone == name) else { continue };
-            if until > now {
-                continue;
+        for (place, name) in self.zones.clone().into_iter().enumerate() {
+            let zone = self.state.zone(name).unwrap();
+            for day in self.state.days_to_close(zone, day(now, name)) {
+                let until = day.next().start(&jiff::tz::TimeZone::get(name).unwrap());
+                for (control, row) in self.state.day_rows(zone, day, until) {
+                    let file = self.files.entry((name.to_owned(), day)).or_default();
+                    file.entry(control).or_default().add(&row, usize::MAX);
+                }
+                let rollup = Digest::of(name.as_bytes());
+                self.write(Event::DayClosed { zone: u32::try_from(place).unwrap(), day, until, rollup });
             }
-            for (control, row) in self.state.day_rows(zone, day, until) {
-                self.files.entry((name.clone(), day)).or_default().entry(control).or_default().add(&row, usize::MAX);
-            }
-            let rollup = Digest::of(name.as_bytes());
-            self.write(Event::DayClosed { zone: u32::try_from(place).unwrap(), day, until, rollup });
+            assert!(self.state.days_to_close(zone, day(now, name)).is_empty());
         }
     }
 

@@ -134,6 +134,19 @@ impl State {
         u32::try_from(place).ok()
     }
 
+    /// The days of a zone to be closed now, if the day `before` is the first that is not over or whose slots have not
+    /// all ended: every day since the newest that was closed, with or without rows, so that times of failing are counted
+    /// on their day; and older ones for which something came in.
+    pub fn days_to_close(&self, zone: u32, before: LocalDay) -> Vec<LocalDay> {
+        let all = (zone, LocalDay(i32::MIN))..(zone, before);
+        let with_rows = self.days.range(all.clone()).map(|((_, day), _)| *day);
+        let newest = self.rollups.range((zone, LocalDay(i32::MIN))..=(zone, LocalDay(i32::MAX))).next_back();
+        let first = newest.map(|((_, day), _)| day.next()).or(with_rows.clone().next());
+        let since = first.into_iter().flat_map(|first| (first.0..before.0).map(LocalDay));
+        let days: BTreeSet<_> = with_rows.chain(since).collect();
+        days.into_iter().collect()
+    }
+
     /// The rows of a day as they are now: to be written to its file if the day ends at `until` and is to be closed,
     /// or to be looked at.
     pub fn day_rows(&self, zone: u32, day: LocalDay, until: Timestamp) -> BTreeMap<ControlId, DayRow> {

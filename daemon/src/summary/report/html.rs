@@ -80,10 +80,10 @@ fn figures(report: &Report) -> Markup {
                 "controls passed all their tests",
                 before.map(|before| of(before.passed_all, before.controls)),
             ))
-            (tile(grouped(headline.exceptions), "exceptions", before.map(|before| grouped(before.exceptions))))
+            (tile(grouped(headline.exceptions), plural(headline.exceptions, "exception", "exceptions"), before.map(|before| grouped(before.exceptions))))
             (tile(
                 grouped(headline.total.deviations),
-                "deviations (failing tests)",
+                plural(headline.total.deviations, "deviation (failing test)", "deviations (failing tests)"),
                 before.map(|before| grouped(before.total.deviations)),
             ))
             (tile(
@@ -91,7 +91,15 @@ fn figures(report: &Report) -> Markup {
                 "of the scheduled tests gave a result",
                 before.map(|before| coverage(&before.total)),
             ))
-            (tile(grouped(headline.gaps), "gaps", before.map(|before| grouped(before.gaps))))
+            (tile(
+                grouped(headline.gaps),
+                plural(headline.gaps, "gap in the tests", "gaps in the tests"),
+                before.map(|before| grouped(before.gaps)),
+            ))
         }
     }
+}
+
+const fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
 }
