@@ -410,20 +410,20 @@ impl Scribe {
         }
     }
 
-    /// Closes all days that are over at `now`.
+    /// Closes all days that are over at `now`, those of a zone in one batch.
     fn close_days(&mut self, now: Timestamp) {
         for (place, name) in self.zones.clone().into_iter().enumerate() {
             let zone = self.state.zone(name).unwrap();
-            for day in self.state.days_to_close(zone, day(now, name)) {
-                let until = day.next().start(&jiff::tz::TimeZone::get(name).unwrap());
-                for (control, row) in self.state.day_rows(zone, day, until) {
-                    let file = self.files.entry((name.to_owned(), day)).or_default();
+            let end_of = |day: LocalDay| day.next().start(&jiff::tz::TimeZone::get(name).unwrap());
+            for ClosingDay { day, until, rows } in self.state.closing(zone, day(now, name), end_of) {
+                let file = self.files.entry((name.to_owned(), day)).or_default();
+                for (control, row) in rows {
                     file.entry(control).or_default().add(&row, usize::MAX);
                 }
                 let rollup = Digest::of(name.as_bytes());
                 self.write(Event::DayClosed { zone: u32::try_from(place).unwrap(), day, until, rollup });
             }
-            assert!(self.state.days_to_close(zone, day(now, name)).is_empty());
+            assert_eq!(self.state.closing(zone, day(now, name), end_of), []);
         }
     }
 

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ControlRecord, DeadLetter, Key, NamedPart, Outage, Pending, RolledUp, SpellKind, WindowRecord};
+use super::{ControlRecord, DeadLetter, Key, NamedPart, Outage, Pending, RolledUp, Spell, SpellKind, WindowRecord};
 use crate::{
     domain::{
         ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber, Timestamp,
@@ -65,6 +65,14 @@ pub struct CheckpointAt {
     pub size: u64,
     pub root: Digest,
     pub clock: ClockState,
+}
+
+/// A day whose rows are final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosingDay {
+    pub day: LocalDay,
+    pub until: Timestamp,
+    pub rows: BTreeMap<ControlId, DayRow>,
 }
 
 impl State {
@@ -134,37 +142,49 @@ impl State {
         u32::try_from(place).ok()
     }
 
-    /// The days of a zone to be closed now, if the day `before` is the first that is not over or whose slots have not
-    /// all ended: every day since the newest that was closed, with or without rows, so that times of failing are counted
-    /// on their day; and older ones for which something came in.
-    pub fn days_to_close(&self, zone: u32, before: LocalDay) -> Vec<LocalDay> {
-        let all = (zone, LocalDay(i32::MIN))..(zone, before);
-        let with_rows = self.days.range(all.clone()).map(|((_, day), _)| *day);
-        let newest = self.rollups.range((zone, LocalDay(i32::MIN))..=(zone, LocalDay(i32::MAX))).next_back();
-        let first = newest.map(|((_, day), _)| day.next()).or(with_rows.clone().next());
-        let since = first.into_iter().flat_map(|first| (first.0..before.0).map(LocalDay));
-        let days: BTreeSet<_> = with_rows.chain(since).collect();
-        days.into_iter().collect()
-    }
-
-    /// The rows of a day as they are now: to be written to its file if the day ends at `until` and is to be closed,
-    /// or to be looked at.
+    /// The rows of a day as they are now, to be looked at; what is to be closed says [`State::closing`].
     pub fn day_rows(&self, zone: u32, day: LocalDay, until: Timestamp) -> BTreeMap<ControlId, DayRow> {
         let mut rows = self.days.get(&(zone, day)).cloned().unwrap_or_default();
         for (control, record) in &self.controls {
-            for spell in &record.spells {
-                let millis = spell.counts(zone, until);
-                if millis == 0 {
-                    continue;
-                }
-                let row = rows.entry(control.clone()).or_default();
-                match spell.kind {
-                    SpellKind::Failing => row.failing_ms += millis,
-                    SpellKind::Untested => row.untested_ms += millis,
-                }
-            }
+            count_spells(&mut rows, control, &record.spells, zone, until);
         }
         rows
+    }
+
+    /// The days of a zone that are to be closed now, in order, each to be closed by an entry before the next; `before`
+    /// is the first day that is not over, or whose slots have not all ended, and `end_of` says when a day ends.
+    ///
+    /// These are all days since the newest that was closed, with or without rows, so that times of failing are counted
+    /// on their day; and older ones for which something came in after they were closed. Days of one answer may be
+    /// closed in one batch: each is counted as if those before it were closed.
+    pub fn closing(&self, zone: u32, before: LocalDay, end_of: impl Fn(LocalDay) -> Timestamp) -> Vec<ClosingDay> {
+        let days = self.days_to_close(zone, before);
+        let mut spells: Vec<(&ControlId, Vec<Spell>)> = self
+            .controls
+            .iter()
+            .filter(|(_, record)| !record.spells.is_empty())
+            .map(|(control, record)| (control, record.spells.clone()))
+            .collect();
+        let mut closing = Vec::with_capacity(days.len());
+        for day in days {
+            let until = end_of(day);
+            let mut rows = self.days.get(&(zone, day)).cloned().unwrap_or_default();
+            for (control, spells) in &mut spells {
+                count_spells(&mut rows, control, spells, zone, until);
+                spells.iter_mut().for_each(|spell| spell.count(zone, until));
+            }
+            closing.push(ClosingDay { day, until, rows });
+        }
+        closing
+    }
+
+    fn days_to_close(&self, zone: u32, before: LocalDay) -> BTreeSet<LocalDay> {
+        let with_rows = self.days.range((zone, LocalDay(i32::MIN))..(zone, before)).map(|((_, day), _)| *day);
+        let of_zone = (zone, LocalDay(i32::MIN))..=(zone, LocalDay(i32::MAX));
+        let newest = self.rollups.range(of_zone).next_back().map(|((_, day), _)| day.next());
+        let first = newest.or_else(|| with_rows.clone().next());
+        let since = first.into_iter().flat_map(|first| (first.0..before.0).map(LocalDay));
+        with_rows.chain(since).collect()
     }
 
     /// The part with the text of a subject, and its place in that part's array.
@@ -193,5 +213,25 @@ impl State {
     /// Whether a part was erased on purpose.
     pub fn is_erased(&self, part: &Digest) -> bool {
         self.erased.contains(part)
+    }
+}
+
+fn count_spells(
+    rows: &mut BTreeMap<ControlId, DayRow>,
+    control: &ControlId,
+    spells: &[Spell],
+    zone: u32,
+    until: Timestamp,
+) {
+    for spell in spells {
+        let millis = spell.counts(zone, until);
+        if millis == 0 {
+            continue;
+        }
+        let row = rows.entry(control.clone()).or_default();
+        match spell.kind {
+            SpellKind::Failing => row.failing_ms += millis,
+            SpellKind::Untested => row.untested_ms += millis,
+        }
     }
 }
