@@ -156,7 +156,9 @@ impl State {
     ///
     /// These are all days since the newest that was closed, with or without rows, so that times of failing are counted
     /// on their day; and older ones for which something came in after they were closed. Days of one answer may be
-    /// closed in one batch: each is counted as if those before it were closed.
+    /// closed in one batch: each is counted as if those before it were closed. Their entries must stand right behind
+    /// those that this state holds: what another entry of the same batch adds to a day before it is closed is not in
+    /// its rows, and would be counted nowhere.
     pub fn closing(&self, zone: u32, before: LocalDay, end_of: impl Fn(LocalDay) -> Timestamp) -> Vec<ClosingDay> {
         let days = self.days_to_close(zone, before);
         let mut spells: Vec<(&ControlId, Vec<Spell>)> = self
