@@ -18,8 +18,8 @@ pub struct Stretch {
 
 /// No stretch is longer, so that a reader who looks for a month does not have to read a year.
 const DAYS_MAX: usize = 60;
-/// `{"day":20514,"slots":86400},` is 29 bytes; a hundred leave room for all else in an entry of 4 KiB.
-const DAY_COUNTS_MAX: usize = 100;
+/// Over all zones.
+const DAY_COUNTS_MAX: usize = MissedSlots::DAYS_MAX;
 
 impl Stretch {
     pub fn into_missed(self, control: ControlId, version: u32, reason: MissedReason) -> MissedSlots {
