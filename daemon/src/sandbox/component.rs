@@ -27,11 +27,11 @@ pub(super) async fn run(
     checker: &v1::CheckPre<Host>,
     request: &Request,
     host: Host,
-    report_bytes: u32,
     stop: &CancellationToken,
 ) -> (Ended, Host) {
     let request = v1::request(request);
     let left = host.watch.left();
+    let report_bytes = host.report_bytes;
     let mut store = sandbox.store(host);
     store.set_hostcall_fuel(call_bytes(report_bytes));
     let call = async {
@@ -48,7 +48,7 @@ pub(super) async fn run(
     let mut host = store.into_data();
     let ended = match answered {
         Some(Ok(answer)) => v1::answer(answer),
-        Some(Err(fault)) => ended_by(&mut host, &fault, report_bytes),
+        Some(Err(fault)) => ended_by(&mut host, &fault),
         None if stop.is_cancelled() => Ended::Stopped,
         None => {
             let Halt = host.end_wall();
@@ -67,7 +67,26 @@ pub(super) fn call_bytes(report_bytes: u32) -> usize {
 
 /// Asks a checker what it is: clock and seed zero, no world.
 pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>) -> About {
-    let host = Host::new(Start {
+    let mut store = sandbox.store(describing(sandbox));
+    let _ticking = sandbox.ticker.while_running();
+    let described = block_on(async {
+        let check = checker.instantiate_async(&mut store).await?;
+        check.evidenced_check_checker().call_describe(&mut store).await
+    });
+    let described = match described {
+        Ok(Ok(description)) => v1::description(description),
+        Ok(Err(fault)) => Err(ended_by(&mut store.into_data(), &fault).to_string()),
+        Err(fault) => Err(fault.to_string()),
+    };
+    match described {
+        Ok(description) => About { description, warning: None },
+        Err(why) => undescribed(&why),
+    }
+}
+
+/// The data of an instance that is only asked what it is.
+pub(super) fn describing(sandbox: &Sandbox) -> Host {
+    Host::new(Start {
         needs: Declared::default(),
         answers: Answers::Nobody,
         log_bytes: 64 << 10,
@@ -76,29 +95,13 @@ pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>) -> About
         state: StateBook::new(BTreeMap::new(), 0),
         meter: Meter::new(Arc::clone(&sandbox.memory), DESCRIBE_MEMORY),
         watch: Watch::start(DESCRIBE_WALL),
-    });
-    let mut store = sandbox.store(host);
-    let _ticking = sandbox.ticker.while_running();
-    let described = block_on(async {
-        let check = checker.instantiate_async(&mut store).await?;
-        check.evidenced_check_checker().call_describe(&mut store).await
-    });
-    let described = match described {
-        Ok(Ok(description)) => v1::description(description),
-        Ok(Err(fault)) => Err(ended_by(&mut store.into_data(), &fault, 0).to_string()),
-        Err(fault) => Err(fault.to_string()),
-    };
-    match described {
-        Ok(description) => About { description, warning: None },
-        Err(why) => {
-            About { description: nameless(), warning: Some(format!("the plugin cannot describe itself: {why}")) }
-        }
-    }
+        report_bytes: 1 << 20,
+    })
 }
 
 /// Loading is a blocking call that may stand inside a task; the few steps of `describe` get a thread and a small
 /// executor of their own. They wait for nothing but their slices of time.
-fn block_on<T: Send>(steps: impl Future<Output = T> + Send) -> std::io::Result<T> {
+pub(super) fn block_on<T: Send>(steps: impl Future<Output = T> + Send) -> std::io::Result<T> {
     std::thread::scope(|scope| {
         let run = || {
             let executor = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -109,8 +112,9 @@ fn block_on<T: Send>(steps: impl Future<Output = T> + Send) -> std::io::Result<T
     })
 }
 
-pub(super) fn nameless() -> Description {
-    Description {
+/// Nameless, any configuration, no needs.
+pub(super) fn undescribed(why: &str) -> About {
+    let description = Description {
         name: String::new(),
         version: "0".to_owned(),
         summary: String::new(),
@@ -118,7 +122,8 @@ pub(super) fn nameless() -> Description {
         needs: evidenced_contract::Needs::default(),
         contract: evidenced_contract::CONTRACT_VERSION.to_owned(),
         extensions: evidenced_contract::Extensions::new(),
-    }
+    };
+    About { description, warning: Some(format!("the plugin cannot describe itself: {why}")) }
 }
 
 /// A report that is too large, or whose numbers are not finite, is none.

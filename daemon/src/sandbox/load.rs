@@ -2,15 +2,19 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use wasmtime::component::{Component, Linker};
+use wasmtime::{
+    Module,
+    component::{Component, Linker},
+};
 
 use super::{
-    component, contract,
+    command, component, contract,
     contract::v1,
     engine::Sandbox,
     error::LoadError,
     host::Host,
-    plugin::{Code, Inner, Plugin},
+    plugin::{About, Code, CommandCode, Inner, Plugin},
+    wasi,
 };
 use crate::domain::Digest;
 
@@ -20,13 +24,16 @@ const PLUGIN_BYTES: u64 = 64 << 20;
 /// What each kind of plugin is linked to; made once.
 pub(super) struct Linkers {
     pub(super) checker: Linker<Host>,
+    pub(super) module: wasmtime::Linker<Host>,
 }
 
 impl Linkers {
     pub(super) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
         let mut checker = Linker::new(engine);
         v1::Check::add_to_linker::<_, v1::HasHost>(&mut checker, |host| host)?;
-        Ok(Self { checker })
+        let mut module = wasmtime::Linker::new(engine);
+        wasi::link(&mut module)?;
+        Ok(Self { checker, module })
     }
 }
 
@@ -64,12 +71,12 @@ impl Sandbox {
         }
         let code = match format {
             Format::Component => self.link_component(&self.compiled_component(bytes, digest)?)?,
-            Format::Module => return Err(LoadError::NoEntry { known: contract::KNOWN }),
+            Format::Module => self.link_module(bytes, &self.compiled_module(bytes, digest)?)?,
         };
         let about = match self.cache.as_ref().and_then(|cache| cache.about(digest)) {
             Some(about) => about,
             None => {
-                let about = self.describe(&code);
+                let about = self.describe(&code)?;
                 if let Some(cache) = &self.cache {
                     cache.keep_about(digest, &about);
                 }
@@ -110,11 +117,52 @@ impl Sandbox {
         }
     }
 
-    fn describe(&self, code: &Code) -> super::plugin::About {
+    fn compiled_module(&self, bytes: &[u8], digest: Digest) -> Result<Module, LoadError> {
+        if let Some(module) = self.cache.as_ref().and_then(|cache| cache.module(&self.engine, digest)) {
+            return Ok(module);
+        }
+        let code = self.compiler.compile(&self.engine, bytes)?;
+        if let Some(cache) = &self.cache {
+            cache.keep_code(digest, &code);
+        }
+        super::cache::trusted_module(&self.engine, &code).map_err(|fault| LoadError::Link(format!("{fault:#}")))
+    }
+
+    fn link_module(&self, bytes: &[u8], module: &Module) -> Result<Code, LoadError> {
+        if module.get_export("_start").is_none() {
+            let is_unfinished = has_component_type(bytes);
+            return Err(if is_unfinished {
+                LoadError::NotEncoded
+            } else {
+                LoadError::NoEntry { known: contract::KNOWN }
+            });
+        }
+        if let Some(import) = module.imports().find(|import| import.module() != "wasi_snapshot_preview1") {
+            return Err(LoadError::UnsupportedImport {
+                import: format!("{}.{}", import.module(), import.name()),
+                hint: "a command imports only `wasi_snapshot_preview1`",
+            });
+        }
+        let linked = self.linkers.module.instantiate_pre(module);
+        linked
+            .map(|module| Code::Command(CommandCode::Module(module)))
+            .map_err(|fault| LoadError::Link(format!("{fault:#}")))
+    }
+
+    fn describe(&self, code: &Code) -> Result<About, LoadError> {
         match code {
-            Code::Checker(checker) => component::describe(self, checker),
+            Code::Checker(checker) => Ok(component::describe(self, checker)),
+            Code::Command(code) => command::describe(self, code),
         }
     }
+}
+
+/// Whether a core module carries the types of a component that it was not made into.
+fn has_component_type(bytes: &[u8]) -> bool {
+    wasmparser::Parser::new(0).parse_all(bytes).flatten().any(|payload| match payload {
+        wasmparser::Payload::CustomSection(section) => section.name().starts_with("component-type"),
+        _ => false,
+    })
 }
 
 /// Interfaces of the contract that a component may import, by exact name: the linker itself would also take others of

@@ -66,6 +66,14 @@ impl Meter {
         self.peak
     }
 
+    /// An instance is gone, and its memory with it; the next round of a command starts with none.
+    pub(super) fn instance_gone(&mut self) {
+        self.total.give_back(self.used);
+        self.used = 0;
+        self.last_growth = 0;
+        self.table_elements = 0;
+    }
+
     fn halt(&mut self, limit: Limit) -> wasmtime::Result<bool> {
         self.met = Some(limit);
         Err(Halt.into())

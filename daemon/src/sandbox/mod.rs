@@ -20,10 +20,12 @@ mod compile;
 mod load;
 mod plugin;
 
+mod command;
 mod component;
 mod contract;
 mod host;
 mod run;
+mod wasi;
 
 mod replay;
 mod transcript;

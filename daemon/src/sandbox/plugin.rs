@@ -39,6 +39,12 @@ pub(super) struct About {
 
 pub(super) enum Code {
     Checker(v1::CheckPre<Host>),
+    Command(CommandCode),
+}
+
+/// A program, linked.
+pub(super) enum CommandCode {
+    Module(wasmtime::InstancePre<Host>),
 }
 
 impl Plugin {
@@ -55,6 +61,7 @@ impl Plugin {
     pub fn kind(&self) -> PluginKind {
         match self.0.code {
             Code::Checker(_) => PluginKind::Component,
+            Code::Command(CommandCode::Module(_)) => PluginKind::CommandModule,
         }
     }
 

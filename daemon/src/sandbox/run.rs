@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::Trap;
 
 use super::{
-    component,
+    command, component,
     ended::{Ended, Limit},
     engine::Sandbox,
     host::{Answers, Declared, Host, Start, http::Budget, inputs::Inputs, log::LogLine, state::StateBook},
@@ -90,9 +90,14 @@ impl Sandbox {
             state: StateBook::new(state, limits.state_bytes),
             meter: Meter::new(Arc::clone(&self.memory), limits.memory_bytes),
             watch: Watch::start(limits.wall),
+            report_bytes: limits.report_bytes,
         });
         let (ended, host) = match &plugin.0.code {
-            Code::Checker(checker) => component::run(self, checker, &request, host, limits.report_bytes, stop).await,
+            Code::Checker(checker) => component::run(self, checker, &request, host, stop).await,
+            Code::Command(code) => {
+                let name = &plugin.description().name;
+                command::run(self, code, name, &request, host, &limits, stop).await
+            }
         };
         let ended = component::checked(ended, limits.report_bytes);
         RunResult {
@@ -119,7 +124,7 @@ fn told(limits: &Limits) -> evidenced_contract::Limits {
 }
 
 /// How a run ended whose call came back as an error: the host's reason first, then the trap.
-pub(super) fn ended_by(host: &mut Host, fault: &wasmtime::Error, report_bytes: u32) -> Ended {
+pub(super) fn ended_by(host: &mut Host, fault: &wasmtime::Error) -> Ended {
     if let Some(ended) = host.ended() {
         return ended;
     }
@@ -128,7 +133,7 @@ pub(super) fn ended_by(host: &mut Host, fault: &wasmtime::Error, report_bytes: u
     }
     let text = fault.root_cause().to_string();
     if text.contains("fuel") {
-        return Ended::Limit(Limit::Call(component::call_bytes(report_bytes) as u64));
+        return Ended::Limit(Limit::Call(component::call_bytes(host.report_bytes) as u64));
     }
     Ended::Trap(text)
 }

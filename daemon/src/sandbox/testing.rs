@@ -239,3 +239,185 @@ pub(super) async fn run_body(body: &str) -> RunResult {
     let plugin = load(&Checker { run: body, ..Checker::default() });
     SANDBOX.run(&plugin, spec(Nowhere)).await
 }
+
+/// A command as WAT. Standard input is read to `$in`, `$in_len` bytes; then `start` runs. Ready-made: `$write` (fd,
+/// address, length), `$exit`.
+pub(super) fn command(imports: &str, fields: &str, start: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            {imports}
+            (memory (export "memory") 4)
+            (global $in i32 (i32.const 65536))
+            (global $in_len (mut i32) (i32.const 0))
+            {fields}
+            (func $write (param $fd i32) (param $at i32) (param $len i32)
+                (i32.store (i32.const 0) (local.get $at))
+                (i32.store (i32.const 4) (local.get $len))
+                (if (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable)))
+            (func (export "_start")
+                (block $end (loop $more
+                    (i32.store (i32.const 0) (i32.add (global.get $in) (global.get $in_len)))
+                    (i32.store (i32.const 4) (i32.const 4096))
+                    (if (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable))
+                    (br_if $end (i32.eqz (i32.load (i32.const 8))))
+                    (global.set $in_len (i32.add (global.get $in_len) (i32.load (i32.const 8))))
+                    (br $more)))
+                {start}))"#
+    );
+    wat::parse_str(text).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// A command that prints one text for each round, and a description. What it reads it writes to its log.
+pub(super) fn script(rounds: &[&str]) -> Vec<u8> {
+    let describe = r#"{"name":"script","version":"1.2.3","needs":{"state":true,"tls":true,"history":true}}"#;
+    let mut fields = String::new();
+    let mut start = String::from("(call $write (i32.const 2) (global.get $in) (global.get $in_len))");
+    let mut at = 1024;
+    for (round, text) in std::iter::once(&describe).chain(rounds).enumerate() {
+        let data: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+        fields += &format!(r#"(data (i32.const {at}) "{data}")"#);
+        // `{"contract":"1.0","round":1` has the round at place 26; without input there is a zero.
+        let digit = if round == 0 { 0 } else { b'0' as usize + round };
+        start += &format!(
+            "(if (i32.eq (i32.load8_u offset=26 (global.get $in)) (i32.const {digit}))
+                (then (call $write (i32.const 1) (i32.const {at}) (i32.const {len}))))",
+            len = text.len()
+        );
+        at += text.len();
+    }
+    command("", &fields, &start)
+}
+
+pub(super) fn load_bytes(bytes: &[u8]) -> Plugin {
+    SANDBOX.load(bytes).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// A small world: answers by URL, everything else is refused.
+#[derive(Clone, Default)]
+pub(super) struct Town {
+    pub(super) pages: BTreeMap<&'static str, (u16, Vec<u8>)>,
+    /// Requests as they came, with the time-out that they were given.
+    pub(super) seen: Arc<std::sync::Mutex<Vec<evidenced_contract::HttpRequest>>>,
+}
+
+impl Town {
+    pub(super) fn with(mut self, url: &'static str, status: u16, body: &[u8]) -> Self {
+        self.pages.insert(url, (status, body.to_vec()));
+        self
+    }
+}
+
+mod town {
+    use evidenced_contract::{
+        Exchange, HistoryError, HistoryPoint, HttpError, HttpRequest, HttpResponse, Interval, Peer, SlotCounts, Status,
+        Timings,
+    };
+    use futures_util::future::{BoxFuture, ready};
+
+    use super::{Town, World};
+
+    impl World for Town {
+        fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Result<HttpResponse, HttpError>>> {
+            let answer = |request: HttpRequest| {
+                let page = self.pages.get(request.url.as_str());
+                let answer = page.ok_or_else(|| HttpError::Refused(format!("{} {}", request.method, request.url)));
+                let (status, body) = answer?;
+                let response = HttpResponse {
+                    exchange: Exchange {
+                        status: *status,
+                        headers: vec![("date".into(), "today".into()), ("server".into(), "town".into())],
+                        timings: Timings { total: 1.5, ..Timings::default() },
+                        peer: None,
+                        attempts: 1,
+                    },
+                    body: body.clone(),
+                };
+                let is_accepted = (200..300).contains(status) || request.accept.contains(status);
+                if is_accepted { Ok(response) } else { Err(HttpError::Status(Box::new(response))) }
+            };
+            self.seen.lock().unwrap().extend(requests.iter().cloned());
+            Box::pin(ready(requests.into_iter().map(answer).collect()))
+        }
+
+        fn handshake<'a>(
+            &'a self,
+            host: String,
+            port: u16,
+        ) -> BoxFuture<'a, Result<Vec<Result<Peer, HttpError>>, HttpError>> {
+            let peer = Peer {
+                address: format!("192.0.2.1:{port}"),
+                protocol: "TLSv1.3".into(),
+                cipher: "TLS_AES_128_GCM_SHA256".into(),
+                untrusted: None,
+                chain: Vec::new(),
+            };
+            let answer = match host.as_str() {
+                "town.example" => Ok(vec![Ok(peer), Err(HttpError::Timeout)]),
+                _ => Err(HttpError::Refused(format!("{host}:{port}"))),
+            };
+            Box::pin(ready(answer))
+        }
+
+        fn points<'a>(
+            &'a self,
+            control: Option<String>,
+            measurement: String,
+            during: Interval,
+        ) -> BoxFuture<'a, Result<Vec<HistoryPoint>, HistoryError>> {
+            let point = HistoryPoint { slot: during.from, subject: measurement, status: Status::Pass, value: 0.5 };
+            let count = if during.until.starts_with("9999") { 100_001 } else { 1 };
+            Box::pin(ready(match control {
+                None => Ok(vec![point; count]),
+                Some(control) => Err(HistoryError::Refused(control)),
+            }))
+        }
+
+        fn slots_in<'a>(
+            &'a self,
+            control: Option<String>,
+            _: Interval,
+        ) -> BoxFuture<'a, Result<SlotCounts, HistoryError>> {
+            let counts = SlotCounts { due: 3, run: 3, pass: 3, ..SlotCounts::default() };
+            Box::pin(ready(control.map_or(Ok(counts), |control| Err(HistoryError::Refused(control)))))
+        }
+    }
+}
+
+/// The data of a run in `world`, with everything declared.
+pub(super) fn host(world: impl World + 'static) -> host::Host {
+    host_with(Arc::new(world), [true; 3], Limits::default_for(true), Vec::new())
+}
+
+pub(super) fn host_with(
+    world: Arc<dyn World>,
+    [tls, state, history]: [bool; 3],
+    limits: Limits,
+    inputs: Vec<InputBytes>,
+) -> host::Host {
+    host::Host::new(host::Start {
+        needs: host::Declared { tls, state, history },
+        answers: host::Answers::Live(world),
+        log_bytes: limits.log_bytes,
+        budget: host::http::Budget::new(limits.requests, limits.response_bytes),
+        inputs: host::inputs::Inputs::new(inputs),
+        state: host::state::StateBook::new(BTreeMap::new(), limits.state_bytes),
+        meter: memory::Meter::new(Arc::new(memory::MemoryTotal::new(limits.memory_bytes)), limits.memory_bytes),
+        watch: watch::Watch::start(limits.wall),
+        report_bytes: limits.report_bytes,
+    })
+}
+
+pub(super) fn http(url: &str) -> evidenced_contract::HttpRequest {
+    evidenced_contract::HttpRequest {
+        method: "GET".into(),
+        url: url.into(),
+        headers: Vec::new(),
+        body: None,
+        auth: evidenced_contract::Auth::Granted,
+        accept: Vec::new(),
+        timeout_ms: 0,
+    }
+}

@@ -73,3 +73,42 @@ fn undeclared(control: Option<String>) -> HistoryError {
     let control = control.unwrap_or_else(|| "this control".to_owned());
     HistoryError::Refused(format!("{control}: the plugin's description does not declare `needs.history`"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::Limits,
+        sandbox::testing::{Town, host, host_with},
+    };
+
+    fn during(until: &str) -> Interval {
+        Interval { from: "2026-01-01T00:00:00.000Z".into(), until: until.into() }
+    }
+
+    #[tokio::test]
+    async fn a_control_s_own_history_is_answered() {
+        let mut host = host(Town::default());
+        let points = host.history_points(None, "up".into(), during("2026-02-01T00:00:00.000Z")).await.unwrap().unwrap();
+        assert_eq!((points.len(), points[0].subject.as_str()), (1, "up"));
+        let slots = host.history_slots_in(None, during("2026-02-01T00:00:00.000Z")).await.unwrap().unwrap();
+        assert_eq!((slots.due, host.transcript.calls.len()), (3, 2));
+    }
+
+    #[tokio::test]
+    async fn without_a_grant_or_a_declaration_it_is_refused() {
+        let other = Some("AVL-01".to_owned());
+        let answer = host(Town::default()).history_slots_in(other, during("2026-02-01T00:00:00.000Z")).await.unwrap();
+        assert_eq!(answer, Err(HistoryError::Refused("AVL-01".into())));
+        let mut host = host_with(Arc::new(Town::default()), [false; 3], Limits::default_for(false), Vec::new());
+        let answer = host.history_points(None, "up".into(), during("2026-02-01T00:00:00.000Z")).await.unwrap();
+        assert!(matches!(answer, Err(HistoryError::Refused(why)) if why.contains("needs.history")));
+    }
+
+    #[tokio::test]
+    async fn too_many_points_are_an_error_and_never_a_cut() {
+        let mut host = host(Town::default());
+        let answer = host.history_points(None, "up".into(), during("9999-01-01T00:00:00.000Z")).await.unwrap();
+        assert_eq!(answer, Err(HistoryError::TooMany(100_001)));
+    }
+}

@@ -109,3 +109,48 @@ fn fitting(answer: Result<HttpResponse, HttpError>, limit: u32) -> Result<HttpRe
     };
     if body.len() > limit as usize { Err(HttpError::Limit("response-bytes".to_owned())) } else { answer }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        domain::Limits,
+        sandbox::testing::{Town, host, host_with, http},
+    };
+
+    #[tokio::test]
+    async fn what_is_granted_is_answered_in_order_and_recorded() {
+        let town = Town::default().with("https://a/1", 200, b"one").with("https://a/2", 404, b"two");
+        let mut host = host(town.clone());
+        let answers = host.http_send_all(vec![http("https://a/2"), http("https://a/1")]).await.unwrap();
+        assert!(matches!(&answers[0], Err(HttpError::Status(response)) if response.body == b"two"));
+        assert_eq!(answers[1].as_ref().unwrap().body, b"one");
+        assert_eq!(host.transcript.calls.len(), 2);
+        assert!(town.seen.lock().unwrap().iter().all(|request| request.timeout_ms > 0), "what is left of the run");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_granted_is_refused_and_recorded() {
+        let mut host = host(Town::default());
+        let answers = host.http_send_all(vec![http("https://elsewhere/")]).await.unwrap();
+        assert_eq!(answers, [Err(HttpError::Refused("GET https://elsewhere/".into()))]);
+        assert_eq!(host.transcript.calls.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn over_the_limits_it_is_told_and_at_last_ended() {
+        let limits = Limits { requests: 1, response_bytes: 3, ..Limits::default_for(true) };
+        let town = Town::default().with("https://a/", 200, b"four");
+        let mut host = host_with(Arc::new(town), [true; 3], limits, Vec::new());
+        let answers = host.http_send_all(vec![http("https://a/"), http("https://a/")]).await.unwrap();
+        let limit = |which: &str| Err(HttpError::Limit(which.into()));
+        assert_eq!(answers, [limit("response-bytes"), limit("requests")]);
+        for _ in 1..Budget::REFUSED_MAX {
+            host.http_send_all(vec![http("https://a/")]).await.unwrap();
+        }
+        assert!(host.http_send_all(vec![http("https://a/")]).await.is_err());
+        assert_eq!(host.ended().unwrap().to_string(), "limit requests (1)");
+    }
+}

@@ -111,3 +111,51 @@ fn digest<T>(found: &Result<(T, Digest), InputError>) -> Answer<Digest, String> 
         Err(error) => Answer::Error(error.text()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::Limits,
+        sandbox::testing::{Town, host_with, input},
+    };
+
+    fn host() -> Host {
+        let mut broken = input("broken", b"");
+        broken.bytes = Err("no such file".into());
+        let inputs = vec![input("text", "abcä".as_bytes()), input("bytes", b"ab\xff"), broken];
+        host_with(Arc::new(Town::default()), [false; 3], Limits::default_for(false), inputs)
+    }
+
+    #[test]
+    fn an_input_is_read_whole_as_text_and_in_pieces() {
+        let mut host = host();
+        assert_eq!(&*host.inputs_read("bytes".into()).unwrap().unwrap(), b"ab\xff");
+        assert_eq!(host.inputs_read_text("text".into()).unwrap().unwrap(), "abcä");
+        let mut reader = host.inputs_open("bytes".into()).unwrap().unwrap();
+        let pieces = [2, 2, 2].map(|max| reader.read(max).to_vec());
+        assert_eq!(pieces, [&b"ab"[..], b"\xff", b""]);
+        let digest = Digest::of(b"ab\xff");
+        assert_eq!(host.transcript.calls[0], Call::InputRead { name: "bytes".into(), answer: Answer::Ok(digest) });
+        assert!(host.transcript.blobs.is_empty(), "an input's bytes are kept as the input");
+    }
+
+    #[test]
+    fn what_was_not_gathered_is_unknown_or_unreadable() {
+        let mut host = host();
+        assert_eq!(host.inputs_read("other".into()).unwrap(), Err(InputError::Unknown("other".into())));
+        assert_eq!(host.inputs_read("broken".into()).unwrap(), Err(InputError::Unreadable("no such file".into())));
+        let not_text = host.inputs_read_text("bytes".into()).unwrap();
+        assert_eq!(not_text, Err(InputError::Unreadable("not UTF-8 at byte 2".into())));
+    }
+
+    #[test]
+    fn too_many_calls_end_the_run() {
+        let mut host = host();
+        for _ in 0..Host::RECORDED_MAX {
+            host.inputs_read("text".into()).unwrap().unwrap();
+        }
+        assert!(host.inputs_read("text".into()).is_err());
+        assert_eq!(host.ended().unwrap().to_string(), "limit requests (100000)");
+    }
+}

@@ -21,6 +21,7 @@ use super::{
     memory::Meter,
     replay::Player,
     transcript::Transcript,
+    wasi::Wasi,
     watch::Watch,
     world::World,
 };
@@ -50,6 +51,9 @@ pub(super) struct Host {
     pub(super) meter: Meter,
     pub(super) watch: Watch,
     pub(super) table: ResourceTable,
+    pub(super) report_bytes: u32,
+    /// For plugins that import WASI; a command gets a new one each round.
+    pub(super) wasi: Option<Box<Wasi>>,
     ended: Option<Ended>,
     calls_left: u32,
 }
@@ -78,6 +82,7 @@ pub(super) struct Start {
     pub(super) state: StateBook,
     pub(super) meter: Meter,
     pub(super) watch: Watch,
+    pub(super) report_bytes: u32,
 }
 
 impl Host {
@@ -101,6 +106,8 @@ impl Host {
             meter: start.meter,
             watch: start.watch,
             table: ResourceTable::new(),
+            report_bytes: start.report_bytes,
+            wasi: None,
             ended: None,
             calls_left: Self::CALLS_MAX,
         }

@@ -101,3 +101,50 @@ impl Host {
         if self.needs.state { Ok(()) } else { Err(self.end(Ended::Undeclared("state"))) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        domain::Limits,
+        sandbox::testing::{Town, host, host_with},
+    };
+
+    #[test]
+    fn what_is_written_is_read_again_and_given_back() {
+        let mut host = host(Town::default());
+        host.state_set("b".into(), b"2".to_vec()).unwrap().unwrap();
+        host.state_set("a".into(), b"1".to_vec()).unwrap().unwrap();
+        host.state_remove("b".into()).unwrap();
+        assert_eq!(host.state_get("a".into()).unwrap().unwrap(), b"1");
+        assert_eq!(host.state_keys().unwrap(), ["a"]);
+        assert_eq!(host.transcript.calls.len(), 5);
+        assert_eq!(host.state.into_changed().unwrap(), BTreeMap::from([("a".into(), b"1".to_vec())]));
+    }
+
+    #[test]
+    fn a_state_that_was_only_read_is_not_changed() {
+        let mut book = StateBook::new(BTreeMap::from([("a".into(), vec![1])]), 100);
+        book.set("a".into(), vec![1]).unwrap();
+        book.remove("b");
+        assert_eq!(book.into_changed(), None);
+    }
+
+    #[test]
+    fn without_a_declaration_the_run_ends() {
+        let mut host = host_with(Arc::new(Town::default()), [false; 3], Limits::default_for(false), Vec::new());
+        assert!(host.state_get("a".into()).is_err());
+        assert_eq!(host.ended(), Some(Ended::Undeclared("state")));
+    }
+
+    #[test]
+    fn over_the_limit_nothing_is_written_and_the_limit_is_told() {
+        let mut book = StateBook::new(BTreeMap::from([("key".into(), vec![0; 7])]), 10);
+        assert_eq!(book.set("key".into(), vec![1; 8]), Err(10));
+        assert_eq!(book.set("k".into(), Vec::new()), Err(10));
+        assert_eq!(book.set("key".into(), vec![1; 6]), Ok(()));
+        assert_eq!(book.set("k".into(), Vec::new()), Ok(()));
+    }
+}
