@@ -60,7 +60,11 @@ impl SlotsArguments {
                 Ok(ExitStatus::Done)
             }
             Err(error) => {
-                context.printer.error(&error);
+                // What is wrong with a configuration comes with its own heads.
+                match error.downcast_ref::<config::Diagnostics>() {
+                    Some(refused) => context.printer.talk(refused),
+                    None => context.printer.error(&error),
+                }
                 Ok(ExitStatus::Usage)
             }
         }

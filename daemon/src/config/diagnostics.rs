@@ -7,10 +7,9 @@ use std::{collections::HashSet, io, path::Path};
 use super::{
     diagnostic::{Diagnostic, Diagnostics, Level},
     files::Files,
-    nearest::nearest,
     tree::Place,
 };
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, nearest};
 
 /// What was found so far. Each thing is told once for each place, however many controls a template makes of it.
 #[derive(Debug, Default)]

@@ -18,7 +18,6 @@ mod holidays;
 mod inputs;
 mod mail;
 mod model;
-mod nearest;
 mod quantities;
 mod resolve;
 mod secrets;

@@ -9,7 +9,7 @@ use super::{
     section::{Located, Section, text},
     tree::Value,
 };
-use crate::domain::{LocalDay, Rate, Timestamp, Within};
+use crate::domain::{LocalDay, Rate, Timestamp, Within, nearest};
 
 const DURATION: &str = "a duration";
 const DURATION_HINT: &str = "write a number and ms, s, m, h, d or w, such as `30s`, `5m`, `24h`, `7d` or `1h30m`";
@@ -232,7 +232,7 @@ pub(super) fn zone(name: Located<&str>, errors: &mut Errors) -> Option<(String, 
         Some(known) => Some((known.to_owned(), zone?)),
         None => {
             let names: Vec<_> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-            let meant = super::nearest::nearest(name.value, names.iter().map(String::as_str));
+            let meant = nearest(name.value, names.iter().map(String::as_str));
             errors.add_unknown_zone(name.at, name.value, meant.map(str::to_owned));
             None
         }

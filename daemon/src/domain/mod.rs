@@ -13,6 +13,7 @@ mod digest;
 mod entry;
 mod exception;
 mod ids;
+mod nearest;
 mod outcome;
 mod time;
 mod window;
@@ -34,6 +35,7 @@ pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEn
 pub use ids::{
     ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WindowId,
 };
+pub use nearest::nearest;
 pub use outcome::{Counts, Outcome, ReportFault, Verdict, verdict};
 pub use time::{LocalDay, SlotTime, TimeError, Timestamp};
 pub use window::Window;

@@ -8,7 +8,7 @@ use jiff::{
 };
 
 use super::{ScheduleError, expression::Expression, segment::Segment};
-use crate::domain::{LocalDay, ScheduleSpec, SlotTime, Timestamp};
+use crate::domain::{LocalDay, ScheduleSpec, SlotTime, Timestamp, nearest};
 
 /// When a check is due. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -320,31 +320,17 @@ fn ceil(value: i64, unit: i64) -> i64 {
     value.div_euclid(unit) + i64::from(value.rem_euclid(unit) != 0)
 }
 
-/// The name in the database that needs the fewest edits, if it is not a wholly different word.
+/// The name in the time zone database that is most like this one; `Berlin` alone is a hint, too.
 fn nearest_zone(name: &str) -> Option<String> {
-    let written = name.to_ascii_lowercase().replace(' ', "_");
-    let candidates = jiff::tz::db().available().map(|zone| {
-        let lower = zone.as_str().to_ascii_lowercase();
-        let city = lower.rsplit('/').next().unwrap_or(&lower);
-        // `Berlin` alone is as good a hint as `Europe/Berln`.
-        (edits(&written, &lower).min(edits(&written, city)), zone.as_str().to_owned())
-    });
-    candidates.min().filter(|(distance, _)| *distance <= name.len() / 3).map(|(_, zone)| zone)
-}
-
-/// Levenshtein's distance.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (at, from) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
-        for (to_at, to) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[to_at + 1];
-            row[to_at + 1] = replaced.min(row[to_at] + 1).min(diagonal + 1);
-        }
+    let written = name.replace(' ', "_");
+    let known: Vec<_> = jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
+    let city = |zone: &'_ String| zone.rsplit('/').next().unwrap_or(zone).to_owned();
+    let cities: Vec<_> = known.iter().map(city).collect();
+    if let Some(zone) = nearest(&written, known.iter().map(String::as_str)) {
+        return Some(zone.to_owned());
     }
-    row[b.len()]
+    let nearest_city = nearest(&written, cities.iter().map(String::as_str))?;
+    known.into_iter().zip(&cities).find(|(_, city)| *city == nearest_city).map(|(zone, _)| zone)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 /// The nearest of `known` by edit distance, if it is near enough to be meant: a third of the word may differ, or the
 /// word may be the beginning.
-pub(super) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let word = folded(word);
     if word.is_empty() || word.len() > LENGTH_MAX {
         return None;
