@@ -13,7 +13,7 @@ use super::{
     section::{Located, Section},
     sources::{Known, PlacedGrant},
     templates::{Draft, family_by_id},
-    tree::{Node, Place, Table, Value},
+    tree::{Node, NotJson, Place, Table, Value},
     words::{CATCH_UPS, FAMILIES, ON_EMPTY, OVERLAPS, SEVERITIES, TRANSCRIPTS, written},
 };
 use crate::{
@@ -253,10 +253,17 @@ fn config(section: &Section<'_>, errors: &mut Errors) -> Option<serde_json::Valu
     };
     warn_of_secrets(table, errors);
     let json = node.to_json();
-    if let Err(at) = json {
-        errors.add_not_finite(at);
+    match json {
+        Ok(json) => Some(json),
+        Err(NotJson::NotFinite(at)) => {
+            errors.add_not_finite(at);
+            None
+        }
+        Err(NotJson::TooLong(at)) => {
+            errors.add_not_exact(at);
+            None
+        }
     }
-    json.ok()
 }
 
 /// The configuration of a plugin is kept in the ledger and given to the plugin: no place for a secret.

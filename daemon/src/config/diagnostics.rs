@@ -160,8 +160,20 @@ impl Errors {
     }
 
     fn add(&mut self, level: Level, code: &'static str, at: Place, message: String, hint: Option<String>) {
-        if self.told.insert((at, code)) {
-            self.found.push(Found { at, level, code, message, hint });
+        self.add_told((at, code), level, code, message, hint);
+    }
+
+    /// `what` is what may be told once at its place: several keys may be missing at one.
+    fn add_told(
+        &mut self,
+        what: (Place, &'static str),
+        level: Level,
+        code: &'static str,
+        message: String,
+        hint: Option<String>,
+    ) {
+        if self.told.insert(what) {
+            self.found.push(Found { at: what.0, level, code, message, hint });
         }
     }
 }
@@ -220,6 +232,11 @@ impl Errors {
 
 /// Keys and their values.
 impl Errors {
+    pub(super) fn add_not_exact(&mut self, at: Place) {
+        let message = "a plugin cannot be given a whole number beyond 2^53 - 1: JSON is not exact there".to_owned();
+        self.error("number-out-of-range", at, message, "write it as text".to_owned());
+    }
+
     pub(super) fn add_unknown_key(&mut self, at: Place, key: &str, section: &str, known: &[&str]) {
         let hint = match nearest(key, known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -229,12 +246,8 @@ impl Errors {
     }
 
     pub(super) fn add_missing_key(&mut self, at: Place, key: &'static str, section: &str, example: &str) {
-        // Several keys may be missing at one place, and each is told.
         let message = format!("{section} needs `{key}`");
-        if !self.found.iter().any(|found| found.at == at && found.message == message) {
-            let hint = Some(format!("add {example}"));
-            self.found.push(Found { at, level: Level::Error, code: "missing-key", message, hint });
-        }
+        self.add_told((at, key), Level::Error, "missing-key", message, Some(format!("add {example}")));
     }
 
     pub(super) fn add_wrong_type(&mut self, at: Place, key: &str, expected: Expected, found: &str) {

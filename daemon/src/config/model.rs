@@ -1,6 +1,6 @@
 //! What a configuration says, once everything in it is resolved.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::secret::SecretSource;
 
 /// A whole configuration. Every name in it is known, every path absolute, every default filled in.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     pub organization: String,
     /// Stands in every mail subject.
@@ -48,7 +48,7 @@ pub struct Config {
     pub web: Option<SocketAddr>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runner {
     /// Runs side by side; at least 1.
     pub concurrency: u32,
@@ -56,7 +56,7 @@ pub struct Runner {
     pub memory_total_bytes: u64,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
     /// Scheme, host and port of an HTTP proxy; never with a password in it.
     pub proxy: Option<Endpoint>,
@@ -65,7 +65,7 @@ pub struct Network {
 }
 
 /// Scheme, host and port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Endpoint {
     pub scheme: Scheme,
     /// Lower case, ASCII (IDNA), or an address; brackets of IPv6 removed.
@@ -73,13 +73,13 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
     pub transport: Transport,
     pub from: EmailAddress,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
     Smtp(Smtp),
@@ -87,7 +87,7 @@ pub enum Transport {
     Directory(PathBuf),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Smtp {
     /// Name or address; brackets of IPv6 removed.
     pub host: String,
@@ -97,13 +97,13 @@ pub struct Smtp {
     pub login: Option<MailLogin>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailLogin {
     pub username: String,
     pub password: SecretSource,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MailTls {
     Starttls,
@@ -124,7 +124,7 @@ impl MailTls {
 }
 
 /// A mail address that a mail can be sent to: `local@domain`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EmailAddress(pub(super) String);
 
 impl EmailAddress {
@@ -146,7 +146,7 @@ impl fmt::Debug for EmailAddress {
 }
 
 /// Who gets mail, and about what. One delivery per mail and recipient.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {
     pub id: RecipientId,
     /// At least one.
@@ -163,7 +163,7 @@ pub struct Recipient {
 }
 
 /// One secret, and how it is put on a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialSpec {
     pub id: CredentialId,
     pub kind: CredentialKind,
@@ -171,7 +171,7 @@ pub struct CredentialSpec {
 }
 
 /// One system, named once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     pub id: SourceId,
     /// At least one.
@@ -189,7 +189,7 @@ pub struct Source {
 }
 
 /// Users, and `@groups`, by what they may do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
     pub viewers: Vec<String>,
     pub responders: Vec<String>,
@@ -261,6 +261,11 @@ impl Config {
     /// The expanded form as canonical JSON (RFC 8785), as the ledger keeps it. It names secrets and holds none.
     pub fn expanded_json(&self) -> String {
         serde_json_canonicalizer::to_string(self).expect("a configuration is plain data with text keys")
+    }
+
+    /// Reads what [`Self::expanded_json`] wrote: with it the daemon goes on when the files are refused.
+    pub fn from_expanded_json(json: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(json)
     }
 }
 

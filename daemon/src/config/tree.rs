@@ -55,21 +55,39 @@ impl Value {
 }
 
 impl Node {
-    /// As JSON: times become text. `Err` is the place of a number that JSON has no word for.
-    pub(super) fn to_json(&self) -> Result<serde_json::Value, Place> {
-        use serde_json::Value as Json;
+    /// As JSON: times become text, and numbers are such that canonical JSON (RFC 8785) gives them back as they are.
+    pub(super) fn to_json(&self) -> Result<serde_json::Value, NotJson> {
+        use serde_json::{Number, Value as Json};
         Ok(match &self.value {
             Value::Text(text) | Value::Time(text) => Json::from(text.as_str()),
+            Value::Integer(number) if number.unsigned_abs() > EXACT_MAX => return Err(NotJson::TooLong(self.at)),
             Value::Integer(number) => Json::from(*number),
-            Value::Float(number) => Json::Number(serde_json::Number::from_f64(*number).ok_or(self.at)?),
+            Value::Float(number) if number.fract() == 0.0 && number.abs() <= EXACT_MAX as f64 => {
+                Json::from(*number as i64)
+            }
+            // Written without an exponent, it would come back as a whole number.
+            Value::Float(number) if number.abs() > EXACT_MAX as f64 && number.abs() < 1e21 => {
+                return Err(NotJson::TooLong(self.at));
+            }
+            Value::Float(number) => Json::Number(Number::from_f64(*number).ok_or(NotJson::NotFinite(self.at))?),
             Value::Boolean(truth) => Json::from(*truth),
             Value::Array(items) => Json::Array(items.iter().map(Self::to_json).collect::<Result<_, _>>()?),
             Value::Table(members) => {
                 let member = |(key, member): (&String, &Member)| Ok((key.clone(), member.node.to_json()?));
-                Json::Object(members.iter().map(member).collect::<Result<_, Place>>()?)
+                Json::Object(members.iter().map(member).collect::<Result<_, NotJson>>()?)
             }
         })
     }
+}
+
+/// Whole numbers up to here are exact in every reader of JSON.
+const EXACT_MAX: u64 = (1 << 53) - 1;
+
+/// A number that JSON has no word for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotJson {
+    NotFinite(Place),
+    TooLong(Place),
 }
 
 /// Lays `over` on `under`: tables are joined key by key, everything else replaces what lies below.

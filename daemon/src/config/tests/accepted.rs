@@ -158,6 +158,18 @@ fn values_of_a_row_keep_their_kind_in_the_plugin_s_configuration() {
 }
 
 #[test]
+fn a_plugin_is_given_the_same_numbers_after_a_restart() {
+    let loaded = load(
+        "[[control]]\nid = \"SEC-01\"\nplugin = \"p\"\nevery = \"1m\"\n\
+         config = { whole = 90.0, least = -9007199254740991, part = 0.1, zero = -0.0, huge = 1e300, day = 2026-01-31 }\n",
+    );
+    let given = |config: &Config| control(config, "SEC-01").check.config.to_string();
+    let expected = r#"{"day":"2026-01-31","huge":1e+300,"least":-9007199254740991,"part":0.1,"whole":90,"zero":0}"#;
+    assert_eq!(given(&loaded.config), expected);
+    assert_eq!(given(&Config::from_expanded_json(&loaded.config.expanded_json()).unwrap()), expected);
+}
+
+#[test]
 fn templates_are_laid_on_templates() {
     let loaded = load(
         "[[template]]\nid = \"base\"\nplugin = \"p\"\nevery = \"1h\"\nconfig = { a = 1, b = 1 }\n\
@@ -298,5 +310,5 @@ fn the_expanded_configuration_names_secrets_and_holds_none() {
     assert!(json.contains(r#""password":{"credential":"smtp-password"}"#), "{json}");
     let again: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(again["controls"][0]["id"], "AVL-01/iris");
-    assert_eq!(json, example().config.expanded_json());
+    assert_eq!(Config::from_expanded_json(&json).unwrap(), example().config);
 }

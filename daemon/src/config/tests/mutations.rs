@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Folder, accepted::EXAMPLE};
+use crate::config::Config;
 
 /// A change of some bytes.
 #[derive(Debug, Clone)]
@@ -44,7 +45,8 @@ proptest! {
         folder.write("evidenced.toml", &bytes);
         let shown = match folder.load() {
             Ok(loaded) => {
-                prop_assert!(serde_json::from_str::<serde_json::Value>(&loaded.config.expanded_json()).is_ok());
+                let again = Config::from_expanded_json(&loaded.config.expanded_json()).unwrap();
+                prop_assert_eq!(&again, &loaded.config);
                 for control in &loaded.config.controls {
                     prop_assert!(!loaded.expanded(control).is_empty());
                 }
