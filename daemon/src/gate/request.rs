@@ -31,6 +31,9 @@ const OWNED: [HeaderName; 10] = [
     HeaderName::from_static("keep-alive"),
 ];
 
+/// Headers by which some servers take another method than the one that was granted.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+
 /// One server, as a URL names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -213,6 +216,11 @@ fn read_headers(headers: &[(String, String)]) -> Result<HeaderMap, HttpError> {
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
         if OWNED.contains(&header) || header.as_str().starts_with("proxy-") {
             return Err(owned(header.as_str()));
+        }
+        if METHOD_OVERRIDES.contains(&header.as_str()) {
+            return Err(refused(format!(
+                "the header `{header}` asks for a method that is not granted; send it as the method"
+            )));
         }
         let value = HeaderValue::from_bytes(value.as_bytes())
             .map_err(|_| refused(format!("the value of the header `{header}` holds a line end or another control")))?;

@@ -96,6 +96,7 @@ async fn a_header_of_the_host_or_one_that_smuggles_is_refused() {
         ("Upgrade", "h2c"),
         ("expect", "100-continue"),
         ("Cookie", "session=1"),
+        ("X-HTTP-Method-Override", "DELETE"),
         ("x-a\r\nx-b", "1"),
         ("x-a", "1\r\nx-b: 2"),
         ("x-a", "1\nx-b: 2"),
