@@ -4,6 +4,7 @@
 //! page, as tables and as JSON. Pure.
 //! Must not know: runs (a summary costs controls x days), storage. Only `report` knows HTML.
 
+mod numbers;
 mod period;
 pub mod report;
 mod rollup;
@@ -13,10 +14,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use numbers::{
+    Change, ControlFacts, ControlSummary, CriterionSummary, DEVIATIONS_LISTED_MAX, DayMark, ExceptionSummary,
+    FamilySummary, Gap, Headline, OutageFacts, Questions, Scope, Summary, VersionFacts,
+};
 pub use period::{Period, Span};
 pub use rollup::{ClosedDay, RollupError, decode_day, encode_day};
-pub use summarize::{
-    Change, ControlFacts, ControlSummary, CriterionSummary, DEVIATIONS_LISTED_MAX, DayMark, ExceptionSummary,
-    FamilySummary, Gap, Headline, OutageFacts, Questions, Scope, Summary, VersionFacts, summarize,
-};
+pub use summarize::summarize;
 pub use words::{coverage, result};

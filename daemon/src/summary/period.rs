@@ -1,7 +1,7 @@
 use jiff::{civil::Date, tz::TimeZone};
 use serde::Serialize;
 
-use super::summarize::date;
+use super::numbers::date;
 use crate::domain::{LocalDay, Timestamp, Window, WindowId};
 
 /// Whole days of one zone.
