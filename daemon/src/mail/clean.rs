@@ -10,7 +10,7 @@ const WORD_CHARS_MAX: usize = 200;
 /// A text longer than `chars_max` is cut, and says so.
 pub(super) fn line(text: &str, chars_max: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(chars_max * 4));
-    for word in text.split_whitespace() {
+    for word in text.split(is_break).filter(|word| !word.is_empty()) {
         if !clean.is_empty() {
             clean.push(' ');
         }
@@ -59,6 +59,11 @@ fn cut(clean: &str, chars_max: usize, total: usize) -> String {
         None => clean.to_owned(),
         Some((at, _)) => format!("{}… (cut: {total} characters in all)", clean[..at].trim_end()),
     }
+}
+
+/// White space, but for the blank that holds two words together (as in `99.7 %`).
+fn is_break(c: char) -> bool {
+    c.is_whitespace() && c != '\u{a0}'
 }
 
 /// Control characters, and the format characters that reorder text or take no room: Unicode's bidirectional

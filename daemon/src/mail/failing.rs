@@ -31,7 +31,7 @@ pub(super) fn overdue(facts: &FailedFacts, head: &Letterhead) -> Draft {
     let due = words::time(facts.exception.due, &head.zone);
     document.paragraph([
         strong("Not fixed in time. "),
-        text(format!("The company promised to fix it within {}, that is until {due}. ", facts.exception.within)),
+        text(format!("The company promised to fix it within {}, that is by {due}. ", facts.exception.within)),
         text("It still fails."),
     ]);
     promise(&mut document, facts, head);
@@ -68,7 +68,7 @@ pub(super) fn recovered(facts: &RecoveredFacts, head: &Letterhead) -> Draft {
     let (from, to) = (words::time(exception.since.0, &head.zone), words::time(slot, &head.zone));
     document.paragraph([
         strong(format!("It failed for {length}, ")),
-        text(format!("from {from} to {to}. The test of that last time passed")),
+        text(format!("from {from} to {to}, when the test passed again")),
         seen(&facts.test),
     ]);
     document.say(format!(
@@ -196,7 +196,7 @@ fn finish(mut document: Document, facts: &FailedFacts, head: &Letterhead, state:
     document.say(if state == "OVERDUE" {
         "Fix it now, or write why it cannot be fixed and when it will be.".to_owned()
     } else {
-        format!("Fix it until {due} ({}), or write why not.", exception.within)
+        format!("Fix it by {due} ({}), or write why not.", exception.within)
     });
     document.say(format!(
         "Ask {}, the control's owner, if anything is unclear. To tell everybody that you have seen it, type, or ask a \
@@ -221,7 +221,7 @@ fn exception_facts(facts: &FailedFacts, head: &Letterhead) -> Vec<(&'static str,
     list.push(("Failing since", vec![text(words::time(exception.since.0, &head.zone))]));
     list.push(("Result", vec![text(result(&facts.test))]));
     list.push(("Exception", vec![code(exception.id.to_string())]));
-    list.push(("Fix until", vec![text(words::time(exception.due, &head.zone))]));
+    list.push(("Fix by", vec![text(words::time(exception.due, &head.zone))]));
     list
 }
 
@@ -276,13 +276,14 @@ pub(super) fn result(test: &TestFacts) -> String {
     let others = counts.fail + counts.error + counts.not_applicable + counts.excluded;
     // A check may list only what does not pass; but what was not looked at did not pass either.
     let passed = if test.incomplete.is_some() { counts.pass } else { test.population.saturating_sub(others) };
-    let mut parts = vec![format!("{} of {} failed", grouped(counts.fail), grouped(test.population))];
+    let of = |number, what| format!("{} of {} {what}", grouped(number), grouped(test.population));
+    let mut parts = vec![if counts.fail > 0 { of(counts.fail, "failed") } else { of(passed, "passed") }];
     let mut add = |number: u32, what: &str| {
         if number > 0 {
             parts.push(format!("{} {what}", grouped(number)));
         }
     };
-    add(passed, "passed");
+    add(if counts.fail > 0 { passed } else { 0 }, "passed");
     add(counts.error, "could not be looked at");
     add(counts.not_applicable, "not applicable");
     add(counts.excluded, "excluded");

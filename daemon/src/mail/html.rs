@@ -5,8 +5,11 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::document::{Align, Block, Document, Inline, Table, Tone};
 
+/// Words of this length and more may be broken anywhere: ids, digests, addresses. Shorter ones never are.
+const LONG_WORD: usize = 20;
+
 const BODY: &str = "margin:0;padding:16px;font:15px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
-const CELL: &str = "padding:5px 10px;border-bottom:1px solid #8885;vertical-align:top;overflow-wrap:anywhere";
+const CELL: &str = "padding:5px 10px;border-bottom:1px solid #8885;vertical-align:top";
 const CODE: &str = "font:13px/1.5 ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere";
 const PRE: &str = "font:13px/1.5 ui-monospace,Menlo,Consolas,monospace;margin:8px 0;padding:8px 12px;\
                    border-left:3px solid #8888;white-space:pre-wrap;overflow-wrap:anywhere";
@@ -22,7 +25,7 @@ pub(super) fn draw(document: &Document, subject: &str) -> String {
                 title { (subject) }
             }
             body style=(BODY) {
-                div style="max-width:720px" {
+                div style="max-width:760px" {
                     @for block in &document.blocks { (draw_block(block)) "\n" }
                 }
             }
@@ -45,7 +48,7 @@ fn draw_block(block: &Block) -> Markup {
                 @for (name, value) in facts {
                     tr {
                         th align="left" style=(format!("{CELL};font-weight:normal;opacity:.75;white-space:nowrap")) { (name) }
-                        td style=(CELL) { (draw_inlines(value)) }
+                        td style=(cell(value.iter().map(Inline::as_str))) { (draw_inlines(value)) }
                     }
                 }
             }
@@ -69,22 +72,30 @@ fn draw_table(table: &Table) -> Markup {
         Align::Right => "right",
     };
     html! {
-        table style="border-collapse:collapse;width:100%;margin:10px 0;font-size:14px" {
-            tr {
-                @for (name, side) in &table.columns {
-                    th align=(align(side)) style=(format!("{CELL};border-bottom:2px solid #8888")) { (name) }
-                }
-            }
-            @for row in &table.rows {
+        div style="overflow-x:auto" {
+            table style="border-collapse:collapse;width:100%;margin:10px 0;font-size:14px" {
                 tr {
-                    @for (cell, (_, side)) in row.iter().zip(&table.columns) {
-                        td align=(align(side)) style=(CELL) { (cell) }
+                    @for (name, side) in &table.columns {
+                        th align=(align(side)) style=(format!("{CELL};border-bottom:2px solid #8888")) { (name) }
+                    }
+                }
+                @for row in &table.rows {
+                    tr {
+                        @for (content, (_, side)) in row.iter().zip(&table.columns) {
+                            td align=(align(side)) style=(cell([content.as_str()])) { (content) }
+                        }
                     }
                 }
             }
         }
         @if let Some(note) = &table.note { p style="margin:8px 0" { (note) } }
     }
+}
+
+fn cell<'a>(content: impl IntoIterator<Item = &'a str>) -> String {
+    let mut words = content.into_iter().flat_map(str::split_whitespace);
+    let has_long_word = words.any(|word| word.chars().count() >= LONG_WORD);
+    if has_long_word { format!("{CELL};overflow-wrap:anywhere") } else { CELL.to_owned() }
 }
 
 fn draw_inlines(inlines: &[Inline]) -> Markup {

@@ -132,10 +132,10 @@ fn coverage(slots: &SlotCounts) -> String {
         return "–".to_owned();
     }
     if slots.run >= slots.due {
-        return "100 %".to_owned();
+        return "100\u{a0}%".to_owned();
     }
     let tenths = slots.run.saturating_mul(1000) / slots.due;
-    format!("{}.{} %", tenths / 10, tenths % 10)
+    format!("{}.{}\u{a0}%", tenths / 10, tenths % 10)
 }
 
 fn open(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
@@ -143,27 +143,22 @@ fn open(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
     if facts.open.is_empty() {
         return document.say("None.");
     }
-    let mut table = Table::new([
-        ("Exception", Left),
-        ("Open since", Left),
-        ("Owner", Left),
-        ("Failing subjects", Right),
-        ("Fix until", Left),
-        ("Promised", Left),
-        ("State", Left),
-    ]);
+    let mut table =
+        Table::new([("Exception", Left), ("Open since", Left), ("Owner", Left), ("Fix by", Left), ("State", Left)]);
     for row in facts.open.iter().take(ROWS_MAX) {
-        let acknowledged = row
-            .acknowledged
-            .map_or("not acknowledged".to_owned(), |at| format!("acknowledged {}", words::short_time(at, &head.zone)));
+        let acknowledged = row.acknowledged.map(|at| format!("acknowledged {}", words::short_time(at, &head.zone)));
+        let state = [
+            if row.overdue { "OVERDUE" } else { "in time" }.to_owned(),
+            words::count(row.subjects, "failing subject"),
+            acknowledged.unwrap_or_else(|| "not acknowledged".to_owned()),
+        ];
+        let promised = row.promised.map(|day| format!(", promised for {}", words::short_day(day)));
         table.row([
             exception_name(row),
             words::short_time(row.since.0, &head.zone),
             row.owner.clone(),
-            words::grouped(row.subjects),
             words::short_time(row.due, &head.zone),
-            row.promised.map(words::short_day).unwrap_or_default(),
-            format!("{}, {acknowledged}", if row.overdue { "OVERDUE" } else { "in time" }),
+            state.join(", ") + &promised.unwrap_or_default(),
         ]);
     }
     table.note = more(facts.open.len());
@@ -280,20 +275,18 @@ fn controls(document: &mut Document, facts: &SummaryFacts) {
     let mut table = Table::new([
         ("Control", Left),
         ("Performed", Left),
-        ("Passed", Right),
         ("Failed", Right),
         ("No answer", Right),
         ("Exceptions", Right),
         ("Time failing", Left),
-        ("Longest to acknowledge", Left),
-        ("Longest to fix", Left),
+        ("Time to acknowledge", Left),
+        ("Time to fix", Left),
     ]);
     for row in facts.controls.iter().take(ROWS_MAX * 10) {
         let length = |length: Option<std::time::Duration>| length.map(words::duration).unwrap_or_default();
         table.row([
             format!("{} {}", row.control, row.title),
             format!("{} of {}", words::grouped(row.slots.run), words::grouped(row.slots.due)),
-            words::grouped(row.slots.pass),
             words::grouped(row.slots.fail),
             words::grouped(row.slots.error),
             words::grouped(row.exceptions),
@@ -311,7 +304,7 @@ fn trend(document: &mut Document, facts: &SummaryFacts) {
     if facts.trend.is_empty() {
         return;
     }
-    document.heading("Earlier");
+    document.heading("The periods before");
     let mut table = Table::new([
         ("Period", Left),
         ("Controls", Right),
@@ -356,7 +349,7 @@ fn questions_of_an_auditor(document: &mut Document, questions: &AuditorQuestions
     };
     let low = questions.low_coverage.iter();
     ask(
-        "Why were less than 99 % of the scheduled tests performed?",
+        "Why were less than 99\u{a0}% of the scheduled tests performed?",
         low.map(|(control, slots)| format!("{control} ({})", coverage(slots))).collect(),
     );
     ask("What caused it, and what was done?", questions.unanswered.iter().map(ToString::to_string).collect());

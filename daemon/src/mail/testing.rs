@@ -19,8 +19,12 @@ pub(super) fn not_tested(facts: &NotTestedFacts, head: &Letterhead) -> Draft {
     document.paragraph([
         strong("Nobody knows whether this control works. "),
         text(format!(
-            "{} without an answer since {}: {short}. That is neither a pass nor a fail.",
-            words::count(facts.slots, "scheduled test"),
+            "{} no answer since {}: {short}. That is neither a pass nor a fail.",
+            if facts.slots == 1 {
+                "One scheduled test has had".to_owned()
+            } else {
+                format!("{} have had", words::count(facts.slots, "scheduled test"))
+            },
             words::time(facts.since.0, &head.zone)
         )),
     ]);
@@ -69,7 +73,7 @@ pub(super) fn tested_again(facts: &TestedAgainFacts, head: &Letterhead) -> Draft
     document.paragraph([
         strong(format!("For {} it could not be tested, ", words::duration(slot.since(since)))),
         text(format!(
-            "from {} to {}. The test of that last time gave an answer again. {answer}",
+            "from {} to {}, when the test gave an answer again. {answer}",
             words::time(since, &head.zone),
             words::time(slot, &head.zone)
         )),

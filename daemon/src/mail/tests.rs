@@ -42,6 +42,10 @@ fn posting() -> Posting {
     }
 }
 
+fn monday() -> Posting {
+    Posting { queued: at("2026-02-16T07:00:00Z"), ..posting() }
+}
+
 fn follow_up() -> Posting {
     let mut posting = posting();
     posting.alert = 57;
@@ -166,7 +170,7 @@ fn row(number: u32, control: &str, title: &str, since: &str) -> ExceptionRow {
         title: title.into(),
         owner: "platform".into(),
         since: slot(since),
-        due: at("2026-02-16T05:00:00Z"),
+        due: slot(since).0.plus(Duration::from_secs(7 * 86_400)),
         overdue: false,
         acknowledged: None,
         promised: None,
@@ -306,12 +310,16 @@ fn window() -> SummaryFacts {
 fn letters() -> Vec<(&'static str, Letter, Posting)> {
     let mut more = failed();
     more.test = test(3, "3 of 48 active access keys are older than 90 days");
-    let joined = vec![key("AKIA0000000000000002", Some("backup"), 91.0), key("AKIA0000000000000003", None, 92.0)];
+    more.test.slot = slot("2026-03-04T05:00:00Z");
+    let mut joined = vec![key("AKIA0000000000000002", Some("backup"), 91.0), key("AKIA0000000000000003", None, 92.0)];
+    joined.iter_mut().for_each(|subject| subject.since = slot("2026-03-04T05:00:00Z"));
     more.subjects.extend(joined.clone());
     let mut late = failed();
     late.test.slot = slot("2026-03-09T05:00:00Z");
     let mut passed = test(0, "all 48 active access keys are at most 90 days old");
     passed.slot = slot("2026-03-04T05:00:00Z");
+    let mut reviewed = passed.clone();
+    reviewed.seen = "all 48 changes of the day were reviewed by someone else".into();
     let ended = |name: &str, label: Option<&str>, why| EndedSubject {
         subject: name.into(),
         label: label.map(Into::into),
@@ -347,7 +355,7 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
     };
     let tested_again = TestedAgainFacts {
         control: change,
-        test: passed,
+        test: reviewed,
         outcome: Outcome::Pass,
         since: slot("2026-03-01T05:00:00Z"),
         slots: 3,
@@ -385,13 +393,13 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("more-subjects", Letter::MoreSubjects(MoreSubjectsFacts { failed: more, joined }), follow_up()),
         ("not-tested", Letter::NotTested(not_tested), posting()),
         ("tested-again", Letter::TestedAgain(tested_again), follow_up()),
-        ("overdue", Letter::Overdue(late), follow_up()),
+        ("overdue", Letter::Overdue(late), Posting { queued: at("2026-03-09T05:00:03Z"), ..follow_up() }),
         ("recovered", Letter::Recovered(recovered), follow_up()),
-        ("monitoring-gap", Letter::MonitoringGap(gap), posting()),
+        ("monitoring-gap", Letter::MonitoringGap(gap), Posting { queued: at("2026-03-03T03:10:02Z"), ..posting() }),
         ("configuration-refused", Letter::ConfigurationRefused(refused), posting()),
         ("plugin-fault", Letter::PluginFault(plugin_fault), posting()),
-        ("week", Letter::Summary(Box::new(week())), posting()),
-        ("week-all-well", Letter::Summary(Box::new(all_well())), posting()),
+        ("week", Letter::Summary(Box::new(week())), monday()),
+        ("week-all-well", Letter::Summary(Box::new(all_well())), monday()),
         ("month", Letter::Summary(Box::new(month())), posting()),
         ("window", Letter::Summary(Box::new(window())), posting()),
     ]

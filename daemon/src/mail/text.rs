@@ -17,7 +17,7 @@ pub(super) fn draw(document: &Document) -> String {
 
 fn draw_block(out: &mut String, block: &Block) {
     match block {
-        Block::Title { state, rest, .. } => wrap(out, &format!("{state}  {rest}"), "", "  "),
+        Block::Title { state, rest, .. } => wrap(out, &format!("{state}: {rest}"), "", "  "),
         Block::Heading(heading) => {
             out.push_str(&heading.to_uppercase());
             out.push('\n');

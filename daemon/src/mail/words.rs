@@ -107,6 +107,7 @@ pub fn quantity(value: f64, unit: &str) -> String {
         "mo" => "month",
         "a" => "year",
         "By" => "byte",
+        "%" => return format!("{}\u{a0}%", number(value)),
         other => return format!("{} {}", number(value), other.trim_matches(['{', '}'])),
     };
     let plural = if value == 1.0 { "" } else { "s" };
@@ -286,7 +287,7 @@ mod tests {
         assert_eq!(count(2, "day"), "2 days");
         assert_eq!(quantity(104.0, "d"), "104 days");
         assert_eq!(quantity(1.0, "d"), "1 day");
-        assert_eq!(quantity(99.51234, "%"), "99.5123 %");
+        assert_eq!(quantity(99.51234, "%"), "99.5123\u{a0}%");
         assert_eq!(quantity(0.25, "1"), "0.25");
         assert_eq!(quantity(1_234_567.0, "By"), "1,234,567 bytes");
         assert_eq!(quantity(3.0, "{keys}"), "3 keys");
