@@ -2,5 +2,6 @@
 
 pub mod plugins;
 pub mod schema;
+pub mod targets;
 
 pub use plugins::{fixture, plugin};

@@ -1,0 +1,3 @@
+//! All end-to-end tests, a module a theme.
+
+mod outbox_smtp;
