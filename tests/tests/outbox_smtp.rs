@@ -6,15 +6,14 @@
 use std::{
     collections::BTreeMap,
     fs,
-    future::Future,
     path::{Path, PathBuf},
-    pin::Pin,
     process::Command,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use evidenced::{
+    clock::{Clock as _, VirtualClock},
     domain::{
         ControlId, Counts, ExceptionId, Family, MissedReason, Outcome as TestOutcome, RunReason, Severity, SlotTime,
         Timestamp,
@@ -24,8 +23,8 @@ use evidenced::{
         NotTestedFacts, Posting, RecoveredFacts, SubjectFacts, TestFacts, TestedAgainFacts, compose, message_id,
     },
     outbox::{
-        Clock, Delivery, End, Key, Login, Outbox, Outcome, Policy, Problem, Sender, SmtpSettings, SmtpTransport,
-        Status, Timeouts, Tls,
+        Delivery, End, Key, Login, Outbox, Outcome, Policy, Problem, Sender, SmtpSettings, SmtpTransport, Status,
+        Timeouts, Tls,
     },
     secret::SecretSource,
 };
@@ -131,26 +130,19 @@ fn smtp_python() -> &'static Path {
     PYTHON.get_or_init(|| python("smtp", &["aiosmtpd==1.4.6", "cryptography"]))
 }
 
-/// Jumps to whatever is waited for.
-struct Jumps(Mutex<Timestamp>);
-
-impl Clock for Jumps {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-
-    fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            tokio::task::yield_now().await;
-            let mut now = self.0.lock().unwrap();
-            *now = (*now).max(at);
-        })
+/// Moves the time to whatever is waited for, for as long as anything is.
+async fn jump(clock: VirtualClock) {
+    loop {
+        clock.asleep(1).await;
+        clock.step();
+        tokio::task::yield_now().await;
     }
 }
 
 /// An outbox at work.
 struct Running {
-    clock: Arc<Jumps>,
+    clock: VirtualClock,
+    driver: tokio::task::JoinHandle<()>,
     deliveries: mpsc::Sender<Delivery>,
     outcomes: mpsc::Receiver<Outcome>,
     status: watch::Receiver<Status>,
@@ -160,16 +152,17 @@ struct Running {
 
 impl Running {
     fn with(settings: SmtpSettings) -> Self {
-        let clock = Arc::new(Jumps(Mutex::new(at("2026-03-02T05:00:04Z"))));
+        let clock = VirtualClock::new(at("2026-03-02T05:00:04Z"));
+        let driver = tokio::spawn(jump(clock.clone()));
         let transport = Arc::new(SmtpTransport::new(settings).unwrap());
         let sender = Sender::new("evidenced@example.com", "prod").unwrap();
-        let outbox = Outbox::new(transport, Arc::clone(&clock) as _, sender, Policy::default());
+        let outbox = Outbox::new(transport, Arc::new(clock.clone()), sender, Policy::default());
         let status = outbox.status();
         let (deliveries, incoming) = mpsc::channel(16);
         let (done, outcomes) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let task = tokio::spawn(outbox.run(incoming, done, stop.clone()));
-        Self { clock, deliveries, outcomes, status, stop, task }
+        Self { clock, driver, deliveries, outcomes, status, stop, task }
     }
 
     async fn send(&self, alert: u64, to: &str) {
@@ -215,6 +208,7 @@ impl Running {
     async fn end(self) {
         self.stop.cancel();
         timeout(PATIENCE, self.task).await.expect("it stops").unwrap();
+        self.driver.abort();
     }
 }
 
@@ -545,7 +539,7 @@ async fn a_server_that_is_down_for_days_delays_mail_and_loses_none() {
     }
     let why = outbox.problem(Problem::Unreachable).await;
     assert!(why.contains("refused"), "{why}");
-    let waited = |clock: &Jumps| clock.now().since(at("2026-03-02T05:00:04Z"));
+    let waited = |clock: &VirtualClock| clock.now().since(at("2026-03-02T05:00:04Z"));
     while waited(&outbox.clock) < Duration::from_secs(2 * 86_400) {
         timeout(PATIENCE, outbox.status.changed()).await.expect("it goes on trying").unwrap();
     }

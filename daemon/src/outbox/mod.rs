@@ -26,7 +26,7 @@ pub use message::{MessageError, Sender};
 pub use queue::{Policy, Queue};
 pub use retry::retry_delay;
 pub use smtp::{Login, SmtpSettings, SmtpTransport, Timeouts, Tls};
-pub use task::{Clock, Outbox, Status};
+pub use task::{Outbox, Status};
 
 /// One mail to one address.
 #[derive(Debug, Clone, PartialEq)]

@@ -101,6 +101,7 @@ pub struct SmtpTransport {
 struct Session {
     connection: AsyncSmtpConnection,
     mails: u32,
+    /// Since the last mail.
     used: Stopwatch,
 }
 

@@ -1,6 +1,6 @@
 //! The outbox at work: the only place here that waits.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -12,15 +12,7 @@ use tracing::{info, warn};
 use super::{
     Attempt, Delivery, End, Key, Outcome, Outgoing, Policy, Problem, Queue, Sender, Transport, message::message,
 };
-use crate::domain::Timestamp;
-
-/// What the outbox takes for the time. Time-outs on the network are in real time all the same.
-pub trait Clock: Send + Sync + 'static {
-    fn now(&self) -> Timestamp;
-
-    /// Ends when the clock shows `at` or later.
-    fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
-}
+use crate::{clock::Clock, domain::Timestamp};
 
 /// How it stands with mail; for the status page, metrics and health.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -211,44 +203,12 @@ fn finished_try(finished: Result<(Key, Attempt), tokio::task::JoinError>) -> Act
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::VirtualClock;
     use crate::outbox::{DirectoryTransport, tests::mail};
-    use std::{fs, sync::Mutex};
-    use tokio::sync::Notify;
-
-    /// Moves only when the test says so.
-    struct Hands {
-        now: Mutex<Timestamp>,
-        moved: Notify,
-    }
-
-    impl Hands {
-        fn advance(&self, by: Duration) {
-            let mut now = self.now.lock().unwrap();
-            *now = now.plus(by);
-            self.moved.notify_waiters();
-        }
-    }
-
-    impl Clock for Hands {
-        fn now(&self) -> Timestamp {
-            *self.now.lock().unwrap()
-        }
-
-        fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-            Box::pin(async move {
-                loop {
-                    let moved = self.moved.notified();
-                    if self.now() >= at {
-                        return;
-                    }
-                    moved.await;
-                }
-            })
-        }
-    }
+    use std::fs;
 
     struct Running {
-        clock: Arc<Hands>,
+        clock: VirtualClock,
         deliveries: mpsc::Sender<Delivery>,
         outcomes: mpsc::Receiver<Outcome>,
         status: watch::Receiver<Status>,
@@ -257,11 +217,10 @@ mod tests {
     }
 
     fn start(directory: &std::path::Path) -> Running {
-        let now = "2026-03-02T05:00:04Z".parse().unwrap();
-        let clock = Arc::new(Hands { now: Mutex::new(now), moved: Notify::new() });
+        let clock = VirtualClock::new("2026-03-02T05:00:04Z".parse().unwrap());
         let transport = Arc::new(DirectoryTransport::new(directory));
         let sender = Sender::new("evidenced@example.com", "prod").unwrap();
-        let outbox = Outbox::new(transport, Arc::clone(&clock) as _, sender, Policy::default());
+        let outbox = Outbox::new(transport, Arc::new(clock.clone()), sender, Policy::default());
         let status = outbox.status();
         let (deliveries, incoming) = mpsc::channel(8);
         let (done, outcomes) = mpsc::channel(8);
