@@ -24,6 +24,7 @@ One word in SPOOL/mode says how it behaves from the next command on:
     stall           no answer after DATA for local parts that begin with "stall"
     no-auth         535 to every AUTH
     no-starttls     do not offer STARTTLS
+    inject          be the thief on the way: write a whole conversation behind the answer to STARTTLS, take nothing
     garbage         greet with something that is not SMTP
 """
 
@@ -154,11 +155,20 @@ class Server(SMTP):
         self.behaviour.note("STARTTLS")
         await super().smtp_STARTTLS(argument)
 
+    async def push(self, status):
+        if self.behaviour.mode() == "inject" and status.startswith("220 Ready"):
+            answers = ["250-localhost", "250 AUTH PLAIN", "235 in", "250 go on", "250 go on", "354 go on", "250 taken"]
+            status = "\r\n".join([status, *answers])
+        await super().push(status)
+
     async def smtp_AUTH(self, argument):
         self.behaviour.note("AUTH")
         await super().smtp_AUTH(argument)
 
     async def smtp_DATA(self, argument):
+        if self.behaviour.mode() == "inject":
+            self.transport.abort()
+            return
         if self.behaviour.mode() == "drop-data":
             await self.push("354 go on")
             await self._reader.readline()

@@ -12,6 +12,7 @@
 
 mod directory;
 mod message;
+mod one_line;
 mod queue;
 mod retry;
 mod smtp;

@@ -23,7 +23,7 @@ use lettre::{
 };
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Attempt, OutboxError, Outgoing, Problem, Transport, Trying};
+use super::{Attempt, OutboxError, Outgoing, Problem, Transport, Trying, one_line::OneLine};
 use crate::{
     clock::{Stopwatch, stopwatch},
     secret::SecretSource,
@@ -172,7 +172,7 @@ impl SmtpTransport {
                     let why = "the name leads to another machine, and nothing is sent there without TLS";
                     return Err(self.stopped(Problem::Tls, why));
                 }
-                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello).await
+                AsyncSmtpConnection::connect_with_transport(Box::new(OneLine::new(stream)), &self.hello).await
             }
         };
         let mut connection = greeted.map_err(|error| self.no_connection(&error))?;
@@ -183,7 +183,8 @@ impl SmtpTransport {
                     "the server does not offer STARTTLS; nothing was sent, for mail and password would be in clear";
                 return Err(self.stopped(Problem::NoStarttls, why));
             }
-            connection.starttls(tls.clone(), &self.hello).await.map_err(|error| self.no_connection(&error))?;
+            let encrypted = connection.starttls(tls.clone(), &self.hello).await;
+            encrypted.map_err(|error| self.stopped(Problem::Tls, &said(&error)))?;
         }
         if let Some(login) = &self.settings.login {
             self.log_in(&mut connection, login).await?;
@@ -286,10 +287,9 @@ impl SmtpTransport {
     }
 
     fn no_connection(&self, error: &Error) -> Attempt {
-        // lettre reports a failed handshake after STARTTLS as an error of the connection.
-        let text = chain(error);
-        let is_tls =
-            error.is_tls() || ["certificate", "tls", "handshake"].iter().any(|word| text.to_lowercase().contains(word));
+        // lettre reports a failed handshake as an error of the connection.
+        let text = chain(error).to_lowercase();
+        let is_tls = error.is_tls() || ["certificate", "tls", "handshake"].iter().any(|word| text.contains(word));
         self.stopped(if is_tls { Problem::Tls } else { Problem::Unreachable }, &said(error))
     }
 
