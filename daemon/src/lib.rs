@@ -2,17 +2,19 @@
 //!
 //! ARCHITECTURE.md is the map. Modules stand in the order in which data passes through them.
 
+pub mod clock;
 pub mod domain;
 
-pub mod clock;
 pub mod secret;
 
 pub mod config;
 pub mod schedule;
 
 pub mod gate;
+pub mod runner;
 pub mod sandbox;
 
+pub mod evidence;
 pub mod fold;
 pub mod judge;
 pub mod ledger;
@@ -22,6 +24,11 @@ pub mod mail;
 pub mod outbox;
 pub mod summary;
 
+pub mod desk;
+pub mod replay;
+pub mod review;
+pub mod service;
+pub mod web;
+
 pub mod cli;
 pub mod demo;
-pub mod web;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    evidenced::cli::main().into()
+    evidenced::cli::main()
 }

@@ -3,15 +3,31 @@
 //! In: arguments. Out: an exit status; data on standard output, talk on standard error.
 //! Only this room prints. Each subcommand is one file: a struct of arguments and `run(self, &Context)`.
 
+mod ask;
+mod check;
 mod check_config;
+mod demo;
+mod exceptions;
 mod exit;
 mod init;
 mod printer;
+mod replay;
+mod report;
+mod results;
+mod run;
 mod slots;
+mod status;
+mod table;
+mod verify;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{self, Config},
+    sandbox::compile_child_main,
+};
 
 pub use exit::ExitStatus;
 pub use printer::Printer;
@@ -39,9 +55,21 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArguments),
+    Demo(demo::DemoArguments),
     Init(init::InitArguments),
     CheckConfig(check_config::CheckConfigArguments),
+    Check(check::CheckArguments),
     Slots(slots::SlotsArguments),
+    Status(status::StatusArguments),
+    Results(results::ResultsArguments),
+    Exceptions(exceptions::ExceptionsArguments),
+    Report(report::ReportArguments),
+    Verify(verify::VerifyArguments),
+    Replay(replay::ReplayArguments),
+    /// Compiles a plugin from standard input; the daemon calls it.
+    #[command(name = "__compile", hide = true)]
+    Compile,
 }
 
 /// What every subcommand is given.
@@ -52,20 +80,54 @@ pub struct Context {
     pub printer: Printer,
 }
 
+impl Context {
+    /// The configuration; `None` if it is refused, and was said to be.
+    fn load(&self) -> anyhow::Result<Option<Arc<Config>>> {
+        match config::load(&self.config) {
+            Ok(loaded) => Ok(Some(Arc::new(loaded.config))),
+            Err(diagnostics) => {
+                self.printer.talk(&diagnostics);
+                Ok(None)
+            }
+        }
+    }
+}
+
 /// Parses the arguments of this process and runs the command that they name.
-pub fn main() -> ExitStatus {
+pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Command::Compile = arguments.command {
+        // It must set up nothing else: it runs under tight limits.
+        return compile_child_main();
+    }
+    start_tracing();
     let context = Context { config: arguments.config, printer: Printer::new(arguments.json) };
     let result: anyhow::Result<ExitStatus> = match arguments.command {
+        Command::Run(arguments) => arguments.run(&context),
+        Command::Demo(arguments) => arguments.run(&context),
         Command::Init(arguments) => arguments.run(&context),
         Command::CheckConfig(arguments) => arguments.run(&context),
         Command::Slots(arguments) => arguments.run(&context),
+        Command::Check(arguments) => arguments.run(&context),
+        Command::Status(arguments) => arguments.run(&context),
+        Command::Results(arguments) => arguments.run(&context),
+        Command::Exceptions(arguments) => arguments.run(&context),
+        Command::Report(arguments) => arguments.run(&context),
+
+        Command::Verify(arguments) => arguments.run(&context),
+        Command::Replay(arguments) => arguments.run(&context),
+        Command::Compile => Ok(ExitStatus::Done),
     };
-    match result {
-        Ok(status) => status,
-        Err(error) => {
-            context.printer.error(&error);
-            ExitStatus::Unable
-        }
-    }
+    let status = result.unwrap_or_else(|error| {
+        context.printer.error(&error);
+        ExitStatus::Unable
+    });
+    status.into()
+}
+
+/// The log goes to standard error; `EVIDENCED_LOG` says how much (`info`, `debug`, `evidenced::gate=debug` …).
+fn start_tracing() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EVIDENCED_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,evidenced=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -1,5 +1,6 @@
 use std::io::{self, IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 /// The one way to print. A reader that went away (a broken pipe) is no error.
@@ -42,6 +43,19 @@ impl Printer {
     pub fn talk(&self, words: impl std::fmt::Display) {
         // Why the error is dropped: there is nobody left to tell.
         let _ = writeln!(io::stderr().lock(), "{words}");
+    }
+
+    /// A progress bar on standard error; on no terminal it is silent. A length of 0 is not known yet.
+    pub fn progress(&self, length: u64, what: &'static str) -> ProgressBar {
+        if !self.is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} {msg} {eta}");
+        let bar = ProgressBar::new(length).with_message(what);
+        match style {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
     }
 
     /// An error and its causes, once.

@@ -44,6 +44,11 @@ impl Diagnostics {
     pub fn list(&self) -> &[Diagnostic] {
         &self.0
     }
+
+    /// Without the warnings that stand between.
+    pub fn error_count(&self) -> u64 {
+        self.0.iter().filter(|diagnostic| diagnostic.level == Level::Error).count() as u64
+    }
 }
 
 impl std::error::Error for Diagnostics {}

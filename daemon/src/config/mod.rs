@@ -16,6 +16,7 @@ mod expanded;
 mod files;
 mod holidays;
 mod inputs;
+mod last_resort;
 mod mail;
 mod model;
 mod quantities;
@@ -43,6 +44,7 @@ use tree::{Table, Value};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
 pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
+pub use last_resort::state_dir_of;
 pub use model::{
     Access, Config, CredentialSpec, EmailAddress, Endpoint, Mail, MailLogin, MailTls, Network, Recipient, Runner, Smtp,
     Source, Transport,

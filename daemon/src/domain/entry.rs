@@ -449,6 +449,18 @@ pub enum NoteKind {
     Remark,
 }
 
+impl Departure {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Gone => "gone",
+            Self::NoLongerReported => "no longer reported",
+            Self::Excluded => "excluded",
+            Self::DefinitionChanged => "definition changed",
+        }
+    }
+}
+
 /// What the kernel says of the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ControlId, DayRow, Departure, Deviation, Entry, Event, ExceptionId, ExceptionNote, ExceptionRecord,
+        AlertCause, ControlId, DayRow, Departure, Deviation, Entry, Event, ExceptionId, ExceptionNote, ExceptionRecord,
         ExceptionSubjects, Life, LifeEnd, LocalDay, MissedReason, MissedSlots, NoteAbout, Outcome, PopulationRange,
         Recovery, RunEntry, Timestamp,
     },
@@ -48,7 +48,10 @@ impl State {
                 self.head.origin = Some(origin.clone());
                 self.head.key = Some(key.clone());
             }
-            Event::DaemonStarted { software } => self.started(sequence, at, software),
+            Event::DaemonStarted { software } => {
+                self.head.first_started.get_or_insert(at);
+                self.started(sequence, at, software);
+            }
             Event::DaemonStopped => self.head.stopped = true,
             Event::ConfigurationAccepted { configuration, rollup_zones } => {
                 self.head.configuration = Some(*configuration);
@@ -73,7 +76,12 @@ impl State {
                 self.subjects.insert((control.clone(), *first), NamedPart { count: *count, part: *subjects });
                 self.mark(Key::Subjects(control.clone(), *first));
             }
-            Event::Run(run) => self.failed_again(run),
+            Event::Run(run) => {
+                if !run.days.is_empty() {
+                    self.head.alive = Some(at);
+                }
+                self.failed_again(run);
+            }
             Event::ExceptionOpened { exception, control, first_slot, due } => {
                 let record = ExceptionRecord {
                     control: control.clone(),
@@ -133,6 +141,9 @@ impl State {
                 self.end_spells(control, slot.0, |kind| kind == SpellKind::Untested);
             }
             Event::AlertQueued { alert, cause, control, exception, mail, deliveries } => {
+                if let AlertCause::Summary(kind) = cause {
+                    self.head.summaries.insert(*kind, at);
+                }
                 let pending = Pending {
                     cause: *cause,
                     control: control.clone(),
@@ -164,6 +175,7 @@ impl State {
             Event::Checkpoint { size, root, clock } => {
                 let checkpoint = CheckpointAt { sequence, at, size: *size, root: *root, clock: *clock };
                 self.head.checkpoint = Some(checkpoint);
+                self.head.alive = Some(at);
             }
             Event::DayClosed { zone, day, until, rollup } => {
                 let closed = RolledUp { until: *until, rollup: *rollup, sequence };

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{ControlRecord, DeadLetter, Key, NamedPart, Outage, Pending, RolledUp, Spell, SpellKind, WindowRecord};
 use crate::{
     domain::{
-        ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber, Timestamp,
-        WindowId,
+        ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber, SummaryKind,
+        Timestamp, WindowId,
     },
     judge::ControlState,
 };
@@ -42,7 +42,13 @@ pub struct Head {
     pub key: Option<String>,
     /// The version that runs, or ran last.
     pub software: Option<String>,
+    /// When it was started for the first time: nothing before is anybody's to summarize.
+    pub first_started: Option<Timestamp>,
     pub started: Option<Timestamp>,
+    /// When the newest summary of each kind was queued.
+    pub summaries: BTreeMap<SummaryKind, Timestamp>,
+    /// When an entry was last written that only a daemon at work writes.
+    pub alive: Option<Timestamp>,
     /// The newest of starting and stopping was a stop.
     pub stopped: bool,
     /// Part: the accepted configuration.

@@ -69,6 +69,9 @@ pub struct OpenException {
     pub newest_join: Option<SlotTime>,
     /// Mails have named the subjects that joined up to this slot.
     pub told_to: Option<SlotTime>,
+    /// Runs since the first failing one, and those of them that failed.
+    pub tests: u64,
+    pub failing_tests: u64,
     /// When a mail said that there are more of them.
     pub more_told: Option<Timestamp>,
     /// The subjects that fail now, and since which slot. Not serialised: the record of the exception holds it, and
@@ -194,7 +197,14 @@ impl ControlState {
             Event::Run(run) => self.apply_run(sequence, at, run),
             Event::Missed(missed) => self.apply_missed(missed),
             Event::ExceptionOpened { exception, first_slot, due, .. } => {
+                // The run that opens it was counted as the newest of those in a row.
+                let fails = match self.phase {
+                    Phase::Suspect { fails, .. } => u64::from(fails),
+                    Phase::Passing | Phase::Failing(_) => 1,
+                };
                 self.phase = Phase::Failing(OpenException {
+                    tests: fails,
+                    failing_tests: fails,
                     id: *exception,
                     first_slot: *first_slot,
                     due: *due,
@@ -247,7 +257,10 @@ impl ControlState {
 
     fn apply_run(&mut self, sequence: u64, at: Timestamp, run: &RunEntry) {
         let judges = self.judges(run);
-        self.accounted = self.accounted.max(Some(run.slot));
+        // A run that a person asked for is of no slot of the schedule.
+        if !run.days.is_empty() {
+            self.accounted = self.accounted.max(Some(run.slot));
+        }
         self.last_run = Some(LastRun { sequence, slot: run.slot, at, outcome: run.outcome });
         if let Evidence::Part(part) = run.evidence {
             self.evidence = Some(KeptEvidence { sequence, part });
@@ -265,6 +278,10 @@ impl ControlState {
         self.last_good = Some(run.slot);
         if let Testing::Lapsing { .. } = self.testing {
             self.testing = Testing::Tested;
+        }
+        if let Phase::Failing(open) = &mut self.phase {
+            open.tests += 1;
+            open.failing_tests += u64::from(run.outcome == Outcome::Fail);
         }
         match (run.outcome, &mut self.phase) {
             (Outcome::Fail, Phase::Suspect { fails, .. }) => *fails += 1,

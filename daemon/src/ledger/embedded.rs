@@ -117,6 +117,12 @@ impl<F: Fold> Ledger<F> {
         self.core.key.as_ref().map(|key| hex::encode(key.verifier().public_key()))
     }
 
+    /// The text of the newest signed note; `None` before the first.
+    pub fn newest_checkpoint(&self) -> Result<Option<String>, LedgerError> {
+        let note = super::disk::read_if_there(&*self.core.layout.disk, &self.core.layout.checkpoint())?;
+        Ok(note.map(|note| String::from_utf8_lossy(&note).into_owned()))
+    }
+
     /// Signs the head, writes the note to the file `checkpoint`, and returns its text.
     pub fn checkpoint(&self) -> Result<String, LedgerError> {
         // The writer's lock keeps an older checkpoint from replacing a newer one.

@@ -15,25 +15,27 @@ impl<F: Fold> Ledger<F> {
         if self.core.options.access == Access::ReadOnly {
             return Err(LedgerError::ReadOnly);
         }
-        let path = self.rollup_path(zone, day)?;
+        let digest = Digest::of(bytes);
+        let path = self.rollup_path(zone, day, &digest)?;
         let disk = &*self.core.layout.disk;
         create_dir_durably(disk, &self.core.layout.root, path.parent().expect("it has a folder"))?;
         write_atomically(disk, &path, OpenMode::Create, bytes)?;
-        Ok(Digest::of(bytes))
+        Ok(digest)
     }
 
-    /// The bytes that were written; `None`, if the day was never closed in that zone.
-    pub fn rollup(&self, zone: &str, day: LocalDay) -> Result<Option<Vec<u8>>, LedgerError> {
-        read_if_there(&*self.core.layout.disk, &self.rollup_path(zone, day)?)
+    /// The bytes that were written; `None`, if the day was never closed in that zone with this digest.
+    pub fn rollup(&self, zone: &str, day: LocalDay, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+        read_if_there(&*self.core.layout.disk, &self.rollup_path(zone, day, digest)?)
     }
 
-    fn rollup_path(&self, zone: &str, day: LocalDay) -> Result<PathBuf, LedgerError> {
+    /// A day that is closed again, with what came in late, gets a second file: the first one stays what it was.
+    fn rollup_path(&self, zone: &str, day: LocalDay, digest: &Digest) -> Result<PathBuf, LedgerError> {
         // Names of time zones: letters, digits, `_`, `-`, `+`, and `/` between words.
         let is_word =
             |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-+".contains(&b));
         if !zone.split('/').all(is_word) {
             return Err(LedgerError::RollupName { text: zone.to_owned() });
         }
-        Ok(self.core.layout.rollups().join(zone.replace('/', "=")).join(day.to_string()))
+        Ok(self.core.layout.rollups().join(zone.replace('/', "=")).join(format!("{day}.{}", &digest.to_hex()[..16])))
     }
 }

@@ -1,4 +1,146 @@
 //! The one writer: judge, mail and ledger in one batch.
 //!
-//! In: results of runs, missed slots, deliveries, words of people. Out: acknowledgements once a batch is durable.
+//! In: facts (runs that ended, missed slots, deliveries, words of people, a new configuration, the passing of time).
+//! Out: acknowledgements, each given once the batch that holds it is durable.
 //! Must not know: how a run came about, how a mail is delivered.
+//!
+//! There is one recorder and it is asked by one thread, so that every decision is made on the state that the ledger
+//! holds. Throughput comes from group commit: what waits is decided together and made durable by one fdatasync.
+
+mod catalogue;
+mod configure;
+mod draft;
+mod fact;
+mod letters;
+mod people;
+mod periods;
+mod runs;
+mod subjects;
+mod thread;
+mod tick;
+
+use std::sync::Arc;
+
+use crate::{
+    domain::{ControlId, Timestamp},
+    fold::State,
+    ledger::{Ledger, LedgerError, Store},
+};
+
+pub(crate) use catalogue::zone;
+pub use catalogue::{Catalogue, PluginFacts};
+pub use configure::ControlPart;
+pub use fact::{Author, Fact, Gap, NoteRecord, Recorded, RunAnswer};
+pub(crate) use letters::entry_at;
+pub(crate) use runs::settled;
+pub(crate) use subjects::{ERASED, texts};
+pub use thread::{Handle, start};
+
+use draft::Draft;
+use runs::Runs;
+
+/// Why a fact was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    #[error("the ledger does not take entries")]
+    Ledger(#[from] Arc<LedgerError>),
+    #[error(transparent)]
+    Refused(#[from] crate::judge::Refused),
+    #[error("there is no control {0}")]
+    UnknownControl(ControlId),
+    #[error("there is no exception {0}")]
+    UnknownException(crate::domain::ExceptionId),
+    #[error("an entry could not be written")]
+    Entry(#[from] Arc<crate::domain::EntryError>),
+    #[error("the recorder has stopped")]
+    Stopped,
+}
+
+impl From<LedgerError> for RecorderError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(Arc::new(error))
+    }
+}
+
+/// Judges facts and writes what was decided.
+pub struct Recorder {
+    ledger: Arc<Ledger<State>>,
+    catalogue: Arc<Catalogue>,
+    runs: Runs,
+}
+
+impl Recorder {
+    pub fn new(ledger: Arc<Ledger<State>>, catalogue: Arc<Catalogue>) -> Self {
+        Self { ledger, catalogue, runs: Runs::default() }
+    }
+
+    /// Entries that are durable.
+    pub fn size(&self) -> u64 {
+        self.ledger.head().size
+    }
+
+    /// Records facts in order. The answer to each is given when it is durable; a refused one leaves the others be.
+    ///
+    /// Two facts about one control never share a batch, since the second is judged on what the first decided.
+    pub fn record(&mut self, now: Timestamp, facts: Vec<Fact>) -> Vec<Result<Recorded, RecorderError>> {
+        let mut answers = Vec::with_capacity(facts.len());
+        let mut draft = Draft::begin(&self.ledger, now);
+        let mut unanswered = 0;
+        for fact in facts {
+            if draft.is_closed_to(&fact) {
+                self.commit(std::mem::replace(&mut draft, Draft::empty(now)), &mut answers, &mut unanswered);
+                draft = Draft::begin(&self.ledger, now);
+            }
+            let answer = self.decide(&mut draft, fact);
+            unanswered += 1;
+            answers.push(answer);
+        }
+        self.commit(draft, &mut answers, &mut unanswered);
+        answers
+    }
+
+    fn decide(&mut self, draft: &mut Draft, fact: Fact) -> Result<Recorded, RecorderError> {
+        let mark = draft.mark();
+        let decided = match fact {
+            Fact::Ran(finished) => self.ran(draft, *finished),
+            Fact::Missed(missed) => self.missed(draft, missed),
+            Fact::Event(event) => draft.push(event),
+            Fact::Said { exception, does, author, words } => self.said(draft, exception, does, author, words),
+            Fact::Configured { catalogue, expanded } => self.configured(draft, catalogue, &expanded),
+            Fact::ConfigurationRefused { errors, count } => self.configuration_refused(draft, &errors, count),
+            Fact::PluginFault(facts) => self.plugin_fault(draft, *facts),
+            Fact::Gap(gap) => self.gap(draft, *gap),
+            Fact::Tick { clock } => self.tick(draft, clock),
+        };
+        if decided.is_err() {
+            draft.back_to(mark);
+        }
+        decided
+    }
+
+    /// After this returns, what `answers` acknowledges is durable; an error takes back the acknowledgement of the
+    /// whole batch. A crash before the commit leaves nothing of the batch, one after it all of it.
+    fn commit(&mut self, mut draft: Draft, answers: &mut [Result<Recorded, RecorderError>], unanswered: &mut usize) {
+        let from = answers.len() - std::mem::take(unanswered);
+        if draft.is_empty() {
+            return;
+        }
+        let (packed, named) = draft.take_learned();
+        let has_checkpoint = draft.has_checkpoint();
+        if let Err(error) = self.ledger.commit(draft.into_batch()) {
+            let error = Arc::new(error);
+            tracing::error!(error = &*error as &dyn std::error::Error, "the ledger does not take entries");
+            for answer in &mut answers[from..] {
+                if answer.is_ok() {
+                    *answer = Err(RecorderError::Ledger(Arc::clone(&error)));
+                }
+            }
+            return;
+        }
+        self.runs.remember(packed, named);
+        if has_checkpoint && let Err(error) = self.ledger.checkpoint() {
+            // The entry is durable; the signed note is made again with the next one.
+            tracing::error!(error = &error as &dyn std::error::Error, "the checkpoint cannot be signed");
+        }
+    }
+}

@@ -75,11 +75,11 @@ fn a_rollup_is_read_as_it_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path());
     let day = crate::domain::LocalDay(20_514);
-    assert_eq!(ledger.rollup("Europe/Berlin", day).unwrap(), None);
+    assert_eq!(ledger.rollup("Europe/Berlin", day, &crate::domain::Digest::of(b"counts")).unwrap(), None);
     let digest = ledger.write_rollup("Europe/Berlin", day, b"counts").unwrap();
     assert_eq!(digest, crate::domain::Digest::of(b"counts"));
-    assert_eq!(ledger.rollup("Europe/Berlin", day).unwrap().unwrap(), b"counts");
-    assert_eq!(ledger.rollup("Etc/GMT+5", day).unwrap(), None);
+    assert_eq!(ledger.rollup("Europe/Berlin", day, &digest).unwrap().unwrap(), b"counts");
+    assert_eq!(ledger.rollup("Etc/GMT+5", day, &digest).unwrap(), None);
     for bad in ["../key", "/etc", "", "a//b", "."] {
         assert!(matches!(ledger.write_rollup(bad, day, b""), Err(LedgerError::RollupName { .. })), "{bad}");
     }

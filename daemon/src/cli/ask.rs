@@ -1,0 +1,90 @@
+//! How a command reaches the answers: the daemon's socket, or the store itself when no daemon runs.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::mpsc;
+
+use super::{Context, ExitStatus, run};
+use crate::{
+    clock::SystemClock,
+    config::Config,
+    desk::{Client, Desk, Line, Problem, Question, login_uid},
+    recorder::Author,
+    service::Service,
+};
+
+/// Asks, and gives each line of the answer to `take`. `Ok(Some(status))`: it was refused, and said so.
+pub(super) fn ask(
+    context: &Context,
+    question: Question,
+    mut take: impl FnMut(Line) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<ExitStatus>> {
+    let mut refused = None;
+    let mut line_taken = |line| {
+        if let Line::Refused { problem, message } = line {
+            context.printer.talk(format_args!("error: {message}"));
+            refused = Some(match problem {
+                Problem::Question => ExitStatus::Usage,
+                Problem::Daemon => ExitStatus::Unable,
+            });
+            return Ok(());
+        }
+        take(line)
+    };
+    let Some(config) = context.load()? else { return Ok(Some(ExitStatus::Usage)) };
+    let socket = &config.socket;
+    let client =
+        Client::connect(socket).with_context(|| format!("cannot talk to the daemon at {}", socket.display()))?;
+    match client {
+        Some(client) => client.ask(&question, &mut line_taken)?,
+        None if question.only_reads() => {
+            let desk = Desk::reading(run::open_for_reading(&config)?, config, Arc::new(SystemClock::new()));
+            let mut failed = Ok(());
+            let answered = desk.read(&question, &mut |line| {
+                failed = line_taken(line);
+                failed.is_ok()
+            });
+            failed?;
+            if let Err(error) = answered {
+                let problem = crate::desk::problem(&error);
+                line_taken(Line::Refused { problem, message: format!("{error:#}") })?;
+            }
+        }
+        None => run::runtime()?.block_on(own(config, question, &mut line_taken))?,
+    }
+    Ok(refused)
+}
+
+/// No daemon runs: this process takes the lock and answers as the daemon would.
+async fn own(
+    config: Arc<Config>,
+    question: Question,
+    take: &mut dyn FnMut(Line) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let options = run::options(&config)?;
+    let mut service = Service::open_quietly(config, &options, Arc::new(SystemClock::new())).await?;
+    let (desk, mut asked) = service.desk();
+    let author = Author { uid: rustix::process::getuid().as_raw(), login_uid: login_uid("/proc/self/loginuid") };
+    let (lines, mut answer) = mpsc::channel(64);
+    let asking = async move { desk.answer(&author, question, lines).await };
+    let serving = async {
+        if let Some(check) = asked.recv().await {
+            service.ask(check).await;
+            while let Some(ended) = service.next_ended().await {
+                ended?;
+            }
+        }
+        Ok::<_, anyhow::Error>(service)
+    };
+    let taking = async {
+        while let Some(line) = answer.recv().await {
+            take(line)?;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    let ((), service, taken) = tokio::join!(asking, serving, taking);
+    taken?;
+    service?.close_quietly()?;
+    Ok(())
+}

@@ -1,0 +1,205 @@
+use std::fmt::Write;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Context, ExitStatus, ask::ask, status::minute, table::table};
+use crate::{
+    desk::{ExceptionLine, Line, Question},
+    domain::{ExceptionId, ExceptionState, NoteKind},
+};
+
+/// Cases about controls that fail: list them, look at one, acknowledge it, write to it.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example:\n  evidenced exceptions\n  evidenced exceptions show EX-2026-0007\n  evidenced exceptions ack EX-2026-0007 \
+                  'seen, the key is rotated tomorrow'\n  evidenced exceptions note EX-2026-0007 --about root-cause 'the \
+                  rotation job had lost its role'"
+)]
+pub(super) struct ExceptionsArguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    list: ListArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// All of them, recovered and closed ones too.
+    List(ListArguments),
+    /// One, with its subjects and notes.
+    Show { id: ExceptionId },
+    /// Say that a person has seen it.
+    Ack { id: ExceptionId, words: String },
+    /// Write a root cause, a response, a corrective action or a remark to it.
+    Note {
+        id: ExceptionId,
+        #[arg(long, value_enum, default_value = "remark")]
+        about: About,
+        words: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ListArguments {
+    /// Only those in this state.
+    #[arg(long, value_enum)]
+    state: Option<StateArgument>,
+    /// Exit with 1 when any is listed.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StateArgument {
+    Open,
+    Overdue,
+    Recovered,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum About {
+    RootCause,
+    Response,
+    CorrectiveAction,
+    Remark,
+}
+
+impl ExceptionsArguments {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(arguments) => list(context, &arguments),
+            Action::Show { id } => show(context, id),
+            Action::Ack { id, words } => write(context, Question::Acknowledge { id, words }),
+            Action::Note { id, about, words } => {
+                let about = match about {
+                    About::RootCause => NoteKind::RootCause,
+                    About::Response => NoteKind::Response,
+                    About::CorrectiveAction => NoteKind::CorrectiveAction,
+                    About::Remark => NoteKind::Remark,
+                };
+                write(context, Question::Note { id, about, words })
+            }
+        }
+    }
+}
+
+fn list(context: &Context, arguments: &ListArguments) -> anyhow::Result<ExitStatus> {
+    let only = arguments.state.map(|state| match state {
+        StateArgument::Open => ExceptionState::Open,
+        StateArgument::Overdue => ExceptionState::Overdue,
+        StateArgument::Recovered => ExceptionState::Recovered,
+        StateArgument::Closed => ExceptionState::Closed,
+    });
+    let mut exceptions = Vec::new();
+    let refused = ask(context, Question::Exceptions { only }, |line| {
+        if let Line::Exception(exception) = line {
+            if context.printer.is_json() {
+                context.printer.object(&exception)?;
+            }
+            exceptions.push(exception);
+        }
+        Ok(())
+    })?;
+    if let Some(refused) = refused {
+        return Ok(refused);
+    }
+    if !context.printer.is_json() {
+        let rows: Vec<_> = exceptions.iter().map(|exception| row(exception)).collect();
+        let head = ["exception", "control", "state", "failing since", "fix until", "recovered", "subjects"];
+        context.printer.text(&table(&head, &rows))?;
+    }
+    Ok(if arguments.exit_code && !exceptions.is_empty() { ExitStatus::No } else { ExitStatus::Done })
+}
+
+fn row(exception: &ExceptionLine) -> Vec<String> {
+    vec![
+        exception.id.to_string(),
+        exception.control.to_string(),
+        exception.state.as_str().to_owned(),
+        minute(&exception.first_slot.to_string()),
+        minute(&exception.due.to_string()),
+        exception.recovered.map(|slot| minute(&slot.to_string())).unwrap_or_default(),
+        exception.subjects.len().to_string(),
+    ]
+}
+
+fn show(context: &Context, id: ExceptionId) -> anyhow::Result<ExitStatus> {
+    let mut shown = Ok(());
+    let refused = ask(context, Question::Exception { id }, |line| {
+        if let Line::Exception(exception) = line {
+            shown = if context.printer.is_json() {
+                context.printer.object(&exception)
+            } else {
+                context.printer.text(&words(&exception)).map_err(Into::into)
+            };
+        }
+        Ok(())
+    })?;
+    shown?;
+    Ok(refused.unwrap_or(ExitStatus::Done))
+}
+
+fn words(exception: &ExceptionLine) -> String {
+    let ExceptionLine { id, control, .. } = exception;
+    let mut text = format!("{id}  {control}  {}\n", exception.state.as_str());
+    let mut fact = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let _infallible = writeln!(text, "  {name:<14} {value}");
+        }
+    };
+    fact("failing since", Some(minute(&exception.first_slot.to_string())));
+    fact("opened", Some(minute(&exception.opened.to_string())));
+    fact("fix until", Some(minute(&exception.due.to_string())));
+    fact("acknowledged", exception.acknowledged.map(|at| minute(&at.to_string())));
+    fact("overdue", exception.overdue.map(|at| minute(&at.to_string())));
+    fact("recovered", exception.recovered.map(|slot| minute(&slot.to_string())));
+    fact("closed", exception.closed.map(|at| minute(&at.to_string())));
+    let subjects: Vec<_> = exception
+        .subjects
+        .iter()
+        .map(|subject| {
+            let ended = subject.ended.as_ref().map(|(why, slot)| format!("{why} {}", minute(&slot.to_string())));
+            vec![
+                format!("  {}", subject.subject),
+                minute(&subject.first_seen.to_string()),
+                minute(&subject.last_seen.to_string()),
+                ended.unwrap_or_default(),
+            ]
+        })
+        .collect();
+    if !subjects.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&["  subject", "first seen", "last seen", "ended"], &subjects));
+    }
+    for note in &exception.notes {
+        let _infallible = write!(
+            text,
+            "\n  {} {} by {}\n    {}\n",
+            minute(&note.at.to_string()),
+            note.about,
+            note.author,
+            note.words
+        );
+    }
+    text
+}
+
+fn write(context: &Context, question: Question) -> anyhow::Result<ExitStatus> {
+    let mut at = None;
+    let refused = ask(context, question, |line| {
+        if let Line::Recorded { sequence } = line {
+            at = Some(sequence);
+        }
+        Ok(())
+    })?;
+    if let Some(sequence) = at {
+        if context.printer.is_json() {
+            context.printer.object(&serde_json::json!({ "sequence": sequence }))?;
+        } else {
+            context.printer.line(format_args!("recorded as {sequence}"))?;
+        }
+    }
+    Ok(refused.unwrap_or(ExitStatus::Done))
+}

@@ -1,0 +1,73 @@
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, ExitStatus};
+use crate::{
+    clock::SystemClock,
+    config::{self, Config},
+    fold::State,
+    ledger::{self, Ledger, Store},
+    sandbox::CompileWhere,
+    service::{self, Options, Start},
+};
+
+/// Runs the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  evidenced run --config ./evidenced.toml")]
+pub(super) struct RunArguments {}
+
+impl RunArguments {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
+        let (config, refused) = match config::load(&context.config) {
+            Ok(loaded) => (loaded.config, None),
+            Err(diagnostics) => {
+                context.printer.talk(&diagnostics);
+                let Some(config) = last_accepted(&context.config)? else { return Ok(ExitStatus::Usage) };
+                context.printer.talk("the files are refused: running the last accepted configuration");
+                (config, Some((diagnostics.to_string(), diagnostics.error_count())))
+            }
+        };
+        let start = Start {
+            options: options(&config)?,
+            config: Arc::new(config),
+            config_file: context.config.clone(),
+            refused,
+            clock: Arc::new(SystemClock::new()),
+        };
+        runtime()?.block_on(service::run(start, CancellationToken::new()))?;
+        Ok(ExitStatus::Done)
+    }
+}
+
+/// The configuration that the ledger holds, if the refused files still say where the ledger is.
+fn last_accepted(file: &Path) -> anyhow::Result<Option<Config>> {
+    let Some(state_dir) = config::state_dir_of(file) else { return Ok(None) };
+    if !state_dir.join("journal").exists() {
+        return Ok(None);
+    }
+    let ledger = Ledger::<State>::open(&state_dir, ledger::Options::read_only(""))?;
+    let Some(part) = ledger.state().head().configuration else { return Ok(None) };
+    let Some(bytes) = ledger.part(&part)? else { return Ok(None) };
+    let config = serde_json::from_slice(&bytes).context("the last accepted configuration cannot be read back")?;
+    Ok(Some(config))
+}
+
+/// How plugins are compiled and where the code is kept, for every command that runs them.
+pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
+    let program = std::env::current_exe().context("cannot find this program, which compiles plugins in a child")?;
+    let cache_dir = std::env::var_os("CACHE_DIRECTORY").map_or_else(|| config.state_dir.join("cache"), Into::into);
+    Ok(Options { cache_dir: Some(cache_dir), compile: CompileWhere::Child { program } })
+}
+
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// The ledger of a configuration, for reading only.
+pub(super) fn open_for_reading(config: &Config) -> anyhow::Result<Ledger<State>> {
+    Ledger::open(&config.state_dir, ledger::Options::read_only(""))
+        .with_context(|| format!("cannot read the ledger in {}", config.state_dir.display()))
+}

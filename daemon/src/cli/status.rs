@@ -1,0 +1,79 @@
+use clap::Args;
+
+use super::{Context, ExitStatus, ask::ask, table::table};
+use crate::desk::{ControlLine, Line, Question, Status};
+
+/// What is tested, and how each control stands.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  evidenced status\n  evidenced status --exit-code && echo all is well")]
+pub(super) struct StatusArguments {
+    /// Exit with 1 when a control fails, is untested, or the configuration was refused.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+impl StatusArguments {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
+        let mut status = None;
+        let refused = ask(context, Question::Status, |line| {
+            if let Line::Status(answer) = line {
+                status = Some(answer);
+            }
+            Ok(())
+        })?;
+        if let Some(refused) = refused {
+            return Ok(refused);
+        }
+        let Some(status) = status else { anyhow::bail!("the daemon answered without a status") };
+        if context.printer.is_json() {
+            context.printer.object(&status)?;
+        } else {
+            context.printer.text(&words(&status))?;
+        }
+        let is_well = !status.configuration_refused && status.controls.iter().all(is_well);
+        Ok(if self.exit_code && !is_well { ExitStatus::No } else { ExitStatus::Done })
+    }
+}
+
+fn is_well(control: &ControlLine) -> bool {
+    !matches!(control.state.as_str(), "failing" | "suspect" | "untested")
+}
+
+fn words(status: &Status) -> String {
+    let Status { organization, instance, software, entries, root, .. } = status;
+    let daemon = if status.is_running { "running" } else { "not running (read from the store)" };
+    let mut text = format!("{organization} · {instance} · evidenced {software} · {daemon}\n");
+    if status.configuration_refused {
+        text.push_str("the files of the configuration are refused: the last accepted configuration is used\n");
+    }
+    text.push_str(&format!("{entries} entries, root {root}\n"));
+    let open = status.open_exceptions;
+    let overdue = status.overdue_exceptions;
+    text.push_str(&format!("{open} open exceptions, {overdue} of them overdue\n"));
+    if status.mails_waiting > 0 || status.dead_letters > 0 {
+        let since = status.oldest_waiting.map(|at| format!(" (the oldest since {at})")).unwrap_or_default();
+        text.push_str(&format!("{} mails wait{since}, {} dead letters\n", status.mails_waiting, status.dead_letters));
+    }
+    text.push('\n');
+    let rows: Vec<_> = status.controls.iter().map(row).collect();
+    text.push_str(&table(&["control", "state", "last slot", "outcome", "next slot", "title"], &rows));
+    text
+}
+
+fn row(control: &ControlLine) -> Vec<String> {
+    let time = |slot: Option<crate::domain::SlotTime>| slot.map(|slot| minute(&slot.to_string())).unwrap_or_default();
+    let exception = control.exception.map(|id| format!(" {id}")).unwrap_or_default();
+    vec![
+        control.control.to_string(),
+        format!("{}{exception}", control.state),
+        time(control.last_slot),
+        control.last_outcome.map(|outcome| outcome.as_str().to_owned()).unwrap_or_default(),
+        time(control.next_slot),
+        control.title.clone(),
+    ]
+}
+
+/// `2026-03-02T06:00:00.000Z` to the minute.
+pub(super) fn minute(instant: &str) -> String {
+    instant.get(..16).map_or_else(|| instant.to_owned(), |text| format!("{}Z", text.replace('T', " ")))
+}

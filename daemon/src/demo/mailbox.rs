@@ -1,0 +1,115 @@
+//! The company's mail server: enough of SMTP (RFC 5321) to receive, and a folder that keeps each mail as a file.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::story;
+use crate::clock::Clock;
+
+/// A mail of the demo is far smaller.
+const SESSION_BYTES_MAX: u64 = 8 << 20;
+
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    listener: TcpListener,
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+}
+
+impl Mailbox {
+    pub(super) async fn bind(folder: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        Ok(Self { listener, folder: folder.to_owned(), clock })
+    }
+
+    pub(super) fn address(&self) -> io::Result<std::net::SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Receives until the token is cancelled.
+    pub(super) async fn serve(self, stop: CancellationToken) -> io::Result<()> {
+        let mut sessions = JoinSet::new();
+        let folder: Arc<Path> = self.folder.into();
+        loop {
+            let stream = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                accepted = self.listener.accept() => accepted?.0,
+            };
+            let is_down = story::mail_down().contains(self.clock.now());
+            let folder = Arc::clone(&folder);
+            sessions.spawn(async move {
+                if let Err(error) = receive(stream, is_down, &folder).await {
+                    tracing::debug!(%error, "a mail session of the demo ended early");
+                }
+            });
+            while sessions.try_join_next().is_some() {}
+        }
+    }
+}
+
+async fn receive(stream: TcpStream, is_down: bool, folder: &Path) -> io::Result<()> {
+    let (reading, mut to) = stream.into_split();
+    if is_down {
+        return to.write_all(b"421 4.3.2 mail.demo.example is down for maintenance\r\n").await;
+    }
+    to.write_all(b"220 mail.demo.example ESMTP\r\n").await?;
+    let mut lines = BufReader::new(reading.take(SESSION_BYTES_MAX));
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if lines.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let verb = line.split([' ', ':']).next().unwrap_or_default().trim().to_ascii_uppercase();
+        let reply: &[u8] = match verb.as_str() {
+            "EHLO" => b"250-mail.demo.example\r\n250-SIZE 8388608\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+            "HELO" | "MAIL" | "RCPT" | "RSET" | "NOOP" => b"250 2.0.0 OK\r\n",
+            "DATA" => {
+                to.write_all(b"354 End data with <CR><LF>.<CR><LF>\r\n").await?;
+                let mail = read_mail(&mut lines).await?;
+                keep(folder, &mail)?;
+                b"250 2.0.0 Kept\r\n"
+            }
+            "QUIT" => return to.write_all(b"221 2.0.0 Bye\r\n").await,
+            _ => b"500 5.5.2 Command unrecognized\r\n",
+        };
+        to.write_all(reply).await?;
+    }
+}
+
+/// Up to the line that is a lone dot, with doubled dots undone (RFC 5321, 4.5.2).
+async fn read_mail(lines: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<Vec<u8>> {
+    let mut mail = Vec::new();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if lines.read_until(b'\n', &mut line).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if line == b".\r\n" {
+            return Ok(mail);
+        }
+        mail.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+    }
+}
+
+/// One `.eml` file a mail, named by its place in the mailbox and its subject.
+fn keep(folder: &Path, mail: &[u8]) -> io::Result<()> {
+    let number = std::fs::read_dir(folder)?.count() + 1;
+    let text = String::from_utf8_lossy(mail);
+    let subject = text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or("mail");
+    let words: String =
+        subject.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).take(60).collect();
+    std::fs::write(folder.join(format!("{number:03}-{}.eml", words.trim_matches('-'))), mail)
+}

@@ -1,0 +1,129 @@
+use std::collections::HashMap;
+
+use super::{Desk, ExceptionLine, NoteLine, SubjectLine};
+use crate::{
+    domain::{
+        ControlId, Departure, ExceptionId, ExceptionNote, ExceptionRecord, ExceptionState, NoteAbout, NoteKind,
+        SlotTime, SubjectNumber,
+    },
+    fold::State,
+    ledger::{Ledger, Store},
+    recorder::{ERASED, NoteRecord, texts},
+};
+
+/// Resolves numbers and digests of exceptions to words; the texts of each control are read once.
+pub(super) struct ExceptionReader<'a> {
+    ledger: &'a Ledger<State>,
+    state: &'a State,
+    names: HashMap<ControlId, HashMap<SubjectNumber, String>>,
+}
+
+/// One life of a subject inside an exception.
+#[derive(Debug, Clone)]
+pub(super) struct SubjectLife {
+    pub(super) subject: String,
+    pub(super) first_seen: SlotTime,
+    pub(super) last_seen: SlotTime,
+    pub(super) ended: Option<(Departure, SlotTime)>,
+}
+
+impl<'a> ExceptionReader<'a> {
+    pub(super) fn new(ledger: &'a Ledger<State>, state: &'a State) -> Self {
+        Self { ledger, state, names: HashMap::new() }
+    }
+
+    pub(super) fn subjects(&mut self, record: &ExceptionRecord) -> Vec<SubjectLife> {
+        let names = self
+            .names
+            .entry(record.control.clone())
+            .or_insert_with(|| texts(&record.control, self.state, |part| self.ledger.part(part)));
+        let mut subjects = Vec::new();
+        for (number, lives) in &record.subjects {
+            subjects.extend(lives.iter().map(|life| SubjectLife {
+                subject: names.get(number).cloned().unwrap_or_else(|| ERASED.to_owned()),
+                first_seen: life.first_seen,
+                last_seen: record.last_seen(life),
+                ended: life.ended.map(|end| (end.why, end.slot)),
+            }));
+        }
+        subjects
+    }
+
+    /// Author and words of a note.
+    pub(super) fn note(&self, note: &ExceptionNote) -> (String, String) {
+        let record = match self.ledger.part(&note.note) {
+            Ok(Some(bytes)) => serde_json::from_slice::<NoteRecord>(&bytes).ok(),
+            Ok(None) | Err(_) => None,
+        };
+        match record {
+            Some(NoteRecord { author, words }) => (user(author.login_uid.unwrap_or(author.uid)), words),
+            None => (ERASED.to_owned(), ERASED.to_owned()),
+        }
+    }
+
+    fn line(&mut self, id: ExceptionId, record: &ExceptionRecord) -> ExceptionLine {
+        let subjects = self.subjects(record).into_iter().map(|life| SubjectLine {
+            subject: life.subject,
+            first_seen: life.first_seen,
+            last_seen: life.last_seen,
+            ended: life.ended.map(|(why, slot)| (why.as_str().to_owned(), slot)),
+        });
+        let subjects = subjects.collect();
+        let notes = record.notes.iter().map(|note| {
+            let (author, words) = self.note(note);
+            NoteLine { at: note.at, about: about(note.about).to_owned(), author, words }
+        });
+        ExceptionLine {
+            id,
+            control: record.control.clone(),
+            state: record.state(),
+            first_slot: record.first_slot,
+            opened: record.opened,
+            due: record.due,
+            overdue: record.overdue,
+            recovered: record.recovered.map(|recovery| recovery.slot),
+            closed: record.closed,
+            acknowledged: record.acknowledged,
+            notes: notes.collect(),
+            subjects,
+        }
+    }
+}
+
+impl Desk {
+    /// All exceptions, or those in one state; oldest first.
+    pub fn exceptions(&self, only: Option<ExceptionState>) -> Vec<ExceptionLine> {
+        let state = self.ledger.state();
+        let mut reader = ExceptionReader::new(&self.ledger, &state);
+        let wanted = state.exceptions().iter().filter(|(_, record)| only.is_none_or(|only| record.state() == only));
+        wanted.map(|(id, record)| reader.line(*id, record)).collect()
+    }
+
+    pub fn exception(&self, id: ExceptionId) -> Option<ExceptionLine> {
+        let state = self.ledger.state();
+        let record = state.exception(id)?;
+        Some(ExceptionReader::new(&self.ledger, &state).line(id, record))
+    }
+}
+
+const fn about(about: NoteAbout) -> &'static str {
+    match about {
+        NoteAbout::Acknowledgement => "acknowledged",
+        NoteAbout::Closing => "closed",
+        NoteAbout::Note(NoteKind::RootCause) => "root cause",
+        NoteAbout::Note(NoteKind::Response) => "response",
+        NoteAbout::Note(NoteKind::CorrectiveAction) => "corrective action",
+        NoteAbout::Note(NoteKind::Remark) => "remark",
+    }
+}
+
+/// The name of a user on this machine, or the number.
+fn user(uid: u32) -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
+}

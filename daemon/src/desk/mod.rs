@@ -1,0 +1,206 @@
+//! Answers what commands and pages ask: from the daemon over its socket, or from the store when no daemon runs. One
+//! code path for both.
+//!
+//! In: questions, with who asks. Out: lines of an answer.
+//! Must not know: how answers are printed or drawn.
+
+mod exceptions;
+mod report;
+mod results;
+mod socket;
+mod status;
+mod words;
+
+use std::sync::{Arc, RwLock};
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    domain::{ControlId, SlotTime, Timestamp},
+    fold::State,
+    judge::PersonDoes,
+    ledger::{Ledger, Store},
+    recorder::{Author, Catalogue, Fact, Handle, Recorded, RecorderError},
+};
+
+pub use report::build_report;
+pub use socket::{Client, bind, login_uid, serve};
+pub use words::{
+    Checked, ControlLine, ExceptionLine, Line, NoteLine, PluginLine, Problem, Question, SlotLine, SlotState, Status,
+    SubjectLine,
+};
+
+/// The one who answers.
+pub struct Desk {
+    ledger: Arc<Ledger<State>>,
+    catalogue: RwLock<Arc<Catalogue>>,
+    clock: Arc<dyn Clock>,
+    /// `None`: no daemon runs, and nothing can be written or run from here.
+    live: Option<Live>,
+}
+
+/// What only a running daemon has.
+#[derive(Debug, Clone)]
+pub struct Live {
+    pub recorder: Handle,
+    /// Checks that people ask for; bounded, so that asking waits when too many do.
+    pub checks: mpsc::Sender<CheckNow>,
+}
+
+/// A check that a person asked for.
+#[derive(Debug)]
+pub struct CheckNow {
+    pub control: ControlId,
+    pub answer: oneshot::Sender<Result<Recorded, RecorderError>>,
+}
+
+impl Desk {
+    pub fn new(
+        ledger: Arc<Ledger<State>>,
+        catalogue: Arc<Catalogue>,
+        clock: Arc<dyn Clock>,
+        live: Option<Live>,
+    ) -> Self {
+        Self { ledger, catalogue: RwLock::new(catalogue), clock, live }
+    }
+
+    /// When no daemon runs: answers what only reads.
+    pub fn reading(ledger: Ledger<State>, config: Arc<Config>, clock: Arc<dyn Clock>) -> Self {
+        let catalogue = Arc::new(Catalogue::new(config, std::collections::BTreeMap::new()));
+        Self::new(Arc::new(ledger), catalogue, clock, None)
+    }
+
+    /// A new configuration was accepted.
+    pub fn use_catalogue(&self, catalogue: Arc<Catalogue>) {
+        *self.catalogue.write().unwrap_or_else(std::sync::PoisonError::into_inner) = catalogue;
+    }
+
+    fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.catalogue.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Answers one question; the lines go to `lines`, which may be slow. Ends early when nobody listens any more.
+    pub async fn answer(self: &Arc<Self>, author: &Author, question: Question, lines: mpsc::Sender<Line>) {
+        let answered = match question {
+            Question::Check { control } => self.check(control).await,
+            Question::Acknowledge { id, words } => self.say(id, PersonDoes::Acknowledge, author, words).await,
+            Question::Note { id, about, words } => self.say(id, PersonDoes::Note(about), author, words).await,
+            question => {
+                let desk = Arc::clone(self);
+                let to = lines.clone();
+                let read = move || desk.read(&question, &mut |line| to.blocking_send(line).is_ok());
+                match tokio::task::spawn_blocking(read).await {
+                    Ok(read) => read.map(|()| None),
+                    Err(panic) => Err(panic.into()),
+                }
+            }
+        };
+        let last = match answered {
+            Ok(None) => return,
+            Ok(Some(line)) => line,
+            Err(error) => Line::Refused { problem: problem(&error), message: format!("{error:#}") },
+        };
+        // Nobody is left to tell if this fails.
+        let _ = lines.send(last).await;
+    }
+
+    /// Answers what only reads. `take` says whether to go on.
+    pub fn read(&self, question: &Question, take: &mut dyn FnMut(Line) -> bool) -> anyhow::Result<()> {
+        match question {
+            Question::Status => {
+                take(Line::Status(Box::new(self.status())));
+            }
+            Question::Results { control, from, to } => {
+                let range =
+                    from.unwrap_or(Timestamp::from_millis(i64::MIN))..to.unwrap_or(Timestamp::from_millis(i64::MAX));
+                self.results(control, range, &mut |slot| take(Line::Slot(Box::new(slot))))?;
+            }
+            Question::Exceptions { only } => {
+                for exception in self.exceptions(*only) {
+                    if !take(Line::Exception(Box::new(exception))) {
+                        break;
+                    }
+                }
+            }
+            Question::Exception { id } => {
+                let exception = self.exception(*id).ok_or(Unknown(format!("there is no exception {id}")))?;
+                take(Line::Exception(Box::new(exception)));
+            }
+            Question::Report { window } => {
+                let report = self.report(window)?;
+                take(Line::Report(Box::new(serde_json::to_value(report)?)));
+            }
+            Question::Check { .. } | Question::Acknowledge { .. } | Question::Note { .. } => {
+                anyhow::bail!("this can only be answered by a recorder");
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(&self, control: ControlId) -> anyhow::Result<Option<Line>> {
+        let live = self.live.as_ref().context("no daemon runs")?;
+        let (answer, answered) = oneshot::channel();
+        live.checks.send(CheckNow { control: control.clone(), answer }).await.context("the daemon is stopping")?;
+        let recorded = answered.await.context("the daemon stopped before the check had ended")??;
+        Ok(Some(checked(control, recorded)))
+    }
+
+    async fn say(
+        &self,
+        exception: crate::domain::ExceptionId,
+        does: PersonDoes,
+        author: &Author,
+        words: String,
+    ) -> anyhow::Result<Option<Line>> {
+        let live = self.live.as_ref().context("no daemon runs")?;
+        let fact = Fact::Said { exception, does, author: author.clone(), words };
+        let recorded = live.recorder.record(fact).await?;
+        Ok(Some(Line::Recorded { sequence: recorded.sequence }))
+    }
+
+    /// Why the daemon is not healthy: the ledger takes no entries, or has not for two hours.
+    pub fn unhealthy(&self) -> Option<String> {
+        let newest = self.ledger.state().head().checkpoint?.at;
+        let age = self.clock.now().since(newest);
+        (age.as_secs() > 2 * 3600).then(|| format!("the newest checkpoint is of {newest}, more than two hours ago"))
+    }
+
+    fn next_slot(&self, control: &crate::domain::Control) -> Option<SlotTime> {
+        let schedule = crate::schedule::Schedule::parse(&control.check.schedule, &control.check.timezone).ok()?;
+        schedule.next_after(self.clock.now()).map(|firing| firing.slot)
+    }
+}
+
+/// What was recorded of a check, as a line.
+pub fn checked(control: ControlId, recorded: Recorded) -> Line {
+    match recorded.run {
+        Some(run) => Line::Checked(Box::new(Checked {
+            control,
+            outcome: run.outcome,
+            reason: run.reason,
+            words: run.words,
+            population: run.population,
+            findings: run.findings,
+            sequence: recorded.sequence,
+        })),
+        None => Line::Recorded { sequence: recorded.sequence },
+    }
+}
+
+/// What was asked about does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unknown(String);
+
+/// Whose fault an error is.
+pub fn problem(error: &anyhow::Error) -> Problem {
+    let is_question = error.is::<Unknown>()
+        || matches!(
+            error.downcast_ref::<RecorderError>(),
+            Some(RecorderError::Refused(_) | RecorderError::UnknownControl(_) | RecorderError::UnknownException(_))
+        );
+    if is_question { Problem::Question } else { Problem::Daemon }
+}

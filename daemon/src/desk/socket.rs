@@ -1,0 +1,153 @@
+//! Questions over the daemon's unix socket: one line of JSON in, lines of JSON out, the last one `end`.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    os::unix::net::UnixStream as Blocking,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader as AsyncBufReader},
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Desk, Line, Problem, Question};
+use crate::recorder::Author;
+
+/// A longer question is refused.
+const QUESTION_BYTES_MAX: u64 = 256 << 10;
+
+/// Clients at once; one more waits to be accepted.
+const CLIENTS_MAX: usize = 32;
+
+/// Lines that may wait for a slow reader; then the answer waits.
+const LINES_WAITING_MAX: usize = 256;
+
+/// Serves until the token is cancelled; open conversations are then finished.
+pub async fn serve(desk: Arc<Desk>, listener: UnixListener, path: &Path, stop: CancellationToken) -> io::Result<()> {
+    let permits = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let mut conversations = JoinSet::new();
+    loop {
+        // The permit comes first, so that nobody is accepted who cannot be served.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+        let stream = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted?.0,
+        };
+        let desk = Arc::clone(&desk);
+        conversations.spawn(async move {
+            if let Err(error) = converse(&desk, stream).await {
+                tracing::debug!(%error, "a client of the socket went away");
+            }
+            drop(permit);
+        });
+        while conversations.try_join_next().is_some() {}
+    }
+    while conversations.join_next().await.is_some() {}
+    std::fs::remove_file(path)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+/// Binds the socket. The caller holds the lock of the ledger.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    // A socket that a killed daemon left behind: the lock of the ledger has already told that nobody serves it.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o660))?;
+    Ok(listener)
+}
+
+async fn converse(desk: &Arc<Desk>, stream: UnixStream) -> io::Result<()> {
+    let author = author(&stream)?;
+    let (reading, mut writing) = stream.into_split();
+    let mut text = String::new();
+    AsyncBufReader::new(reading.take(QUESTION_BYTES_MAX)).read_line(&mut text).await?;
+    let (lines, mut answer) = mpsc::channel(LINES_WAITING_MAX);
+    let asked = match serde_json::from_str::<Question>(&text) {
+        Ok(question) => {
+            let desk = Arc::clone(desk);
+            Some(async move { desk.answer(&author, question, lines).await })
+        }
+        Err(error) => {
+            let message = format!("not a question that this daemon knows: {error}");
+            let refused = Line::Refused { problem: Problem::Question, message };
+            // The receiver lives until this function ends.
+            let _ = lines.send(refused).await;
+            drop(lines);
+            None
+        }
+    };
+    let write = async {
+        while let Some(line) = answer.recv().await {
+            write_line(&mut writing, &line).await?;
+        }
+        write_line(&mut writing, &Line::End).await
+    };
+    match asked {
+        Some(asked) => tokio::join!(asked, write).1,
+        None => write.await,
+    }
+}
+
+async fn write_line(to: &mut (impl tokio::io::AsyncWrite + Unpin), line: &Line) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    to.write_all(&text).await
+}
+
+fn author(stream: &UnixStream) -> io::Result<Author> {
+    let peer = stream.peer_cred()?;
+    let login_uid = peer.pid().and_then(|pid| login_uid(&format!("/proc/{pid}/loginuid")));
+    Ok(Author { uid: peer.uid(), login_uid })
+}
+
+/// The uid that logged in; `None` where the kernel keeps none.
+pub fn login_uid(path: &str) -> Option<u32> {
+    let text = std::fs::read_to_string(path).ok()?;
+    text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
+}
+
+/// A conversation with a daemon that runs.
+#[derive(Debug)]
+pub struct Client {
+    stream: Blocking,
+    path: PathBuf,
+}
+
+impl Client {
+    /// `None`: no daemon listens there.
+    pub fn connect(path: &Path) -> io::Result<Option<Self>> {
+        match Blocking::connect(path) {
+            Ok(stream) => {
+                stream.set_read_timeout(Some(Duration::from_secs(900)))?;
+                Ok(Some(Self { stream, path: path.to_owned() }))
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks, and gives each line of the answer to `take` as it comes.
+    pub fn ask(mut self, question: &Question, mut take: impl FnMut(Line) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let mut text = serde_json::to_vec(question)?;
+        text.push(b'\n');
+        self.stream.write_all(&text)?;
+        for line in BufReader::new(&self.stream).lines() {
+            match serde_json::from_str(&line?)? {
+                Line::End => return Ok(()),
+                line => take(line)?,
+            }
+        }
+        anyhow::bail!("the daemon at {} closed the connection before its answer was complete", self.path.display())
+    }
+}

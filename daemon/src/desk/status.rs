@@ -1,0 +1,74 @@
+use super::{ControlLine, Desk, Status};
+use crate::{
+    domain::ExceptionState,
+    fold::ControlRecord,
+    judge::{Phase, Testing},
+    ledger::Store,
+    recorder::Catalogue,
+};
+
+impl Desk {
+    /// How everything stands.
+    pub fn status(&self) -> Status {
+        let catalogue = self.catalogue();
+        let config = catalogue.config();
+        let head = self.ledger.head();
+        let state = self.ledger.state();
+        let controls = state
+            .controls()
+            .iter()
+            .filter(|(_, record)| !record.state.retired)
+            .map(|(id, record)| self.control_line(&catalogue, id, record))
+            .collect();
+        let count = |wanted: &[ExceptionState]| {
+            state.exceptions().values().filter(|exception| wanted.contains(&exception.state())).count() as u64
+        };
+        Status {
+            organization: config.organization.clone(),
+            instance: config.instance.clone(),
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+            is_running: self.live.is_some(),
+            configuration_refused: state.head().refused.is_some(),
+            controls,
+            open_exceptions: count(&[ExceptionState::Open, ExceptionState::Overdue]),
+            overdue_exceptions: count(&[ExceptionState::Overdue]),
+            mails_waiting: state.outbox().values().map(|pending| pending.waiting().count() as u64).sum(),
+            oldest_waiting: state.outbox().values().next().map(|pending| pending.queued),
+            dead_letters: state.dead_letters().len() as u64,
+            entries: head.size,
+            root: crate::domain::Digest(head.root),
+            last_entry: state.head().last_at,
+        }
+    }
+
+    fn control_line(
+        &self,
+        catalogue: &Catalogue,
+        id: &crate::domain::ControlId,
+        record: &ControlRecord,
+    ) -> ControlLine {
+        let control = catalogue.control(id);
+        let state = &record.state;
+        let word = match (&state.phase, state.testing) {
+            _ if !state.enabled => "disabled",
+            (Phase::Failing(_), _) => "failing",
+            (_, Testing::Untested { .. }) => "untested",
+            (Phase::Suspect { .. }, _) => "suspect",
+            (Phase::Passing, _) if state.last_good.is_none() => "new",
+            (Phase::Passing, _) => "passing",
+        };
+        ControlLine {
+            control: id.clone(),
+            title: control.map(|control| control.title.clone()).unwrap_or_default(),
+            family: state.family.as_str().to_owned(),
+            severity: state.severity,
+            owner: control.map(|control| control.owner.clone()).unwrap_or_default(),
+            state: word.to_owned(),
+            last_slot: state.last_run.map(|run| run.slot),
+            last_outcome: state.last_run.map(|run| run.outcome),
+            last_reason: None,
+            exception: state.open_exception().map(|open| open.id),
+            next_slot: control.filter(|control| control.enabled).and_then(|control| self.next_slot(control)),
+        }
+    }
+}

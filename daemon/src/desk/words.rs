@@ -1,0 +1,208 @@
+//! What can be asked, and the lines of the answers. The shapes of answers are promised to scripts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    ControlId, Digest, ExceptionId, ExceptionState, NoteKind, Outcome, RunReason, Severity, SlotTime, Timestamp,
+    WindowId,
+};
+
+/// One question; its answer is a number of lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Question {
+    Status,
+    /// Slots of a control, oldest first.
+    Results {
+        control: ControlId,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    },
+    Exceptions {
+        only: Option<ExceptionState>,
+    },
+    Exception {
+        id: ExceptionId,
+    },
+    /// A person has seen it.
+    Acknowledge {
+        id: ExceptionId,
+        words: String,
+    },
+    Note {
+        id: ExceptionId,
+        about: NoteKind,
+        words: String,
+    },
+    /// Runs the check now and records the result.
+    Check {
+        control: ControlId,
+    },
+    Report {
+        window: WindowId,
+    },
+}
+
+impl Question {
+    /// Whether the store alone can answer it.
+    pub const fn only_reads(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::Results { .. }
+            | Self::Exceptions { .. }
+            | Self::Exception { .. }
+            | Self::Report { .. } => true,
+            Self::Acknowledge { .. } | Self::Note { .. } | Self::Check { .. } => false,
+        }
+    }
+}
+
+/// One line of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "kebab-case")]
+pub enum Line {
+    Status(Box<Status>),
+    Slot(Box<SlotLine>),
+    Exception(Box<ExceptionLine>),
+    Checked(Box<Checked>),
+    Report(Box<serde_json::Value>),
+    /// Recorded, at this place in the ledger.
+    Recorded {
+        sequence: u64,
+    },
+    /// Nothing was done; `problem` says whose fault it is.
+    Refused {
+        problem: Problem,
+        message: String,
+    },
+    /// The last line.
+    End,
+}
+
+/// Whose fault it is that there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Problem {
+    /// What was asked does not exist, or makes no sense.
+    Question,
+    /// It could not be done.
+    Daemon,
+}
+
+/// What `evidenced status` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub organization: String,
+    pub instance: String,
+    pub software: String,
+    /// `false`: read from the store, no daemon answered.
+    pub is_running: bool,
+    /// Why the running configuration is not the one in the files.
+    pub configuration_refused: bool,
+    pub controls: Vec<ControlLine>,
+    pub open_exceptions: u64,
+    pub overdue_exceptions: u64,
+    pub mails_waiting: u64,
+    pub oldest_waiting: Option<Timestamp>,
+    pub dead_letters: u64,
+    pub entries: u64,
+    pub root: Digest,
+    pub last_entry: Option<Timestamp>,
+}
+
+/// One control as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlLine {
+    pub control: ControlId,
+    pub title: String,
+    pub family: String,
+    pub severity: Severity,
+    pub owner: String,
+    /// `passing`, `suspect`, `failing`, `untested`, `disabled`, `retired`, `new`.
+    pub state: String,
+    pub last_slot: Option<SlotTime>,
+    pub last_outcome: Option<Outcome>,
+    pub last_reason: Option<RunReason>,
+    pub exception: Option<ExceptionId>,
+    pub next_slot: Option<SlotTime>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlotState {
+    Run,
+    Late,
+    Missed,
+}
+
+/// One slot; stretches are expanded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotLine {
+    pub control: ControlId,
+    pub slot: SlotTime,
+    pub state: SlotState,
+    pub outcome: Option<Outcome>,
+    /// Why it was missed, or why the run is an error.
+    pub reason: Option<String>,
+    /// Its place in the ledger.
+    pub sequence: u64,
+    pub plugin: Option<PluginLine>,
+    pub population: Option<u32>,
+    pub failing: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginLine {
+    pub name: String,
+    /// Of the control: counts definitions and plugins.
+    pub version: u32,
+    pub digest: Option<Digest>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExceptionLine {
+    pub id: ExceptionId,
+    pub control: ControlId,
+    pub state: ExceptionState,
+    pub first_slot: SlotTime,
+    pub opened: Timestamp,
+    pub due: Timestamp,
+    pub overdue: Option<Timestamp>,
+    pub recovered: Option<SlotTime>,
+    pub closed: Option<Timestamp>,
+    pub acknowledged: Option<Timestamp>,
+    pub subjects: Vec<SubjectLine>,
+    pub notes: Vec<NoteLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectLine {
+    /// `(erased)` if its text was.
+    pub subject: String,
+    pub first_seen: SlotTime,
+    pub last_seen: SlotTime,
+    /// Why its life in the exception ended, and with which slot.
+    pub ended: Option<(String, SlotTime)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteLine {
+    pub at: Timestamp,
+    pub about: String,
+    pub author: String,
+    pub words: String,
+}
+
+/// What a check that was asked for came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    pub control: ControlId,
+    pub outcome: Outcome,
+    pub reason: Option<RunReason>,
+    /// The plugin's summary, or why there is none.
+    pub words: String,
+    pub population: u32,
+    /// Of the findings that do not pass: subject, status, message.
+    pub findings: Vec<(String, String, String)>,
+    pub sequence: u64,
+}

@@ -1,0 +1,134 @@
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::{EndedRecord, InputRecord, RunRecord};
+use crate::{
+    domain::Digest,
+    ledger::{EvidenceClass, LedgerError, Part},
+    sandbox::{InputBytes, Transcript},
+};
+
+/// What the newest run of a control left, so that the next one need not write it again.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Digest of the record's content, and the run that wrote it.
+    record: Option<(Digest, u64)>,
+    /// Contents and the parts that hold them.
+    parts: BTreeMap<Digest, Digest>,
+}
+
+impl Seen {
+    /// What a record that was read back says.
+    pub fn from_record(record: &RunRecord, sequence: u64) -> Self {
+        Self { record: Some((Digest::of(&canonical(record)), sequence)), parts: record.parts.clone() }
+    }
+
+    /// The run that `packed` stands for was written as `sequence`.
+    pub fn note(&mut self, packed: &Packed, sequence: u64) {
+        if let Packed::New { content, contents, .. } = packed {
+            self.record = Some((*content, sequence));
+            self.parts.clone_from(contents);
+        }
+    }
+}
+
+/// A run as the ledger keeps it.
+#[derive(Debug, Clone)]
+pub enum Packed {
+    /// To the byte the same as this run.
+    SameAs(u64),
+    New {
+        /// Of the record, with its salt.
+        record: Digest,
+        /// Of the record's content.
+        content: Digest,
+        contents: BTreeMap<Digest, Digest>,
+    },
+}
+
+/// Turns a run into parts that are new; what `seen` holds already is only named.
+pub fn pack(
+    ended: EndedRecord,
+    transcript: &Transcript,
+    inputs: &[InputBytes],
+    state: &BTreeMap<String, Vec<u8>>,
+    keep: Keep,
+    seen: &Seen,
+) -> Result<(Packed, Vec<Part>), LedgerError> {
+    let mut packing = Packing { seen, keep, parts: Vec::new(), contents: BTreeMap::new() };
+    let calls = if transcript.calls.is_empty() { None } else { Some(packing.content(&transcript.calls_json())?) };
+    for bytes in transcript.blobs.values() {
+        packing.content(bytes)?;
+    }
+    let mut input_records = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        if let Ok(bytes) = &input.bytes {
+            packing.content(bytes)?;
+        }
+        let unreadable = input.bytes.as_ref().err().cloned();
+        input_records.push(InputRecord { input: input.input.clone(), unreadable });
+    }
+    let state = if state.is_empty() { None } else { Some(packing.content(&state_json(state))?) };
+    let volatile = (!transcript.volatile.is_empty()).then(|| {
+        serde_json::from_slice(&transcript.volatile_json()).expect("what was just written as JSON can be read")
+    });
+    let Packing { mut parts, contents, .. } = packing;
+    let record = RunRecord { ended, calls, volatile, inputs: input_records, state, parts: contents };
+    let bytes = canonical(&record);
+    let content = Digest::of(&bytes);
+    if let Some((last, sequence)) = seen.record
+        && last == content
+    {
+        return Ok((Packed::SameAs(sequence), Vec::new()));
+    }
+    let part = Part::new(&bytes, EvidenceClass::Transcript)?;
+    let digest = part.digest();
+    parts.push(part);
+    Ok((Packed::New { record: digest, content, contents: record.parts }, parts))
+}
+
+/// The plugin's state as a content: JSON of key to base64, keys in order.
+pub fn state_json(state: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    let text: BTreeMap<_, _> = state.iter().map(|(key, value)| (key, STANDARD.encode(value))).collect();
+    serde_json::to_vec(&text).expect("a map of texts is JSON")
+}
+
+fn canonical(record: &RunRecord) -> Vec<u8> {
+    serde_json_canonicalizer::to_vec(record).expect("a record is plain data; verdict() has refused what is not finite")
+}
+
+/// Whether what a run saw is kept, or only its digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    Contents,
+    /// The run cannot be re-performed, and is marked so.
+    Digests,
+}
+
+struct Packing<'s> {
+    seen: &'s Seen,
+    keep: Keep,
+    parts: Vec<Part>,
+    contents: BTreeMap<Digest, Digest>,
+}
+
+impl Packing<'_> {
+    fn content(&mut self, bytes: &[u8]) -> Result<Digest, LedgerError> {
+        let content = Digest::of(bytes);
+        if self.keep == Keep::Digests || self.contents.contains_key(&content) {
+            return Ok(content);
+        }
+        let part = match self.seen.parts.get(&content) {
+            Some(part) => *part,
+            None => {
+                let part = Part::new(bytes, EvidenceClass::Transcript)?;
+                let digest = part.digest();
+                self.parts.push(part);
+                digest
+            }
+        };
+        self.contents.insert(content, part);
+        Ok(content)
+    }
+}

@@ -1,0 +1,112 @@
+//! What the configuration says, ready to be asked while something is judged.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::tz::TimeZone;
+
+use crate::{
+    config::Config,
+    domain::{Control, ControlId, Digest, PluginName, Timestamp, WindowId},
+    judge::{Calendar, Policy},
+    mail::Letterhead,
+};
+
+/// One accepted configuration and the plugins that it names.
+#[derive(Debug)]
+pub struct Catalogue {
+    config: Arc<Config>,
+    controls: BTreeMap<ControlId, (Arc<Control>, Policy)>,
+    plugins: BTreeMap<PluginName, PluginFacts>,
+    zone: TimeZone,
+    zones: Vec<TimeZone>,
+}
+
+/// A plugin as far as its file could be read.
+#[derive(Debug, Clone)]
+pub struct PluginFacts {
+    pub version: String,
+    pub digest: Digest,
+    /// Kept in the ledger, so that its runs can be re-performed.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Catalogue {
+    pub fn new(config: Arc<Config>, plugins: BTreeMap<PluginName, PluginFacts>) -> Self {
+        let zone = zone(&config.timezone);
+        let holidays = Arc::new(config.holidays.clone());
+        let controls = config
+            .controls
+            .iter()
+            .map(|control| {
+                let calendar = Calendar { zone: self::zone(&control.check.timezone), holidays: Arc::clone(&holidays) };
+                (control.id.clone(), (Arc::new(control.clone()), Policy::of(control, &calendar)))
+            })
+            .collect();
+        let zones = config.rollup_zones.iter().map(|name| self::zone(name)).collect();
+        Self { config, controls, plugins, zone, zones }
+    }
+
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    pub fn controls(&self) -> impl Iterator<Item = &Arc<Control>> {
+        self.controls.values().map(|(control, _)| control)
+    }
+
+    pub fn control(&self, id: &ControlId) -> Option<&Arc<Control>> {
+        self.controls.get(id).map(|(control, _)| control)
+    }
+
+    pub(super) fn policy(&self, id: &ControlId) -> Option<&Policy> {
+        self.controls.get(id).map(|(_, policy)| policy)
+    }
+
+    pub fn plugin(&self, name: &PluginName) -> Option<&PluginFacts> {
+        self.plugins.get(name)
+    }
+
+    /// The organization's zone.
+    pub const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The rollup zones, in their order.
+    pub fn zones(&self) -> &[TimeZone] {
+        &self.zones
+    }
+
+    /// The year that exceptions are numbered in.
+    pub(super) fn year(&self, at: Timestamp) -> i16 {
+        at.to_jiff().to_zoned_datetime(self.zone.clone()).year()
+    }
+
+    pub(super) fn letterhead(&self) -> Letterhead {
+        Letterhead {
+            organization: self.config.organization.clone(),
+            instance: self.config.instance.clone(),
+            zone: self.zone.clone(),
+            page: self.config.web.map(|address| format!("http://{address}")),
+        }
+    }
+
+    /// The windows that examine a control at a time.
+    pub(super) fn windows_of(&self, control: &ControlId, at: Timestamp) -> Vec<WindowId> {
+        let covers = |window: &&crate::domain::Window| {
+            let day = crate::domain::LocalDay::of(at, &zone(&window.timezone));
+            let is_listed = window.controls.as_ref().is_none_or(|controls| controls.contains(control));
+            is_listed && window.start <= day && day <= window.end
+        };
+        self.config.windows.iter().filter(covers).map(|window| window.id.clone()).collect()
+    }
+}
+
+/// A zone that the configuration has checked.
+pub(crate) fn zone(name: &str) -> TimeZone {
+    // A database that lost a zone since the configuration was accepted must not stop the recorder: days are then
+    // counted in UTC, and the log says so.
+    TimeZone::get(name).unwrap_or_else(|error| {
+        tracing::error!(zone = name, %error, "the time zone database has no such zone: UTC is used");
+        TimeZone::UTC
+    })
+}

@@ -1,0 +1,176 @@
+//! A configuration was accepted or refused.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{Catalogue, Recorded, Recorder, RecorderError, draft::Draft, letters::Letters};
+use crate::{
+    domain::{AlertCause, Control, Digest, Event},
+    fold::State,
+    judge::{DefinedControl, decide_definition, decide_retired},
+    ledger::EvidenceClass,
+    ledger::Store,
+    mail::{Letter, PluginFaultFacts, RefusedFacts},
+};
+use serde::{Deserialize, Serialize};
+
+/// The part that stands for a control as it was configured: enough to re-perform its runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ControlPart {
+    pub control: Control,
+    /// Part: the plugin's bytes.
+    pub plugin: Option<Digest>,
+}
+
+impl Recorder {
+    /// What changed becomes entries; what did not, none.
+    pub(super) fn configured(
+        &mut self,
+        draft: &mut Draft,
+        catalogue: Arc<Catalogue>,
+        expanded: &str,
+    ) -> Result<Recorded, RecorderError> {
+        let state = self.ledger.state();
+        let sequence = draft.next_sequence();
+        if self.is_new_configuration(&state, expanded) {
+            let configuration = draft.keep(expanded.as_bytes(), EvidenceClass::Record)?;
+            let rollup_zones = catalogue.config().rollup_zones.clone();
+            draft.push(Event::ConfigurationAccepted { configuration, rollup_zones })?;
+        }
+        let mut kept_plugins = BTreeMap::new();
+        for control in catalogue.controls() {
+            let plugin = catalogue.plugin(&control.check.plugin);
+            let before = state.control(&control.id);
+            if let Some(before) = before {
+                draft.expect(&control.id, before.revision);
+            }
+            let before_part = before.and_then(|before| self.control_part(&before.control_part));
+            let is_same = before_part.as_ref().is_some_and(|part| part.control == **control)
+                && before.is_some_and(|before| before.plugin == plugin.map(|plugin| plugin.digest));
+            let control_part = match before {
+                Some(before) if is_same => before.control_part,
+                _ => {
+                    let kept = before_part.as_ref().and_then(|part| part.plugin);
+                    let plugin_part = match plugin {
+                        None => None,
+                        Some(plugin) if before.is_some_and(|before| before.plugin == Some(plugin.digest)) => kept,
+                        Some(plugin) => Some(match kept_plugins.get(&plugin.digest) {
+                            Some(part) => *part,
+                            None => {
+                                let part = draft.keep(&plugin.bytes, EvidenceClass::Record)?;
+                                kept_plugins.insert(plugin.digest, part);
+                                part
+                            }
+                        }),
+                    };
+                    let part = ControlPart { control: (**control).clone(), plugin: plugin_part };
+                    draft.keep(&serde_json::to_vec(&part).expect("a control is plain data"), EvidenceClass::Record)?
+                }
+            };
+            let defined = DefinedControl {
+                control: control.id.clone(),
+                definition: control.check.definition(),
+                plugin: plugin.map(|plugin| plugin.digest),
+                family: control.family,
+                severity: control.severity,
+                enabled: control.enabled,
+                control_part,
+            };
+            for event in decide_definition(before, &defined).events {
+                draft.push(event)?;
+            }
+        }
+        let present: BTreeSet<_> = catalogue.controls().map(|control| &control.id).collect();
+        for (id, record) in state.controls() {
+            if !present.contains(id) && !record.state.retired {
+                draft.expect(id, record.state.revision);
+                for event in decide_retired(&record.state, id)?.events {
+                    draft.push(event)?;
+                }
+            }
+        }
+        for window in &catalogue.config().windows {
+            let bytes = serde_json::to_vec(window).expect("a window is plain data");
+            let is_same = state.windows().get(&window.id).is_some_and(|known| self.holds(&known.part, &bytes));
+            if !is_same {
+                let window_part = draft.keep(&bytes, EvidenceClass::Record)?;
+                draft.push(Event::WindowOpened { window: window.id.clone(), window_part })?;
+            }
+        }
+        drop(state);
+        self.catalogue = catalogue;
+        Ok(Recorded { sequence, run: None })
+    }
+
+    fn is_new_configuration(&self, state: &State, expanded: &str) -> bool {
+        let head = state.head();
+        head.refused.is_some() || !head.configuration.is_some_and(|part| self.holds(&part, expanded.as_bytes()))
+    }
+
+    fn holds(&self, part: &Digest, bytes: &[u8]) -> bool {
+        matches!(self.ledger.part(part), Ok(Some(held)) if held == bytes)
+    }
+
+    fn control_part(&self, part: &Digest) -> Option<ControlPart> {
+        serde_json::from_slice(&self.ledger.part(part).ok()??).ok()
+    }
+
+    /// The files are refused: the configuration that is in force goes on, and people are told.
+    pub(super) fn configuration_refused(
+        &mut self,
+        draft: &mut Draft,
+        errors: &str,
+        count: u64,
+    ) -> Result<Recorded, RecorderError> {
+        let state = self.ledger.state();
+        let sequence = draft.next_sequence();
+        // The same errors again are no news: a daemon that is started again and again would send a mail each time.
+        let is_same = state.head().refused.is_some_and(|part| self.holds(&part, errors.as_bytes()));
+        if is_same {
+            return Ok(Recorded { sequence, run: None });
+        }
+        let part = draft.keep(errors.as_bytes(), EvidenceClass::Record)?;
+        draft.push(Event::ConfigurationRefused { errors: part })?;
+        let letter = Letter::ConfigurationRefused(RefusedFacts {
+            at: draft.at(),
+            errors: errors.to_owned(),
+            error_count: count,
+            running_since: state.head().configuration.and(state.head().started),
+        });
+        self.tell_operators(draft, &state, &letter, AlertCause::ConfigurationRefused)?;
+        Ok(Recorded { sequence, run: None })
+    }
+
+    /// A plugin's file is missing, garbage, or demands what is not granted.
+    pub(super) fn plugin_fault(
+        &mut self,
+        draft: &mut Draft,
+        facts: PluginFaultFacts,
+    ) -> Result<Recorded, RecorderError> {
+        let state = self.ledger.state();
+        let sequence = draft.next_sequence();
+        self.tell_operators(draft, &state, &Letter::PluginFault(facts), AlertCause::PluginFault)?;
+        Ok(Recorded { sequence, run: None })
+    }
+
+    /// Queues a letter that is of no single control.
+    pub(super) fn tell_operators(
+        &self,
+        draft: &mut Draft,
+        state: &State,
+        letter: &Letter,
+        cause: AlertCause,
+    ) -> Result<(), RecorderError> {
+        let to = self
+            .catalogue
+            .config()
+            .recipients_for_daemon()
+            .into_iter()
+            .flat_map(|recipient| recipient.email.iter().map(ToString::to_string))
+            .collect();
+        let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
+        letters.queue(draft, letter, to, None, cause, None, None)
+    }
+}

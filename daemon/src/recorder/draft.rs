@@ -1,0 +1,196 @@
+//! A batch under construction.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use super::{Fact, Recorded, RecorderError};
+use crate::{
+    domain::{ControlId, Digest, Entry, Event, ExceptionId, Timestamp},
+    evidence::Packed,
+    fold::State,
+    ledger::{Batch, EvidenceClass, Ledger, Part, Store},
+};
+
+/// More entries are more than one commit should wait for.
+const ENTRIES_MAX: usize = 2048;
+
+/// Entries and parts that will be committed together, and the numbers that they have taken.
+#[derive(Debug)]
+pub(super) struct Draft {
+    at: Timestamp,
+    /// Sequence of the first entry.
+    first: u64,
+    root: Digest,
+    entries: Vec<Entry>,
+    parts: Vec<Part>,
+    touched: HashSet<ControlId>,
+    expect: Vec<(ControlId, u64)>,
+    next_alert: u64,
+    /// The newest number that this batch gave in each year.
+    exceptions: BTreeMap<i16, u32>,
+    packed: Vec<(ControlId, u64, Packed)>,
+    named: Vec<(ControlId, u32, Vec<String>)>,
+    is_wide: bool,
+}
+
+/// How far a draft was, to go back to when a fact is refused half way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    entries: usize,
+    parts: usize,
+    packed: usize,
+    named: usize,
+    next_alert: u64,
+}
+
+impl Draft {
+    /// Begins where the ledger ends. Only the recorder commits, so it still ends there at the commit.
+    pub(super) fn begin(ledger: &Ledger<State>, now: Timestamp) -> Self {
+        let head = ledger.head();
+        let state = ledger.state();
+        Self {
+            // Entries never go back in time, whatever the clock does.
+            at: state.head().last_at.map_or(now, |last| now.max(last)),
+            first: head.size,
+            root: Digest(head.root),
+            next_alert: state.head().next_alert,
+            ..Self::empty(now)
+        }
+    }
+
+    pub(super) fn empty(now: Timestamp) -> Self {
+        Self {
+            at: now,
+            first: 0,
+            root: Digest([0; 32]),
+            entries: Vec::new(),
+            parts: Vec::new(),
+            touched: HashSet::new(),
+            expect: Vec::new(),
+            next_alert: 0,
+            exceptions: BTreeMap::new(),
+            packed: Vec::new(),
+            named: Vec::new(),
+            is_wide: false,
+        }
+    }
+
+    /// Whether a fact must be judged on what this draft decides, and so waits for its commit.
+    pub(super) fn is_closed_to(&mut self, fact: &Fact) -> bool {
+        let is_closed = self.is_wide
+            || (fact.is_wide() && !self.is_empty())
+            || self.entries.len() >= ENTRIES_MAX
+            || fact.control().is_some_and(|control| self.touched.contains(control));
+        if !is_closed {
+            self.is_wide = fact.is_wide();
+            self.touched.extend(fact.control().cloned());
+        }
+        is_closed
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            entries: self.entries.len(),
+            parts: self.parts.len(),
+            packed: self.packed.len(),
+            named: self.named.len(),
+            next_alert: self.next_alert,
+        }
+    }
+
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.entries.truncate(mark.entries);
+        self.parts.truncate(mark.parts);
+        self.packed.truncate(mark.packed);
+        self.named.truncate(mark.named);
+        self.next_alert = mark.next_alert;
+    }
+
+    /// When the entries say that they were decided.
+    pub(super) const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Size and root of the tree before this batch.
+    pub(super) const fn base(&self) -> (u64, Digest) {
+        (self.first, self.root)
+    }
+
+    /// The sequence that the next entry gets.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    pub(super) fn push(&mut self, event: Event) -> Result<Recorded, RecorderError> {
+        let entry = Entry::new(self.at, event);
+        entry.to_bytes().map_err(Arc::new)?;
+        let sequence = self.next_sequence();
+        self.entries.push(entry);
+        Ok(Recorded { sequence, run: None })
+    }
+
+    /// A text that an entry names by its digest.
+    pub(super) fn keep(&mut self, content: &[u8], class: EvidenceClass) -> Result<Digest, RecorderError> {
+        let part = Part::new(content, class)?;
+        let digest = part.digest();
+        self.parts.push(part);
+        Ok(digest)
+    }
+
+    pub(super) fn keep_all(&mut self, parts: Vec<Part>) {
+        self.parts.extend(parts);
+    }
+
+    /// The state of a control that a decision was made on.
+    pub(super) fn expect(&mut self, control: &ControlId, revision: u64) {
+        if !self.expect.iter().any(|(expected, _)| expected == control) {
+            self.expect.push((control.clone(), revision));
+        }
+    }
+
+    pub(super) fn take_alert(&mut self) -> u64 {
+        let alert = self.next_alert;
+        self.next_alert += 1;
+        alert
+    }
+
+    /// The id that the next exception gets, if one opens.
+    pub(super) fn next_exception(&self, state: &State, year: i16) -> ExceptionId {
+        let next = state.next_exception(year);
+        let taken = self.exceptions.get(&year).map_or(0, |newest| newest + 1);
+        ExceptionId { year, number: next.number.max(taken) }
+    }
+
+    /// An exception opened under the id that was next.
+    pub(super) fn opened(&mut self, id: ExceptionId) {
+        self.exceptions.insert(id.year, id.number);
+    }
+
+    pub(super) fn note_packed(&mut self, control: ControlId, sequence: u64, packed: Packed) {
+        self.packed.push((control, sequence, packed));
+    }
+
+    /// Subjects got their numbers.
+    pub(super) fn note_named(&mut self, control: ControlId, first: u32, subjects: Vec<String>) {
+        self.named.push((control, first, subjects));
+    }
+
+    /// What this batch teaches, to be remembered once it is durable.
+    pub(super) fn take_learned(&mut self) -> (Vec<(ControlId, u64, Packed)>, Vec<(ControlId, u32, Vec<String>)>) {
+        (std::mem::take(&mut self.packed), std::mem::take(&mut self.named))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn has_checkpoint(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.event, Event::Checkpoint { .. }))
+    }
+
+    pub(super) fn into_batch(self) -> Batch {
+        Batch { entries: self.entries, parts: self.parts, expect: self.expect }
+    }
+}

@@ -1,0 +1,351 @@
+//! A decision becomes entries, and each of its alerts a letter: rendered, frozen, queued in the same batch.
+
+use std::collections::HashMap;
+
+use super::{
+    Catalogue, RecorderError,
+    draft::Draft,
+    subjects::{ERASED, texts},
+};
+use crate::{
+    domain::{
+        AlertCause, Control, ControlId, Entry, Event, Evidence, Outcome, RunEntry, RunReason, SubjectNumber, Timestamp,
+    },
+    evidence::{EndedRecord, unpack_record},
+    fold::State,
+    judge::{Alert, Decision, Testing},
+    ledger::{EvidenceClass, Ledger, Store},
+    mail::{
+        Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts, FailedFacts, Letter,
+        MoreSubjectsFacts, NotTestedFacts, Posting, RecoveredFacts, SubjectFacts, TestFacts, TestedAgainFacts, compose,
+        message_id, words,
+    },
+};
+
+/// A run as letters speak of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunView<'a> {
+    pub(super) sequence: u64,
+    pub(super) run: &'a RunEntry,
+    pub(super) ended: &'a EndedRecord,
+}
+
+/// Everything that is known while letters are written.
+pub(super) struct Letters<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) state: &'a State,
+    pub(super) ledger: &'a Ledger<State>,
+    /// Subjects that get their number in this batch: control, first number, texts.
+    pub(super) new_names: Option<(&'a ControlId, u32, &'a [String])>,
+}
+
+impl Letters<'_> {
+    /// Puts the entries of a decision into the batch, and behind them one queued mail for each alert that has
+    /// recipients.
+    pub(super) fn write(
+        &self,
+        draft: &mut Draft,
+        decision: Decision,
+        run: Option<&RunView<'_>>,
+    ) -> Result<(), RecorderError> {
+        let Decision { events, alerts } = decision;
+        for event in events {
+            if let Event::ExceptionOpened { exception, .. } = &event {
+                draft.opened(*exception);
+            }
+            draft.push(event)?;
+        }
+        for alert in alerts {
+            let Some(control) = self.catalogue.control(&alert.control) else { continue };
+            let to: Vec<_> = self
+                .catalogue
+                .config()
+                .recipients_for(control, alert.cause)
+                .into_iter()
+                .flat_map(|recipient| recipient.email.iter().map(ToString::to_string))
+                .collect();
+            let Some(letter) = self.letter(draft, control, &alert, run) else { continue };
+            let thread = alert
+                .exception
+                .and_then(|id| self.state.exception(id)?.first_alert)
+                .map(|first| message_id(self.origin(), first));
+            self.queue(draft, &letter, to, thread, alert.cause, Some(alert.control.clone()), alert.exception)?;
+        }
+        Ok(())
+    }
+
+    /// Renders a letter and queues it for each address once; with nobody to tell nothing is queued.
+    #[expect(clippy::too_many_arguments, reason = "each is a field of the entry")]
+    pub(super) fn queue(
+        &self,
+        draft: &mut Draft,
+        letter: &Letter,
+        mut to: Vec<String>,
+        thread: Option<String>,
+        cause: AlertCause,
+        control: Option<ControlId>,
+        exception: Option<crate::domain::ExceptionId>,
+    ) -> Result<(), RecorderError> {
+        to.sort();
+        to.dedup();
+        if to.is_empty() {
+            return Ok(());
+        }
+        let alert = draft.take_alert();
+        let deliveries = u32::try_from(to.len()).unwrap_or(u32::MAX);
+        let posting = Posting { origin: self.origin().to_owned(), alert, queued: draft.at(), to, thread };
+        let mail = compose(letter, &self.catalogue.letterhead(), &posting);
+        let mail = draft.keep(&mail.to_part(), EvidenceClass::Record)?;
+        draft.push(Event::AlertQueued { alert, cause, control, exception, mail, deliveries })?;
+        Ok(())
+    }
+
+    fn origin(&self) -> &str {
+        self.state.head().origin.as_deref().unwrap_or_default()
+    }
+
+    fn letter(&self, draft: &Draft, control: &Control, alert: &Alert, run: Option<&RunView<'_>>) -> Option<Letter> {
+        // The newest run is at hand when the alert comes from it; else it is read back.
+        let read_back = if run.is_none() { self.newest_run(&control.id) } else { None };
+        let read_view = read_back.as_ref().map(|(sequence, run, ended)| RunView { sequence: *sequence, run, ended });
+        let run = run.or(read_view.as_ref());
+        Some(match alert.cause {
+            AlertCause::Failed => Letter::Failed(self.failed(draft, control, alert, run?)?),
+            AlertCause::AlreadyFailing => Letter::AlreadyFailing(self.failed(draft, control, alert, run?)?),
+            AlertCause::Overdue => Letter::Overdue(self.failed(draft, control, alert, run?)?),
+            AlertCause::MoreSubjects => {
+                let failed = self.failed(draft, control, alert, run?)?;
+                let joined = failed.subjects.clone();
+                Letter::MoreSubjects(MoreSubjectsFacts { failed, joined })
+            }
+            AlertCause::Recovered => Letter::Recovered(self.recovered(draft, control, alert, run?)?),
+            AlertCause::NotTested => Letter::NotTested(self.not_tested(draft, control, alert, run)),
+            AlertCause::TestedAgain => {
+                let run = run?;
+                Letter::TestedAgain(TestedAgainFacts {
+                    control: self.control_facts(control),
+                    test: self.test_facts(draft, control, run),
+                    outcome: run.run.outcome,
+                    since: alert.since,
+                    slots: self.lapsed_slots(&control.id),
+                })
+            }
+            // These are of no control and are written by whoever tells them.
+            AlertCause::MonitoringGap
+            | AlertCause::ConfigurationRefused
+            | AlertCause::PluginFault
+            | AlertCause::Summary(_) => return None,
+        })
+    }
+
+    fn failed(&self, draft: &Draft, control: &Control, alert: &Alert, run: &RunView<'_>) -> Option<FailedFacts> {
+        Some(FailedFacts {
+            control: self.control_facts(control),
+            test: self.test_facts(draft, control, run),
+            exception: self.exception_facts(control, alert, draft.at())?,
+            subjects: self.subject_facts(control, alert, run),
+            confirmations: control.check.confirmations,
+        })
+    }
+
+    fn recovered(&self, draft: &Draft, control: &Control, alert: &Alert, run: &RunView<'_>) -> Option<RecoveredFacts> {
+        let id = alert.exception?;
+        let record = self.state.exception(id)?;
+        let names = self.names(&control.id);
+        let statuses = run_subjects(run.ended);
+        let ended = alert
+            .subjects
+            .iter()
+            .map(|subject| {
+                let text = names.get(subject).cloned().unwrap_or_else(|| ERASED.to_owned());
+                let since = record
+                    .subjects
+                    .get(subject)
+                    .and_then(|lives| lives.last())
+                    .map_or(alert.since, |life| life.first_seen);
+                let why = match statuses.get(text.as_str()) {
+                    Some(_) => crate::domain::Departure::Fixed,
+                    None => crate::domain::Departure::Gone,
+                };
+                EndedSubject { subject: text, label: None, since, until: run.run.slot, why }
+            })
+            .collect();
+        let open = self.state.control(&control.id).and_then(|state| state.open_exception())?;
+        Some(RecoveredFacts {
+            control: self.control_facts(control),
+            test: self.test_facts(draft, control, run),
+            exception: self.exception_facts(control, alert, draft.at())?,
+            failing_tests: open.failing_tests,
+            // The run that passed ends the exception.
+            tests: open.tests + 1,
+            ended,
+        })
+    }
+
+    fn not_tested(&self, draft: &Draft, control: &Control, alert: &Alert, run: Option<&RunView<'_>>) -> NotTestedFacts {
+        let untested_run = run.filter(|run| run.run.outcome == Outcome::Error);
+        let (message, source) = match untested_run.map(|run| run.ended) {
+            Some(EndedRecord::Failure(failure)) => (Some(failure.message.clone()), failure.source.clone()),
+            Some(ended) => (Some(ended.words().to_owned()), None),
+            None => (None, None),
+        };
+        let cause = match (alert.missed, alert.reason.or_else(|| untested_run.and_then(|run| run.run.reason))) {
+            (Some(missed), _) => Cause::Missed(missed),
+            (None, reason) => Cause::Run(reason.unwrap_or(RunReason::Host)),
+        };
+        NotTestedFacts {
+            control: self.control_facts(control),
+            since: alert.since,
+            slots: self.lapsed_slots(&control.id) + 1,
+            last_good: self.state.control(&control.id).and_then(|state| state.last_good),
+            cause,
+            source,
+            message,
+            evidence: untested_run.map(|run| self.evidence_facts(draft, control, run.sequence)),
+        }
+    }
+
+    /// Due slots without a good result before this decision.
+    fn lapsed_slots(&self, control: &ControlId) -> u64 {
+        match self.state.control(control).map(|state| state.testing) {
+            Some(Testing::Lapsing { slots, .. }) => slots,
+            Some(Testing::Tested | Testing::Untested { .. }) | None => 0,
+        }
+    }
+
+    fn control_facts(&self, control: &Control) -> ControlFacts {
+        ControlFacts {
+            id: control.id.clone(),
+            title: control.title.clone(),
+            family: control.family,
+            severity: control.severity,
+            criteria: control.criteria.clone(),
+            owner: control.owner.clone(),
+            schedule: words::schedule(&control.check.schedule, &control.check.timezone),
+            remediation: control.remediation.clone(),
+        }
+    }
+
+    fn test_facts(&self, draft: &Draft, control: &Control, run: &RunView<'_>) -> TestFacts {
+        let incomplete = match run.ended {
+            EndedRecord::Report(report) => report.incomplete.clone(),
+            EndedRecord::Failure(_) | EndedRecord::Other { .. } => None,
+        };
+        TestFacts {
+            slot: run.run.slot,
+            seen: run.ended.words().to_owned(),
+            population: run.run.population,
+            counts: run.run.counts,
+            incomplete,
+            evidence: self.evidence_facts(draft, control, run.sequence),
+        }
+    }
+
+    fn evidence_facts(&self, draft: &Draft, control: &Control, run: u64) -> EvidenceFacts {
+        let plugin = self.catalogue.plugin(&control.check.plugin);
+        EvidenceFacts {
+            run,
+            plugin: control.check.plugin.clone(),
+            plugin_version: plugin.map(|plugin| plugin.version.clone()).unwrap_or_default(),
+            plugin_digest: plugin.map(|plugin| plugin.digest),
+            checkpoint: Some(self.checkpoint(draft)),
+        }
+    }
+
+    /// The tree as it stood before this batch.
+    pub(super) fn checkpoint(&self, draft: &Draft) -> CheckpointFacts {
+        let (size, root) = draft.base();
+        CheckpointFacts { size, root }
+    }
+
+    fn exception_facts(&self, control: &Control, alert: &Alert, at: Timestamp) -> Option<ExceptionFacts> {
+        Some(ExceptionFacts {
+            id: alert.exception?,
+            since: alert.since,
+            due: alert.due?,
+            within: words::within(control.check.remediate_within),
+            windows: self.catalogue.windows_of(&control.id, at),
+        })
+    }
+
+    fn subject_facts(&self, control: &Control, alert: &Alert, run: &RunView<'_>) -> Vec<SubjectFacts> {
+        let names = self.names(&control.id);
+        let findings = run_subjects(run.ended);
+        let record = alert.exception.and_then(|id| self.state.exception(id));
+        alert
+            .subjects
+            .iter()
+            .map(|number| {
+                let since = record
+                    .and_then(|record| record.subjects.get(number)?.last())
+                    .map_or(alert.slot, |life| life.first_seen);
+                let Some(subject) = names.get(number) else {
+                    return SubjectFacts {
+                        subject: ERASED.to_owned(),
+                        label: None,
+                        message: String::new(),
+                        measurements: Vec::new(),
+                        since,
+                        as_of: None,
+                    };
+                };
+                let finding = findings.get(subject.as_str());
+                SubjectFacts {
+                    subject: subject.clone(),
+                    label: finding.and_then(|finding| finding.label.clone()),
+                    message: finding.map(|finding| finding.message.clone()).unwrap_or_default(),
+                    measurements: finding.map(|finding| finding.measurements.clone()).unwrap_or_default(),
+                    since,
+                    as_of: finding.and_then(|finding| finding.as_of.as_deref()?.parse().ok()),
+                }
+            })
+            .collect()
+    }
+
+    fn names(&self, control: &ControlId) -> HashMap<SubjectNumber, String> {
+        let mut names = texts(control, self.state, |part| self.ledger.part(part));
+        if let Some((of, first, new)) = self.new_names
+            && of == control
+        {
+            names.extend(new.iter().cloned().zip(first..).map(|(text, number)| (SubjectNumber(number), text)));
+        }
+        names
+    }
+
+    /// The control's newest run with how it ended, read back from the ledger.
+    fn newest_run(&self, control: &ControlId) -> Option<(u64, RunEntry, EndedRecord)> {
+        let last = self.state.control(control)?.last_run?;
+        let run = self.run_at(last.sequence)?;
+        let part = match run.evidence {
+            Evidence::Part(part) => part,
+            Evidence::SameAs(sequence) => match self.run_at(sequence)?.evidence {
+                Evidence::Part(part) => part,
+                Evidence::SameAs(_) => return None,
+            },
+        };
+        let record = unpack_record(&part, |part| self.ledger.part(part).map_err(|error| error.to_string())).ok()?;
+        Some((last.sequence, run, record.ended))
+    }
+
+    fn run_at(&self, sequence: u64) -> Option<RunEntry> {
+        match entry_at(self.ledger, sequence)? {
+            Event::Run(run) => Some(run),
+            _ => None,
+        }
+    }
+}
+
+/// The event of one entry, if there is one and it can be read.
+pub(crate) fn entry_at(ledger: &Ledger<State>, sequence: u64) -> Option<Event> {
+    let (_, bytes) = ledger.entries(sequence..sequence.checked_add(1)?).next()?.ok()?;
+    Some(Entry::from_bytes(&bytes).ok()?.event)
+}
+
+fn run_subjects(ended: &EndedRecord) -> HashMap<&str, &evidenced_contract::Finding> {
+    match ended {
+        EndedRecord::Report(report) => {
+            report.findings.iter().map(|finding| (finding.subject.as_str(), finding)).collect()
+        }
+        EndedRecord::Failure(_) | EndedRecord::Other { .. } => HashMap::new(),
+    }
+}

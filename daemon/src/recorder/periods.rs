@@ -1,0 +1,110 @@
+//! Summaries that are due: of the week on Monday at 08:00, of the month on its first day at 08:00, of a window on
+//! the day after its end at 08:00; by the clocks of the organization, and of the window.
+
+use jiff::tz::TimeZone;
+
+use super::{Recorder, RecorderError, draft::Draft, letters::Letters, zone};
+use crate::{
+    domain::{AlertCause, ControlId, LocalDay, SummaryKind, Timestamp},
+    fold::State,
+    mail::Letter,
+    review::{letter, summarize_period},
+    summary::{Period, Summary},
+};
+
+const HOUR: i8 = 8;
+
+/// A monthly letter shows so many months before.
+const TREND: usize = 6;
+
+impl Recorder {
+    /// Queues every summary whose time has come since the newest of its kind went out. Also when all is well: the
+    /// absence of a mail must mean a fault.
+    pub(super) fn summaries(&self, draft: &mut Draft, state: &State) -> Result<(), RecorderError> {
+        let Some(first) = state.head().first_started else { return Ok(()) };
+        let now = draft.at();
+        let home = self.catalogue.zone();
+        for kind in [SummaryKind::Weekly, SummaryKind::Monthly] {
+            let since = state.head().summaries.get(&kind).copied().unwrap_or(first);
+            // After a long absence only the newest is sent: the others say nothing that it and the window's do not.
+            let period = newest_ended(kind, now, home);
+            let due = due_at(&period, home);
+            if since < due && due <= now && first < period.end {
+                self.summary(draft, state, kind, &period, home, None)?;
+            }
+        }
+        let since = state.head().summaries.get(&SummaryKind::Window).copied().unwrap_or(first);
+        for window in &self.catalogue.config().windows {
+            let its = zone(&window.timezone);
+            let period = Period::window(window, &its);
+            let due = due_at(&period, &its);
+            if since < due && due <= now {
+                self.summary(draft, state, SummaryKind::Window, &period, &its, window.controls.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn summary(
+        &self,
+        draft: &mut Draft,
+        state: &State,
+        kind: SummaryKind,
+        period: &Period,
+        zone: &TimeZone,
+        only: Option<&[ControlId]>,
+    ) -> Result<(), RecorderError> {
+        let to: Vec<_> = self
+            .catalogue
+            .config()
+            .recipients_for_summary(kind)
+            .into_iter()
+            .flat_map(|recipient| recipient.email.iter().map(ToString::to_string))
+            .collect();
+        if to.is_empty() {
+            return Ok(());
+        }
+        let add_up = |period: &Period| summarize_period(&self.ledger, state, period, only, draft.at().min(period.end));
+        let summary = match add_up(period) {
+            Ok(summary) => summary,
+            Err(error) => {
+                // The report command says the same; a summary that cannot be made must not stop everything else.
+                tracing::error!(error = &error as &dyn std::error::Error, "a summary cannot be made");
+                return Ok(());
+            }
+        };
+        let mut earlier: Vec<Summary> = Vec::new();
+        let mut before = period.before(zone);
+        let count = if kind == SummaryKind::Monthly { TREND } else { 1 };
+        while let Some(period) = before.filter(|_| earlier.len() < count) {
+            let Ok(summary) = add_up(&period) else { break };
+            if summary.headline.controls == 0 {
+                break;
+            }
+            before = period.before(zone);
+            earlier.insert(0, summary);
+        }
+        let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
+        let facts = letter(&summary, &earlier, state, letters.checkpoint(draft));
+        letters.queue(draft, &Letter::Summary(Box::new(facts)), to, None, AlertCause::Summary(kind), None, None)
+    }
+}
+
+/// The newest week or month that is over.
+fn newest_ended(kind: SummaryKind, now: Timestamp, zone: &TimeZone) -> Period {
+    let today = LocalDay::of(now, zone);
+    let current = match kind {
+        SummaryKind::Weekly => Period::week(today, zone),
+        SummaryKind::Monthly | SummaryKind::Window => Period::month(today, zone),
+    };
+    current.before(zone).unwrap_or(current)
+}
+
+/// 08:00 of the day after the period's last.
+fn due_at(period: &Period, zone: &TimeZone) -> Timestamp {
+    let eight = period.to.next().to_date().at(HOUR, 0, 0, 0);
+    match eight.to_zoned_datetime(zone.clone()) {
+        Ok(at) => Timestamp::from_jiff(at.timestamp()),
+        Err(_) => period.end.plus(std::time::Duration::from_secs(8 * 3600)),
+    }
+}

@@ -1,0 +1,316 @@
+//! A run that ended, or slots that did not run: outcome, evidence, entries.
+
+use std::collections::HashMap;
+
+use evidenced_contract::{Listing, Report, Status};
+
+use super::{
+    Recorded, Recorder, RecorderError,
+    draft::Draft,
+    fact::RunAnswer,
+    letters::{Letters, RunView},
+    subjects::Names,
+};
+use crate::{
+    domain::{
+        Control, ControlId, Counts, Evidence, MissedSlots, Outcome, ReportFault, RunEntry, RunReason, SubjectNumber,
+        Timestamp, TranscriptClass, Verdict, verdict,
+    },
+    evidence::{EndedRecord, Keep, Packed, Seen, pack, state_json, unpack_record},
+    fold::State,
+    judge::{Decision, NamedSubjects, RunFacts, SubjectStatus, decide_missed, decide_run},
+    ledger::{EvidenceClass, Ledger, Store},
+    runner::Finished,
+    sandbox::Ended,
+    schedule::days_of,
+};
+
+/// What is remembered of the newest runs, so that it need not be read back. May be dropped at any time.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    seen: HashMap<ControlId, Seen>,
+    pub(super) names: Names,
+}
+
+impl Runs {
+    /// The batch of `draft` is durable.
+    pub(super) fn remember(
+        &mut self,
+        packed: Vec<(ControlId, u64, Packed)>,
+        named: Vec<(ControlId, u32, Vec<String>)>,
+    ) {
+        for (control, sequence, packed) in packed {
+            self.seen.entry(control).or_default().note(&packed, sequence);
+        }
+        for (control, first, subjects) in named {
+            self.names.learn(&control, first, subjects);
+        }
+    }
+
+    fn seen(&mut self, ledger: &Ledger<State>, state: &State, control: &ControlId) -> &Seen {
+        self.seen.entry(control.clone()).or_insert_with(|| {
+            let kept = state.control(control).and_then(|state| state.evidence);
+            // Evidence that cannot be read back only costs that it is written again.
+            kept.and_then(|kept| {
+                let record =
+                    unpack_record(&kept.part, |part| ledger.part(part).map_err(|error| error.to_string())).ok()?;
+                Some(Seen::from_record(&record, kept.sequence))
+            })
+            .unwrap_or_default()
+        })
+    }
+}
+
+/// What a run came to, before it is judged.
+#[derive(Debug, Clone, Copy)]
+struct Result {
+    outcome: Outcome,
+    reason: Option<RunReason>,
+    incomplete: bool,
+    population: u32,
+    counts: Counts,
+    listing: Listing,
+}
+
+impl Result {
+    fn untested(reason: RunReason) -> Self {
+        Self {
+            outcome: Outcome::Error,
+            reason: Some(reason),
+            incomplete: true,
+            population: 0,
+            counts: Counts::default(),
+            listing: Listing::NotPassing,
+        }
+    }
+}
+
+/// Derives the outcome; a report that is none becomes the fault that it is. The same for a run and its replay.
+fn result(control: &Control, now: Timestamp, ended: EndedRecord) -> (EndedRecord, Result) {
+    let report = match ended {
+        EndedRecord::Report(report) => report,
+        EndedRecord::Failure(failure) => {
+            let reason = Ended::Failure(failure.clone()).reason().unwrap_or(RunReason::Internal);
+            return (EndedRecord::Failure(failure), Result::untested(reason));
+        }
+        EndedRecord::Other { reason, .. } => return (ended, Result::untested(reason)),
+    };
+    match verdict(&report, control.check.on_empty, |subject| is_excluded(control, subject, now)) {
+        Ok(verdict) => {
+            let result = Result {
+                outcome: verdict.outcome,
+                reason: reason(&report, &verdict),
+                incomplete: verdict.incomplete,
+                population: report.population,
+                counts: verdict.counts,
+                listing: report.listing,
+            };
+            (EndedRecord::Report(report), result)
+        }
+        Err(fault) => (settled_fault(&fault), Result::untested(RunReason::BrokenReport)),
+    }
+}
+
+/// How a run ended, as its record says it: what the plugin gave, or why that is no report.
+pub(crate) fn settled(control: &Control, now: Timestamp, ended: EndedRecord) -> EndedRecord {
+    result(control, now, ended).0
+}
+
+fn settled_fault(fault: &ReportFault) -> EndedRecord {
+    let words = format!("broken report: {fault}");
+    EndedRecord::Other { reason: RunReason::BrokenReport, words, is_deterministic: true }
+}
+
+fn is_excluded(control: &Control, subject: &str, now: Timestamp) -> bool {
+    control.check.exclude.iter().any(|exclusion| exclusion.covers(subject, now))
+}
+
+fn reason(report: &Report, verdict: &Verdict) -> Option<RunReason> {
+    if report.incomplete.is_some() {
+        Some(RunReason::Incomplete)
+    } else if verdict.counts.error > 0 {
+        Some(RunReason::FindingErrors)
+    } else if verdict.outcome == Outcome::Error {
+        Some(RunReason::NothingAssessed)
+    } else {
+        None
+    }
+}
+
+impl Recorder {
+    pub(super) fn ran(
+        &mut self,
+        draft: &mut Draft,
+        finished: Finished,
+    ) -> std::result::Result<Recorded, RecorderError> {
+        let Finished { order, now, took, ended, transcript, inputs, new_state } = finished;
+        let control = &*order.control;
+        let id = &control.id;
+        let (ended, result) = result(control, now, ended);
+        let ledger = &*self.ledger;
+        let state = ledger.state();
+        let Some(control_state) = state.control(id) else { return Err(RecorderError::UnknownControl(id.clone())) };
+        draft.expect(id, control_state.revision);
+
+        let subjects = match &ended {
+            EndedRecord::Report(report) => {
+                let known = self.runs.names.of(id, &state, |part| ledger.part(part));
+                number(control, now, report, known, control_state.next_subject)
+            }
+            EndedRecord::Failure(_) | EndedRecord::Other { .. } => Subjects::default(),
+        };
+        let named = if subjects.new.is_empty() {
+            None
+        } else {
+            let first = control_state.next_subject;
+            let texts = serde_json::to_vec(&subjects.new).expect("a list of texts is JSON");
+            let part = draft.keep(&texts, EvidenceClass::Record)?;
+            draft.note_named(id.clone(), first, subjects.new.clone());
+            Some(NamedSubjects { first: SubjectNumber(first), count: subjects.new.len() as u32, subjects: part })
+        };
+        let covered_until = match &ended {
+            EndedRecord::Report(report) => report.covered_until.as_deref().and_then(|until| until.parse().ok()),
+            EndedRecord::Failure(_) | EndedRecord::Other { .. } => None,
+        };
+        let keep = match control.check.transcript {
+            TranscriptClass::Full => Keep::Contents,
+            TranscriptClass::Redacted | TranscriptClass::DigestOnly => Keep::Digests,
+        };
+        let seen = self.runs.seen(ledger, &state, id);
+        let (packed, parts) = pack(ended.clone(), &transcript, &inputs, &order.state, keep, seen)?;
+        draft.keep_all(parts);
+        let plugin_state = match new_state {
+            Some(state) => Some(draft.keep(&state_json(&state), EvidenceClass::Transcript)?),
+            None => None,
+        };
+
+        let run = RunEntry {
+            control: id.clone(),
+            version: order.version,
+            slot: order.slot,
+            now,
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            late: order.is_late,
+            days: if order.is_scheduled { days_of(order.slot, self.catalogue.zones()) } else { Vec::new() },
+            outcome: result.outcome,
+            reason: result.reason,
+            incomplete: result.incomplete,
+            population: result.population,
+            counts: result.counts,
+            seed_size: order.seed_from.0,
+            covered_until,
+            plugin_state,
+            evidence: match &packed {
+                Packed::SameAs(sequence) => Evidence::SameAs(*sequence),
+                Packed::New { record, .. } => Evidence::Part(*record),
+            },
+        };
+        let facts = RunFacts { run, listing: result.listing, statuses: subjects.statuses, named };
+        let policy = self.catalogue.policy(id).ok_or_else(|| RecorderError::UnknownControl(id.clone()))?;
+        let next = draft.next_exception(&state, self.catalogue.year(draft.at()));
+        let decision = decide_run(control_state, policy, next, draft.at(), &facts)?;
+
+        // The run's own entry stands behind the one that names its new subjects.
+        let sequence = draft.next_sequence() + u64::from(facts.named.is_some());
+        draft.note_packed(id.clone(), sequence, packed);
+        let view = RunView { sequence, run: &facts.run, ended: &ended };
+        let letters = Letters {
+            catalogue: &self.catalogue,
+            state: &state,
+            ledger,
+            new_names: Some((id, control_state.next_subject, &subjects.new)),
+        };
+        letters.write(draft, decision, Some(&view))?;
+        Ok(Recorded { sequence, run: Some(answer(&facts.run, &ended)) })
+    }
+
+    pub(super) fn missed(
+        &mut self,
+        draft: &mut Draft,
+        missed: MissedSlots,
+    ) -> std::result::Result<Recorded, RecorderError> {
+        let state = self.ledger.state();
+        let id = &missed.control;
+        let Some(control_state) = state.control(id) else { return Err(RecorderError::UnknownControl(id.clone())) };
+        let sequence = draft.next_sequence();
+        draft.expect(id, control_state.revision);
+        let policy = self.catalogue.policy(id).ok_or_else(|| RecorderError::UnknownControl(id.clone()))?;
+        let decision = decide_missed(control_state, policy, draft.at(), &missed)?;
+        self.write(draft, &state, decision)?;
+        Ok(Recorded { sequence, run: None })
+    }
+
+    /// Writes a decision that no run at hand led to.
+    pub(super) fn write(
+        &self,
+        draft: &mut Draft,
+        state: &State,
+        decision: Decision,
+    ) -> std::result::Result<(), RecorderError> {
+        let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
+        letters.write(draft, decision, None)
+    }
+}
+
+/// Findings with numbers in place of subjects.
+#[derive(Debug, Default)]
+struct Subjects {
+    statuses: Vec<(SubjectNumber, SubjectStatus)>,
+    /// Texts of those that got their number now, in order.
+    new: Vec<String>,
+}
+
+/// A subject gets a number when it fails for the first time; others need none.
+fn number(
+    control: &Control,
+    now: Timestamp,
+    report: &Report,
+    known: &HashMap<String, SubjectNumber>,
+    next: u32,
+) -> Subjects {
+    let mut subjects = Subjects::default();
+    for finding in &report.findings {
+        let status = if is_excluded(control, &finding.subject, now) {
+            SubjectStatus::Excluded
+        } else {
+            match finding.status {
+                Status::Pass => SubjectStatus::Pass,
+                Status::Fail => SubjectStatus::Fail,
+                Status::Error => SubjectStatus::Error,
+                Status::NotApplicable => SubjectStatus::NotApplicable,
+            }
+        };
+        let number = match known.get(&finding.subject) {
+            Some(number) => *number,
+            None if status == SubjectStatus::Fail => {
+                subjects.new.push(finding.subject.clone());
+                SubjectNumber(next + (subjects.new.len() - 1) as u32)
+            }
+            None => continue,
+        };
+        subjects.statuses.push((number, status));
+    }
+    subjects
+}
+
+fn answer(run: &RunEntry, ended: &EndedRecord) -> RunAnswer {
+    let findings = match ended {
+        EndedRecord::Report(report) => report
+            .findings
+            .iter()
+            .filter(|finding| matches!(finding.status, Status::Fail | Status::Error))
+            .map(|finding| {
+                let status = if finding.status == Status::Fail { "fail" } else { "error" };
+                (finding.subject.clone(), status.to_owned(), finding.message.clone())
+            })
+            .collect(),
+        EndedRecord::Failure(_) | EndedRecord::Other { .. } => Vec::new(),
+    };
+    RunAnswer {
+        outcome: run.outcome,
+        reason: run.reason,
+        words: ended.words().to_owned(),
+        population: run.population,
+        findings,
+    }
+}

@@ -1,0 +1,72 @@
+//! What the passing of time alone decides: overdue, untested, checkpoints, days that end, summaries that are due.
+
+use std::time::Duration;
+
+use super::{Recorded, Recorder, RecorderError, draft::Draft, fact::Gap};
+use crate::{
+    domain::{AlertCause, ClockState, Event, LocalDay},
+    fold::{ClosingDay, State},
+    judge::decide_time,
+    ledger::Store,
+    mail::{GapFacts, Letter},
+    summary::encode_day,
+};
+
+/// A checkpoint is entered this often, also when nothing happened: health is that one is not older than two hours.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(3600);
+
+/// A day is closed this long after its end, so that runs that began before midnight are counted in it.
+const DAY_GRACE: Duration = Duration::from_secs(3600);
+
+impl Recorder {
+    pub(super) fn tick(&mut self, draft: &mut Draft, clock: ClockState) -> Result<Recorded, RecorderError> {
+        let sequence = draft.next_sequence();
+        let state = self.ledger.state();
+        // First in its batch, so that the size that it names is its own place and replays find its root there.
+        let newest = state.head().checkpoint;
+        if newest.is_none_or(|newest| draft.at().since(newest.at) >= CHECKPOINT_EVERY) {
+            let (size, root) = draft.base();
+            draft.push(Event::Checkpoint { size, root, clock })?;
+        }
+        // Behind nothing but the checkpoint: what else this batch decides belongs to the day after.
+        self.close_days(draft, &state)?;
+        for (control, record) in state.controls() {
+            let Some(policy) = self.catalogue.policy(control) else { continue };
+            let decision = decide_time(&record.state, control, policy, draft.at());
+            if !decision.is_empty() {
+                draft.expect(control, record.state.revision);
+                self.write(draft, &state, decision)?;
+            }
+        }
+        self.summaries(draft, &state)?;
+        Ok(Recorded { sequence, run: None })
+    }
+
+    /// Days that are over, in every zone, become files; their digests become entries.
+    fn close_days(&self, draft: &mut Draft, state: &State) -> Result<(), RecorderError> {
+        let config = self.catalogue.config();
+        for (place, name) in (0..).zip(&config.rollup_zones) {
+            let Some(number) = state.zone(name) else { continue };
+            let zone = super::catalogue::zone(name);
+            let before = LocalDay::of(draft.at().minus(DAY_GRACE), &zone);
+            for ClosingDay { day, until, rows } in state.closing(number, before, |day| day.next().start(&zone)) {
+                // Durable before the entry that names it; a crash in between leaves a file that nothing names.
+                let rollup = self.ledger.write_rollup(name, day, &encode_day(name, day, until, &rows))?;
+                draft.push(Event::DayClosed { zone: place, day, until, rollup })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The daemon was away.
+    pub(super) fn gap(&mut self, draft: &mut Draft, gap: Gap) -> Result<Recorded, RecorderError> {
+        let state = self.ledger.state();
+        let sequence = draft.next_sequence();
+        let Gap { from, to, reason, missed, caught_up } = gap;
+        let (size, root) = draft.base();
+        let checkpoint = Some(crate::mail::CheckpointFacts { size, root });
+        let letter = Letter::MonitoringGap(GapFacts { from, to, reason, missed, caught_up, checkpoint });
+        self.tell_operators(draft, &state, &letter, AlertCause::MonitoringGap)?;
+        Ok(Recorded { sequence, run: None })
+    }
+}

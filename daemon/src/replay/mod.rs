@@ -1,0 +1,174 @@
+//! Re-performs runs: the same plugin on the same transcript gives the same record, to the byte.
+//!
+//! In: a run of the ledger. Out: whether it comes out the same, differs, or cannot be re-performed and why.
+//! Must not know: schedules, the network.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    domain::{Digest, Entry, Event, Evidence, RunEntry, TranscriptClass},
+    evidence::{EndedRecord, EvidenceError, RunRecord, unpack},
+    fold::State,
+    ledger::{Ledger, LedgerError, Store},
+    recorder::{ControlPart, settled},
+    runner::{Order, ended_record, request},
+    sandbox::{LoadError, Plugin, ReplaySpec, Sandbox},
+};
+
+/// What a re-performance shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Replayed {
+    /// The record is the same, byte for byte.
+    Identical,
+    Different {
+        recorded: String,
+        replayed: String,
+    },
+    /// It was ended by time or by the host, or its transcript was not kept. Never counted as identical.
+    NotReperformable(String),
+    /// The replay asked what the transcript does not answer.
+    CannotTell(String),
+}
+
+/// Why a run could not be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error("the ledger cannot be read")]
+    Ledger(#[from] LedgerError),
+    #[error("entry {0} is not a run")]
+    NotARun(u64),
+    #[error("entry {0} cannot be read")]
+    Entry(u64, #[source] crate::domain::EntryError),
+    #[error("the evidence of run {0}")]
+    Evidence(u64, #[source] EvidenceError),
+    #[error("the ledger does not know version {version} of control {control}")]
+    UnknownVersion { control: crate::domain::ControlId, version: u32 },
+    #[error("the plugin of run {0} was not kept: its file could not be read when the control was defined")]
+    NoPlugin(u64),
+    #[error("the plugin cannot be loaded")]
+    Load(#[from] LoadError),
+}
+
+/// Replays runs of one ledger; each plugin is compiled once.
+pub struct Replayer {
+    ledger: Arc<Ledger<State>>,
+    sandbox: Arc<Sandbox>,
+    /// By part.
+    plugins: HashMap<Digest, Plugin>,
+    /// By part.
+    controls: HashMap<Digest, Arc<ControlPart>>,
+}
+
+impl Replayer {
+    pub fn new(ledger: Arc<Ledger<State>>, sandbox: Arc<Sandbox>) -> Self {
+        Self { ledger, sandbox, plugins: HashMap::new(), controls: HashMap::new() }
+    }
+
+    /// Re-performs the run at `sequence`.
+    pub async fn replay(&mut self, sequence: u64) -> Result<Replayed, ReplayError> {
+        let run = self.run_at(sequence)?;
+        let record_part = self.record_part(sequence, &run)?;
+        let control = self.control(&run)?;
+        let ledger = Arc::clone(&self.ledger);
+        let read = move |part: &Digest| ledger.part(part).map_err(|error| error.to_string());
+        let unpacked = match unpack(&record_part, &read) {
+            Ok(unpacked) => unpacked,
+            Err(EvidenceError::Unnamed(_)) if control.control.check.transcript != TranscriptClass::Full => {
+                return Ok(Replayed::NotReperformable("only digests of its transcript were kept".to_owned()));
+            }
+            Err(error) => return Err(ReplayError::Evidence(sequence, error)),
+        };
+        if let EndedRecord::Other { words, is_deterministic: false, .. } = &unpacked.record.ended {
+            return Ok(Replayed::NotReperformable(words.clone()));
+        }
+        let plugin = self.plugin(sequence, &control)?;
+        let order = Order {
+            control: Arc::new(control.control.clone()),
+            version: run.version,
+            slot: run.slot,
+            is_scheduled: !run.days.is_empty(),
+            is_late: run.late,
+            seed_from: self.seed_from(run.seed_size)?,
+            state: unpacked.state.clone(),
+        };
+        let spec = ReplaySpec {
+            request: request(&order, run.now, &unpacked.inputs),
+            inputs: unpacked.inputs,
+            state: unpacked.state,
+            limits: control.control.check.limits,
+        };
+        let result = self.sandbox.replay(&plugin, spec, &unpacked.transcript).await;
+        let ended = settled(&control.control, run.now, ended_record(result.ended));
+        Ok(compare(&unpacked.record, &ended))
+    }
+
+    fn run_at(&self, sequence: u64) -> Result<RunEntry, ReplayError> {
+        match self.entry(sequence)? {
+            Event::Run(run) => Ok(run),
+            _ => Err(ReplayError::NotARun(sequence)),
+        }
+    }
+
+    fn entry(&self, sequence: u64) -> Result<Event, ReplayError> {
+        let mut entries = self.ledger.entries(sequence..sequence.saturating_add(1));
+        let (_, bytes) = entries.next().ok_or(ReplayError::NotARun(sequence))??;
+        Ok(Entry::from_bytes(&bytes).map_err(|error| ReplayError::Entry(sequence, error))?.event)
+    }
+
+    fn record_part(&self, sequence: u64, run: &RunEntry) -> Result<Digest, ReplayError> {
+        match run.evidence {
+            Evidence::Part(part) => Ok(part),
+            Evidence::SameAs(earlier) => match self.run_at(earlier)?.evidence {
+                Evidence::Part(part) => Ok(part),
+                Evidence::SameAs(_) => Err(ReplayError::NotARun(sequence)),
+            },
+        }
+    }
+
+    fn control(&mut self, run: &RunEntry) -> Result<Arc<ControlPart>, ReplayError> {
+        let unknown = || ReplayError::UnknownVersion { control: run.control.clone(), version: run.version };
+        let part = {
+            let state = self.ledger.state();
+            let record = state.control_record(&run.control).ok_or_else(unknown)?;
+            record.versions.iter().find(|change| change.version == run.version).ok_or_else(unknown)?.control_part
+        };
+        if let Some(control) = self.controls.get(&part) {
+            return Ok(Arc::clone(control));
+        }
+        let bytes = self.ledger.part(&part)?.ok_or_else(unknown)?;
+        let control: Arc<ControlPart> = Arc::new(serde_json::from_slice(&bytes).map_err(|_| unknown())?);
+        self.controls.insert(part, Arc::clone(&control));
+        Ok(control)
+    }
+
+    fn plugin(&mut self, sequence: u64, control: &ControlPart) -> Result<Plugin, ReplayError> {
+        let part = control.plugin.ok_or(ReplayError::NoPlugin(sequence))?;
+        if let Some(plugin) = self.plugins.get(&part) {
+            return Ok(plugin.clone());
+        }
+        let bytes = self.ledger.part(&part)?.ok_or(ReplayError::NoPlugin(sequence))?;
+        let plugin = self.sandbox.load(&bytes)?;
+        self.plugins.insert(part, plugin.clone());
+        Ok(plugin)
+    }
+
+    /// The checkpoint entry stands at the place that its size names.
+    fn seed_from(&self, size: u64) -> Result<(u64, Digest), ReplayError> {
+        match self.entry(size) {
+            Ok(Event::Checkpoint { size, root, .. }) => Ok((size, root)),
+            // Before the first checkpoint there was no root.
+            Ok(_) | Err(ReplayError::NotARun(_)) => Ok((0, Digest([0; 32]))),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn compare(recorded: &RunRecord, replayed: &EndedRecord) -> Replayed {
+    let words =
+        |ended: &EndedRecord| serde_json_canonicalizer::to_string(ended).unwrap_or_else(|_| ended.words().to_owned());
+    if let EndedRecord::Other { words, is_deterministic: false, .. } = replayed {
+        return Replayed::CannotTell(words.clone());
+    }
+    let (recorded, replayed) = (words(&recorded.ended), words(replayed));
+    if recorded == replayed { Replayed::Identical } else { Replayed::Different { recorded, replayed } }
+}

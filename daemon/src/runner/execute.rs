@@ -1,0 +1,231 @@
+//! One run of one check: inputs, plugin, and how it ended.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use evidenced_contract::{
+    HistoryError, HistoryPoint, HttpError, HttpRequest, HttpResponse, Interval, Peer, Request, SlotCounts,
+};
+use futures_util::future::BoxFuture;
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::{Shelf, inputs};
+use crate::{
+    clock::{self, Clock},
+    domain::{Control, ControlId, Digest, SlotTime, Timestamp},
+    evidence::EndedRecord,
+    gate::{Budget, Door, Gate},
+    sandbox::{Ended, InputBytes, RunSpec, Sandbox, Transcript, World},
+};
+
+/// Earlier results, for checks that may read them.
+pub trait HistoryReader: Send + Sync {
+    /// Measurements of a control in an interval, oldest first.
+    fn points(
+        &self,
+        control: &ControlId,
+        measurement: &str,
+        during: &Interval,
+    ) -> Result<Vec<HistoryPoint>, HistoryError>;
+    fn slots_in(&self, control: &ControlId, during: &Interval) -> Result<SlotCounts, HistoryError>;
+}
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub control: Arc<Control>,
+    /// Of the control: definition and plugin.
+    pub version: u32,
+    pub slot: SlotTime,
+    /// A slot of the schedule, and not a run that a person asked for.
+    pub is_scheduled: bool,
+    pub is_late: bool,
+    /// Root and size of the checkpoint that the seed is made from.
+    pub seed_from: (u64, Digest),
+    /// The plugin's own state before the run.
+    pub state: BTreeMap<String, Vec<u8>>,
+}
+
+/// A run that has ended, however it ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub order: Order,
+    /// The run's only clock.
+    pub now: Timestamp,
+    pub took: std::time::Duration,
+    pub ended: EndedRecord,
+    pub transcript: Transcript,
+    pub inputs: Vec<InputBytes>,
+    /// The plugin's state after the run, if a report came and it wrote.
+    pub new_state: Option<BTreeMap<String, Vec<u8>>>,
+}
+
+/// Runs checks; knows everything that a run is given.
+pub struct Executor {
+    pub sandbox: Arc<Sandbox>,
+    pub gate: Arc<Gate>,
+    pub history: Arc<dyn HistoryReader>,
+    pub clock: Arc<dyn Clock>,
+    /// Ends runs that are under way.
+    pub stop: CancellationToken,
+}
+
+impl Executor {
+    pub async fn run(&self, shelf: &Shelf, order: Order) -> Finished {
+        let now = self.clock.now();
+        let started = clock::stopwatch();
+        let control = Arc::clone(&order.control);
+        let shelved = match shelf.fitted(&control) {
+            Ok(shelved) => shelved,
+            Err(fault) => {
+                let ended = EndedRecord::Other { reason: fault.reason, words: fault.message, is_deterministic: false };
+                let took = started.elapsed();
+                return Finished {
+                    order,
+                    now,
+                    took,
+                    ended,
+                    transcript: Transcript::default(),
+                    inputs: Vec::new(),
+                    new_state: None,
+                };
+            }
+        };
+        let limits = &control.check.limits;
+        let grants: Arc<[_]> = control.check.grants.clone().into();
+        let budget = Budget {
+            requests: limits.requests,
+            response_bytes: limits.response_bytes.into(),
+            deadline: started.deadline(limits.wall).into(),
+        };
+        let door = self.gate.for_run(grants, budget);
+        let inputs = inputs::gather(&control.check.inputs, limits.input_bytes, &door, now).await;
+        let spec = RunSpec {
+            request: request(&order, now, &inputs),
+            inputs: inputs.clone(),
+            state: order.state.clone(),
+            limits: *limits,
+            stop: self.stop.clone(),
+            world: Arc::new(Granted { door, history: Arc::clone(&self.history), control: Arc::clone(&control) }),
+        };
+        let result = self.sandbox.run(&shelved.plugin, spec).await;
+        for line in &result.log {
+            tracing::debug!(control = %control.id, slot = %order.slot, level = ?line.level, "{}", line.message);
+        }
+        Finished {
+            order,
+            now,
+            took: started.elapsed(),
+            ended: ended_record(result.ended),
+            transcript: result.transcript,
+            inputs,
+            new_state: result.state_after,
+        }
+    }
+}
+
+/// What the plugin is told; the same for a run and for its re-performance.
+pub fn request(order: &Order, now: Timestamp, inputs: &[InputBytes]) -> Request {
+    let check = &order.control.check;
+    Request {
+        control: order.control.id.to_string(),
+        definition: check.definition().to_string(),
+        slot: order.slot.to_string(),
+        now: now.to_string(),
+        interval: None,
+        config: check.config.clone(),
+        inputs: inputs.iter().map(|input| input.input.clone()).collect(),
+        seed: seed(order.seed_from, &order.control.id, order.slot),
+        limits: UNTOLD,
+        extensions: Default::default(),
+    }
+}
+
+/// The sandbox tells the plugin its limits.
+const UNTOLD: evidenced_contract::Limits =
+    evidenced_contract::Limits { wall_ms: 0, memory_bytes: 0, report_bytes: 0, requests: 0, response_bytes: 0 };
+
+/// The randomness of a run: SHA-256 of the newest checkpoint's root, the control and the slot. Nobody could know it
+/// before that checkpoint, anybody can compute it after.
+pub fn seed((size, root): (u64, Digest), control: &ControlId, slot: SlotTime) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(b"evidenced seed 1\n");
+    hash.update(size.to_be_bytes());
+    hash.update(root.0);
+    hash.update(slot.0.as_millis().to_be_bytes());
+    hash.update(control.as_str().as_bytes());
+    hash.finalize().into()
+}
+
+/// How a run ended, as it is kept.
+pub fn ended_record(ended: Ended) -> EndedRecord {
+    match ended {
+        Ended::Report(report) => EndedRecord::Report(report),
+        Ended::Failure(failure) => EndedRecord::Failure(failure),
+        other => EndedRecord::Other {
+            reason: other.reason().expect("everything but a report has a reason"),
+            is_deterministic: other.is_deterministic(),
+            words: other.to_string(),
+        },
+    }
+}
+
+/// The world as one control may see it.
+struct Granted {
+    door: Door,
+    history: Arc<dyn HistoryReader>,
+    control: Arc<Control>,
+}
+
+impl Granted {
+    /// Its own history is granted to every control.
+    fn granted(&self, control: Option<String>) -> Result<ControlId, HistoryError> {
+        let Some(control) = control else { return Ok(self.control.id.clone()) };
+        let id: ControlId = control.parse().map_err(|_| HistoryError::Refused(control.clone()))?;
+        let is_granted = id == self.control.id || self.control.check.history.contains(&id);
+        if is_granted { Ok(id) } else { Err(HistoryError::Refused(control)) }
+    }
+}
+
+impl World for Granted {
+    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Result<HttpResponse, HttpError>>> {
+        Box::pin(self.door.send_all(requests))
+    }
+
+    fn handshake<'a>(
+        &'a self,
+        host: String,
+        port: u16,
+    ) -> BoxFuture<'a, Result<Vec<Result<Peer, HttpError>>, HttpError>> {
+        Box::pin(async move { self.door.handshake(&host, port).await })
+    }
+
+    fn points<'a>(
+        &'a self,
+        control: Option<String>,
+        measurement: String,
+        during: Interval,
+    ) -> BoxFuture<'a, Result<Vec<HistoryPoint>, HistoryError>> {
+        let granted = self.granted(control);
+        let history = Arc::clone(&self.history);
+        Box::pin(blocking(move || history.points(&granted?, &measurement, &during)))
+    }
+
+    fn slots_in<'a>(
+        &'a self,
+        control: Option<String>,
+        during: Interval,
+    ) -> BoxFuture<'a, Result<SlotCounts, HistoryError>> {
+        let granted = self.granted(control);
+        let history = Arc::clone(&self.history);
+        Box::pin(blocking(move || history.slots_in(&granted?, &during)))
+    }
+}
+
+/// Reading the ledger blocks; a worker of the runtime must not.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,14 @@
+//! Fires slots: decides which run starts now, which waits, and which slot is missed.
+//!
+//! In: what is due, what has finished, what time it is. Out: runs to start and slots that were missed, each with
+//! its reason. [`queue`] decides and is pure; [`execute`] gathers inputs and runs one check.
+//! Must not know: what a result means, how it is kept.
+
+mod execute;
+mod inputs;
+mod queue;
+mod shelf;
+
+pub use execute::{Executor, Finished, HistoryReader, Order, ended_record, request, seed};
+pub use queue::{Action, Queue};
+pub use shelf::{PluginFault, Shelf, Shelved, find};

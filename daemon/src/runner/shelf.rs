@@ -1,0 +1,153 @@
+//! The plugins that the controls name, loaded and fitted to their configuration.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    config::Config,
+    domain::{Control, Digest, Grant, PluginName, RunReason},
+    sandbox::{Plugin, Sandbox},
+};
+
+/// Why a control cannot be tested at all. Its runs are `error` with this reason; the others go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PluginFault {
+    pub reason: RunReason,
+    pub message: String,
+}
+
+/// One plugin: its bytes are kept as evidence, so that its runs can be re-performed.
+#[derive(Debug, Clone)]
+pub struct Shelved {
+    pub plugin: Plugin,
+    pub digest: Digest,
+    pub bytes: Arc<[u8]>,
+    pub path: PathBuf,
+}
+
+/// Every plugin that a configuration names.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    plugins: BTreeMap<PluginName, Result<Shelved, PluginFault>>,
+}
+
+impl Shelf {
+    /// Reads and compiles. What cannot be is kept as the fault that it is.
+    pub fn load(sandbox: &Sandbox, config: &Config) -> Self {
+        let mut plugins = BTreeMap::new();
+        for control in &config.controls {
+            let name = &control.check.plugin;
+            if !plugins.contains_key(name) {
+                plugins.insert(name.clone(), load_one(sandbox, config, name));
+            }
+        }
+        Self { plugins }
+    }
+
+    /// The plugin by itself, as far as it could be loaded.
+    pub fn plugin(&self, name: &PluginName) -> Result<&Shelved, PluginFault> {
+        match self.plugins.get(name) {
+            Some(Ok(shelved)) => Ok(shelved),
+            Some(Err(fault)) => Err(fault.clone()),
+            None => Err(PluginFault {
+                reason: RunReason::PluginMissing,
+                message: format!("plugin `{name}` was not loaded: no control of the configuration named it"),
+            }),
+        }
+    }
+
+    /// The plugin, if the control gives it all that it needs and its configuration is as it demands.
+    pub fn fitted(&self, control: &Control) -> Result<&Shelved, PluginFault> {
+        let shelved = self.plugin(&control.check.plugin)?;
+        fits(shelved, control)?;
+        Ok(shelved)
+    }
+}
+
+fn load_one(sandbox: &Sandbox, config: &Config, name: &PluginName) -> Result<Shelved, PluginFault> {
+    let fault = |reason, message| PluginFault { reason, message };
+    let path = find(config, name).ok_or_else(|| {
+        let places: Vec<_> = config.plugin_dirs.iter().map(|dir| dir.display().to_string()).collect();
+        fault(RunReason::PluginMissing, format!("no file {name}.wasm in {}", places.join(" or ")))
+    })?;
+    let bytes = std::fs::read(&path)
+        .map_err(|error| fault(RunReason::PluginMissing, format!("cannot read {}: {error}", path.display())))?;
+    let plugin = sandbox.load(&bytes).map_err(|error| fault(error.reason(), format!("{}: {error}", path.display())))?;
+    Ok(Shelved { plugin, digest: Digest::of(&bytes), bytes: bytes.into(), path })
+}
+
+/// The file of a plugin: as a control named it, else the first of `plugin_dirs` that has it.
+pub fn find(config: &Config, name: &PluginName) -> Option<PathBuf> {
+    if let Some(path) = config.plugin_files.get(name) {
+        return Some(path.clone());
+    }
+    config.plugin_dirs.iter().map(|dir| dir.join(format!("{name}.wasm"))).find(|path| Path::exists(path))
+}
+
+fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {
+    let description = shelved.plugin.description();
+    let check = &control.check;
+    if !description.config_schema.is_null() {
+        let validator = jsonschema::validator_for(&description.config_schema).map_err(|error| PluginFault {
+            reason: RunReason::PluginUnsupported,
+            message: format!("the configuration schema of plugin `{}` is no JSON Schema: {error}", check.plugin),
+        })?;
+        let errors: Vec<_> = validator
+            .iter_errors(&check.config)
+            .map(|error| format!("`config{}`: {error}", error.instance_path().to_string().replace('/', ".")))
+            .collect();
+        if !errors.is_empty() {
+            return Err(PluginFault {
+                reason: RunReason::ConfigRefused,
+                message: format!("plugin `{}` refuses the configuration: {}", check.plugin, errors.join("; ")),
+            });
+        }
+    }
+    let missing = missing_grants(shelved, control);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(PluginFault {
+        reason: RunReason::GrantMissing,
+        message: format!("plugin `{}` needs what {} does not grant: {}", check.plugin, control.id, missing.join("; ")),
+    })
+}
+
+fn missing_grants(shelved: &Shelved, control: &Control) -> Vec<String> {
+    let needs = &shelved.plugin.description().needs;
+    let check = &control.check;
+    let mut missing = Vec::new();
+    for input in needs.inputs.iter().filter(|input| !input.optional) {
+        if !check.inputs.iter().any(|granted| granted.name == input.name) {
+            missing.push(format!("input `{}` (add [[control.input]])", input.name));
+        }
+    }
+    for pointer in &needs.hosts {
+        // A key that is not there names no URL; whether it may be left out is the schema's matter.
+        let urls = check.config.pointer(pointer).map(urls_in).unwrap_or_default();
+        for url in urls {
+            if !check.grants.iter().any(|grant| covers(grant, &url)) {
+                missing.push(format!("{url} (add a source or [[control.grant]])"));
+            }
+        }
+    }
+    missing
+}
+
+fn urls_in(value: &serde_json::Value) -> Vec<String> {
+    match value {
+        serde_json::Value::String(url) => vec![url.clone()],
+        serde_json::Value::Array(items) => items.iter().flat_map(urls_in).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn covers(grant: &Grant, url: &str) -> bool {
+    let Ok(url) = url::Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    url.scheme() == grant.scheme.as_str() && host == grant.host && url.port_or_known_default() == Some(grant.port)
+}

@@ -1,0 +1,280 @@
+//! What is due is started; what ends is recorded.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use tokio::task::JoinSet;
+
+use super::Service;
+use crate::{
+    desk::CheckNow,
+    domain::{Control, ControlId, MissedReason, SlotTime, Timestamp},
+    ledger::Store,
+    recorder::{Fact, Recorded, RecorderError},
+    runner::{Action, Executor, Order, Queue, Shelf},
+    schedule::{Agenda, Schedule, days_of, is_late, missed},
+};
+
+/// The agenda, the queue, and the runs under way.
+pub(super) struct Firing {
+    agenda: Agenda,
+    queue: Queue,
+    shelf: Arc<Shelf>,
+    runs: JoinSet<Ended>,
+    /// Slots that were missed while the daemon was away and run now, late.
+    late: Vec<(ControlId, SlotTime)>,
+    /// Checks that people asked for while the control was running.
+    asked: VecDeque<CheckNow>,
+    /// Controls whose slots are not run, and up to where they are accounted for.
+    disabled: BTreeMap<ControlId, Timestamp>,
+}
+
+/// A run that was recorded, or could not be.
+struct Ended {
+    control: ControlId,
+    result: Result<Recorded, RecorderError>,
+    asked: Option<CheckNow>,
+}
+
+impl Firing {
+    pub(super) fn new(concurrency: usize, shelf: Arc<Shelf>) -> Self {
+        Self {
+            agenda: Agenda::new(),
+            queue: Queue::new(concurrency),
+            shelf,
+            runs: JoinSet::new(),
+            late: Vec::new(),
+            asked: VecDeque::new(),
+            disabled: BTreeMap::new(),
+        }
+    }
+
+    pub(super) const fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
+    }
+
+    pub(super) fn use_shelf(&mut self, shelf: Arc<Shelf>) {
+        self.shelf = shelf;
+    }
+
+    pub(super) fn run_late(&mut self, control: ControlId, slot: SlotTime) {
+        self.late.push((control, slot));
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.agenda.next_deadline()
+    }
+
+    pub(super) fn has_runs(&self) -> bool {
+        !self.runs.is_empty()
+    }
+}
+
+impl Service {
+    /// Plans the next slot of every control that the configuration names.
+    pub(super) fn plan(&mut self) {
+        let now = self.clock.now();
+        let state = self.ledger.state();
+        self.firing.agenda = Agenda::new();
+        self.firing.disabled.clear();
+        for control in self.catalogue.controls() {
+            let accounted = state.control(&control.id).and_then(|state| state.accounted).map(|SlotTime(at)| at);
+            if !control.enabled {
+                // What never ran has no slots that could be missed.
+                if let Some(accounted) = accounted {
+                    self.firing.disabled.insert(control.id.clone(), accounted);
+                }
+                continue;
+            }
+            match Schedule::parse(&control.check.schedule, &control.check.timezone) {
+                Ok(schedule) => {
+                    self.firing.agenda.insert(control.id.clone(), schedule, accounted.unwrap_or(now).max(now))
+                }
+                Err(error) => {
+                    tracing::error!(control = %control.id, %error, "a schedule that was accepted cannot be read")
+                }
+            }
+        }
+    }
+
+    /// Starts what is due now, and records what is missed.
+    pub(super) async fn fire(&mut self) -> Result<(), RecorderError> {
+        let mut actions = Vec::new();
+        for (control, slot) in std::mem::take(&mut self.firing.late) {
+            actions.extend(self.firing.queue.due(&control, slot, crate::domain::Overlap::QueueOne));
+        }
+        let now = self.clock.now();
+        while let Some(due) = self.firing.agenda.pop_due(now) {
+            let Some(control) = self.catalogue.control(&due.control) else { continue };
+            actions.extend(self.firing.queue.due(&due.control, due.slot, control.check.overlap));
+        }
+        self.act(actions).await
+    }
+
+    /// A person asked for a check.
+    pub async fn ask(&mut self, asked: CheckNow) {
+        let Some(control) = self.catalogue.control(&asked.control).cloned() else {
+            // Whoever asked may have gone.
+            let _ = asked.answer.send(Err(RecorderError::UnknownControl(asked.control)));
+            return;
+        };
+        let slot = SlotTime(self.clock.now());
+        if self.firing.queue.occupy(&control.id, slot) {
+            self.start(&control, slot, Some(asked));
+        } else {
+            self.firing.asked.push_back(asked);
+        }
+    }
+
+    /// Waits for one run to end; `None` when none is under way.
+    pub async fn next_ended(&mut self) -> Option<Result<(), RecorderError>> {
+        let ended = match self.firing.runs.join_next().await? {
+            Ok(ended) => ended,
+            // A bug of ours: the control would stay occupied for ever, so the daemon must not go on.
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        Some(self.ended(ended).await)
+    }
+
+    async fn ended(&mut self, ended: Ended) -> Result<(), RecorderError> {
+        let Ended { control, result, asked } = ended;
+        let actions = self.firing.queue.finished(&control);
+        self.act(actions).await?;
+        if let Some(at) = self.firing.asked.iter().position(|waiting| waiting.control == control)
+            && let Some(waiting) = self.firing.asked.remove(at)
+        {
+            self.ask(waiting).await;
+        }
+        let fatal = match (&result, &asked) {
+            (Err(RecorderError::Refused(refused)), None) => {
+                tracing::warn!(%control, %refused, "a run was not recorded");
+                None
+            }
+            (Err(RecorderError::UnknownControl(_)), _) | (Err(_), Some(_)) | (Ok(_), _) => None,
+            (Err(_), None) => result.as_ref().err().map(ToString::to_string),
+        };
+        if let Some(asked) = asked {
+            // Whoever asked may have gone.
+            let _ = asked.answer.send(result);
+            return Ok(());
+        }
+        if fatal.is_some() { result.map(|_| ()) } else { Ok(()) }
+    }
+
+    async fn act(&mut self, actions: Vec<Action>) -> Result<(), RecorderError> {
+        for action in actions {
+            match action {
+                Action::Start { control, slot } => match self.catalogue.control(&control).cloned() {
+                    Some(control) => self.start(&control, slot, None),
+                    None => {
+                        let more = self.firing.queue.finished(&control);
+                        Box::pin(self.act(more)).await?;
+                    }
+                },
+                Action::Miss { control, slot, reason } => self.miss(&control, slot, reason).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn miss(&self, control: &ControlId, slot: SlotTime, reason: MissedReason) -> Result<(), RecorderError> {
+        let Some(version) = self.ledger.state().control(control).map(|state| state.version) else { return Ok(()) };
+        let days = days_of(slot, self.catalogue.zones())
+            .into_iter()
+            .map(|day| vec![crate::domain::DayCount { day, slots: 1 }])
+            .collect();
+        let missed = crate::domain::MissedSlots {
+            control: control.clone(),
+            version,
+            reason,
+            from: slot,
+            to: slot,
+            count: 1,
+            days,
+        };
+        match self.recorder.record(Fact::Missed(missed)).await {
+            // Its run was recorded while it was being given up.
+            Err(RecorderError::Refused(refused)) => {
+                tracing::warn!(%control, %refused, "a missed slot was not recorded");
+                Ok(())
+            }
+            recorded => recorded.map(|_| ()),
+        }
+    }
+
+    fn start(&mut self, control: &Arc<Control>, slot: SlotTime, asked: Option<CheckNow>) {
+        let order = self.order(control, slot, asked.is_none());
+        let executor: Arc<Executor> = Arc::clone(&self.executor);
+        let shelf = Arc::clone(&self.firing.shelf);
+        let recorder = self.recorder.clone();
+        let control = control.id.clone();
+        self.firing.runs.spawn(async move {
+            let finished = executor.run(&shelf, order).await;
+            let result = recorder.record(Fact::Ran(Box::new(finished))).await;
+            Ended { control, result, asked }
+        });
+    }
+
+    fn order(&self, control: &Arc<Control>, slot: SlotTime, is_scheduled: bool) -> Order {
+        let next = self.firing.agenda.next_slot(&control.id);
+        let (version, state_part, seed_from) = {
+            let state = self.ledger.state();
+            let known = state.control(&control.id);
+            let checkpoint = state.head().checkpoint.map(|checkpoint| (checkpoint.size, checkpoint.root));
+            (
+                known.map_or(1, |known| known.version),
+                known.and_then(|known| known.plugin_state),
+                checkpoint.unwrap_or((0, crate::domain::Digest([0; 32]))),
+            )
+        };
+        let state = state_part.and_then(|part| match self.ledger.part(&part) {
+            Ok(Some(bytes)) => crate::evidence::state_from_json(&bytes).ok(),
+            Ok(None) | Err(_) => None,
+        });
+        Order {
+            control: Arc::clone(control),
+            version,
+            slot,
+            is_scheduled,
+            is_late: is_scheduled && is_late(slot, self.clock.now(), next, control.check.late_after),
+            seed_from,
+            state: state.unwrap_or_default(),
+        }
+    }
+
+    /// Accounts for the slots of disabled controls up to now.
+    pub(super) async fn account_for_disabled(&mut self) -> Result<(), RecorderError> {
+        let now = self.clock.now();
+        for (id, accounted) in self.firing.disabled.clone() {
+            let Some(control) = self.catalogue.control(&id).cloned() else { continue };
+            let Ok(schedule) = Schedule::parse(&control.check.schedule, &control.check.timezone) else { continue };
+            let Some(version) = self.ledger.state().control(&id).map(|state| state.version) else { continue };
+            for stretch in missed(&schedule, accounted, now, self.catalogue.zones()) {
+                let to = stretch.to.0;
+                let fact = Fact::Missed(stretch.into_missed(id.clone(), version, MissedReason::Disabled));
+                self.recorder.record(fact).await?;
+                self.firing.disabled.insert(id.clone(), to);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts nothing more; what waits is missed.
+    pub(super) async fn stop_firing(&mut self) -> Result<(), RecorderError> {
+        self.firing.agenda = Agenda::new();
+        let actions = self.firing.queue.stop();
+        self.act(actions).await
+    }
+
+    /// Ends the runs under way at once; their slots are missed.
+    pub(super) async fn abort_runs(&mut self) -> Result<(), RecorderError> {
+        let running: Vec<_> = self.firing.queue.running().map(|(control, slot)| (control.clone(), slot)).collect();
+        self.firing.runs.shutdown().await;
+        for (control, slot) in running {
+            self.miss(&control, slot, MissedReason::Shutdown).await?;
+        }
+        Ok(())
+    }
+}

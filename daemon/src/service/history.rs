@@ -1,0 +1,116 @@
+//! Earlier results, read from the ledger, for checks that may see them.
+
+use std::sync::Arc;
+
+use evidenced_contract::{HistoryError, HistoryPoint, Interval, SlotCounts};
+
+use crate::{
+    domain::{ControlId, Entry, Event, Evidence, Outcome, RunEntry, Timestamp},
+    evidence::{EndedRecord, unpack_record},
+    fold::State,
+    ledger::{Ledger, Store},
+    runner::HistoryReader,
+};
+
+/// More points are an error, never a cut.
+const POINTS_MAX: usize = 100_000;
+
+/// History as the ledger has it.
+pub struct LedgerHistory {
+    ledger: Arc<Ledger<State>>,
+}
+
+impl LedgerHistory {
+    pub const fn new(ledger: Arc<Ledger<State>>) -> Self {
+        Self { ledger }
+    }
+
+    /// Entries of a control, in order. What cannot be read is not there: the check sees fewer points, and `verify`
+    /// names the damage.
+    fn events(&self, control: &ControlId) -> impl Iterator<Item = (u64, Event)> + '_ {
+        let needle = format!("\"control\":\"{control}\"").into_bytes();
+        let size = self.ledger.head().size;
+        self.ledger.entries(0..size).filter_map(move |entry| {
+            let (sequence, bytes) = entry.ok()?;
+            let is_of_control = bytes.windows(needle.len()).any(|window| window == needle);
+            if is_of_control { Some((sequence, Entry::from_bytes(&bytes).ok()?.event)) } else { None }
+        })
+    }
+
+    fn report(&self, run: &RunEntry) -> Option<EndedRecord> {
+        let part = match run.evidence {
+            Evidence::Part(part) => part,
+            Evidence::SameAs(sequence) => match crate::recorder::entry_at(&self.ledger, sequence)? {
+                Event::Run(RunEntry { evidence: Evidence::Part(part), .. }) => part,
+                _ => return None,
+            },
+        };
+        let read = |part: &_| self.ledger.part(part).map_err(|error| error.to_string());
+        Some(unpack_record(&part, read).ok()?.ended)
+    }
+}
+
+impl HistoryReader for LedgerHistory {
+    fn points(
+        &self,
+        control: &ControlId,
+        measurement: &str,
+        during: &Interval,
+    ) -> Result<Vec<HistoryPoint>, HistoryError> {
+        let (from, until) = bounds(during);
+        let mut points = Vec::new();
+        for (_, event) in self.events(control) {
+            let Event::Run(run) = event else { continue };
+            if !(from..until).contains(&run.slot.0) {
+                continue;
+            }
+            let Some(EndedRecord::Report(report)) = self.report(&run) else { continue };
+            for finding in report.findings {
+                for value in finding.measurements.iter().filter(|one| one.name == measurement) {
+                    points.push(HistoryPoint {
+                        slot: run.slot.to_string(),
+                        subject: finding.subject.clone(),
+                        status: finding.status,
+                        value: value.value,
+                    });
+                }
+            }
+            if points.len() > POINTS_MAX {
+                return Err(HistoryError::TooMany(u32::try_from(points.len()).unwrap_or(u32::MAX)));
+            }
+        }
+        points.sort_by(|a, b| a.slot.cmp(&b.slot));
+        Ok(points)
+    }
+
+    fn slots_in(&self, control: &ControlId, during: &Interval) -> Result<SlotCounts, HistoryError> {
+        let (from, until) = bounds(during);
+        let mut counts = SlotCounts::default();
+        for (_, event) in self.events(control) {
+            match event {
+                Event::Run(run) if (from..until).contains(&run.slot.0) && !run.days.is_empty() => {
+                    counts.run += 1;
+                    counts.late += u32::from(run.late);
+                    match run.outcome {
+                        Outcome::Pass => counts.pass += 1,
+                        Outcome::Fail => counts.fail += 1,
+                        Outcome::Error => counts.error += 1,
+                        Outcome::NotApplicable => counts.not_applicable += 1,
+                    }
+                }
+                // A stretch counts where it begins.
+                Event::Missed(missed) if (from..until).contains(&missed.from.0) => {
+                    counts.missed = counts.missed.saturating_add(u32::try_from(missed.count).unwrap_or(u32::MAX));
+                }
+                _ => {}
+            }
+        }
+        counts.due = counts.run + counts.missed;
+        Ok(counts)
+    }
+}
+
+fn bounds(during: &Interval) -> (Timestamp, Timestamp) {
+    let parse = |text: &str, otherwise| text.parse().unwrap_or(otherwise);
+    (parse(&during.from, Timestamp::from_millis(i64::MAX)), parse(&during.until, Timestamp::from_millis(i64::MIN)))
+}

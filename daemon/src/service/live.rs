@@ -1,0 +1,216 @@
+//! The daemon at work, until it is told to stop.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{OpenError, Options, Service, post};
+use crate::{
+    clock::Clock,
+    config::Config,
+    desk::{CheckNow, Desk},
+    ledger::Store,
+    outbox::OutboxError,
+    recorder::RecorderError,
+};
+
+/// Time is looked at this often, also when nothing is due: overdue, untested, checkpoints.
+pub const TICK: Duration = Duration::from_secs(15);
+
+/// Runs under way get this long to end after a stop; then their slots are missed.
+const STOP_GRACE: Duration = Duration::from_secs(20);
+
+/// Why the daemon ended, or could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the outbox cannot be set up")]
+    Outbox(#[from] OutboxError),
+    #[error("the recorder has ended the daemon")]
+    Recorder(#[from] RecorderError),
+    #[error("cannot listen on {0}")]
+    Listen(String, #[source] std::io::Error),
+    #[error("signals cannot be received")]
+    Signals(#[source] std::io::Error),
+    #[error("the task `{0}` ended, and the daemon with it")]
+    Task(&'static str),
+}
+
+/// What a daemon is started with.
+pub struct Start {
+    pub config: Arc<Config>,
+    /// Read again on SIGHUP.
+    pub config_file: PathBuf,
+    /// The errors, if the files are refused and `config` is the last accepted one.
+    pub refused: Option<(String, u64)>,
+    pub options: Options,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Runs until SIGTERM, SIGINT or `stop`. In order: no new slots, runs get their time, the rest is missed, what is
+/// known of mail is recorded, the ledger is closed.
+pub async fn run(start: Start, stop: CancellationToken) -> Result<(), LiveError> {
+    let Start { config, config_file, refused, options, clock } = start;
+    let mut service = Service::open(Arc::clone(&config), &options, Arc::clone(&clock)).await?;
+    if let Some((errors, count)) = refused {
+        service.refuse(errors, count).await?;
+    }
+    let mut tasks = Tasks::new(stop);
+    let (desk, mut asked) = service.desk();
+    tasks.start_post(&service, &config)?;
+    tasks.start_socket(Arc::clone(&desk), &config)?;
+    if let Some(address) = config.web {
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| LiveError::Listen(address.to_string(), error))?;
+        tasks.start_web(Arc::clone(&desk), listener);
+    }
+    tracing::info!(
+        instance = config.instance,
+        controls = config.controls.len(),
+        entries = service.ledger().head().size,
+        "evidenced runs"
+    );
+    let ended = work(&mut service, &mut tasks, &desk, &mut asked, &config_file).await;
+    drop(asked);
+    let drained = drain(&mut service).await;
+    tasks.stop().await;
+    drop(desk);
+    service.close().await?;
+    ended.and(drained)
+}
+
+/// The tasks beside the firing of slots, each with a name; one that ends early ends the daemon.
+struct Tasks {
+    stop: CancellationToken,
+    running: JoinSet<&'static str>,
+}
+
+impl Tasks {
+    fn new(stop: CancellationToken) -> Self {
+        Self { stop, running: JoinSet::new() }
+    }
+
+    fn start_post(&mut self, service: &Service, config: &Config) -> Result<(), LiveError> {
+        let outbox = post::outbox(config, Arc::clone(&service.clock))?;
+        let (deliveries, incoming) = mpsc::channel(post::DELIVERIES_WAITING_MAX);
+        let (ended, outcomes) = mpsc::channel(post::OUTCOMES_WAITING_MAX);
+        let courier = post::Courier::new(Arc::clone(&service.ledger), deliveries);
+        let committed: watch::Receiver<u64> = service.recorder.committed();
+        let stop = self.stop.clone();
+        self.spawn("outbox", async move { outbox.run(incoming, ended, stop).await });
+        let stop = self.stop.clone();
+        self.spawn("courier", async move { courier.keep_bringing(committed, stop).await });
+        let recorder = service.recorder.clone();
+        self.spawn("outcomes", async move {
+            if let Err(error) = post::keep_recording(outcomes, recorder).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "what became of a mail cannot be recorded");
+            }
+        });
+        Ok(())
+    }
+
+    fn start_socket(&mut self, desk: Arc<Desk>, config: &Config) -> Result<(), LiveError> {
+        let path = config.socket.clone();
+        let listener =
+            crate::desk::bind(&path).map_err(|error| LiveError::Listen(path.display().to_string(), error))?;
+        let stop = self.stop.clone();
+        self.spawn("socket", async move {
+            if let Err(error) = crate::desk::serve(desk, listener, &path, stop).await {
+                tracing::error!(%error, "the socket ended");
+            }
+        });
+        Ok(())
+    }
+
+    fn start_web(&mut self, desk: Arc<Desk>, listener: TcpListener) {
+        let stop = self.stop.clone();
+        self.spawn("web", async move {
+            if let Err(error) = crate::web::serve(desk, listener, stop).await {
+                tracing::error!(%error, "the web page ended");
+            }
+        });
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.running.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    /// Waits for a task to end, which none should.
+    async fn ended(&mut self) -> &'static str {
+        match self.running.join_next().await {
+            Some(Ok(name)) => name,
+            Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn stop(&mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.running.join_next().await {
+            if let Err(panic) = ended {
+                tracing::error!(%panic, "a task ended by a panic");
+            }
+        }
+    }
+}
+
+async fn work(
+    service: &mut Service,
+    tasks: &mut Tasks,
+    desk: &Arc<Desk>,
+    asked: &mut mpsc::Receiver<CheckNow>,
+    config_file: &std::path::Path,
+) -> Result<(), LiveError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(LiveError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(LiveError::Signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(LiveError::Signals)?;
+    let clock = Arc::clone(&service.clock);
+    let stop = tasks.stop.clone();
+    let mut next_tick = clock.now().plus(TICK);
+    loop {
+        service.fire().await?;
+        if clock.now() >= next_tick {
+            service.tick().await?;
+            service.account_for_disabled().await?;
+            next_tick = clock.now().plus(TICK);
+        }
+        let wake = service.firing.next_deadline().map_or(next_tick, |deadline| deadline.min(next_tick));
+        let runs = service.firing.has_runs();
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => service.reload(config_file, desk).await?,
+            Some(ended) = service.next_ended(), if runs => ended?,
+            Some(check) = asked.recv() => service.ask(check).await,
+            name = tasks.ended() => return Err(LiveError::Task(name)),
+            () = clock.sleep_until(wake) => {}
+        }
+    }
+}
+
+async fn drain(service: &mut Service) -> Result<(), LiveError> {
+    service.stop_firing().await?;
+    let clock = Arc::clone(&service.clock);
+    let deadline = clock.now().plus(STOP_GRACE);
+    while service.firing.has_runs() {
+        tokio::select! {
+            Some(ended) = service.next_ended() => ended?,
+            () = clock.sleep_until(deadline) => {
+                service.abort_runs().await?;
+                break;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Wires the rooms into a daemon: opens everything, accounts for the time that it was away, fires slots, reloads,
+//! stops in order.
+//!
+//! In: a configuration file and a clock. Out: a daemon that runs until it is told to stop, or is driven turn by turn
+//! under a virtual clock.
+//! Must not know: how anything is decided, kept, drawn or printed.
+
+mod backlog;
+mod firing;
+mod history;
+mod live;
+mod open;
+mod post;
+mod reload;
+mod turns;
+
+pub use history::LedgerHistory;
+pub use live::{LiveError, Start, TICK, run};
+pub use open::{OpenError, Options, Service};
+pub use turns::Turns;

@@ -1,0 +1,284 @@
+//! Opens the ledger, the plugins and the network, and records that the daemon is there.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{LedgerHistory, firing::Firing};
+use crate::{
+    clock::Clock,
+    config::Config,
+    desk::{CheckNow, Desk, Live},
+    domain::{Event, PluginName},
+    fold::State,
+    gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy},
+    ledger::{self, Ledger, LedgerError, Store},
+    mail::PluginFaultFacts,
+    recorder::{self, Catalogue, Fact, Handle, PluginFacts, Recorder, RecorderError},
+    runner::{Executor, PluginFault, Shelf},
+    sandbox::{CompileWhere, Sandbox, SandboxError, SandboxSettings},
+};
+
+/// Checks that people have asked for and that have not been looked at; then asking waits.
+const ASKED_MAX: usize = 32;
+
+/// What the command line adds to the configuration.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where compiled plugins are kept; `None`: they are compiled at each start.
+    pub cache_dir: Option<PathBuf>,
+    pub compile: CompileWhere,
+}
+
+/// Why the daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the ledger cannot be opened")]
+    Ledger(#[from] LedgerError),
+    #[error("the sandbox cannot be set up")]
+    Sandbox(#[from] SandboxError),
+    #[error("the network cannot be set up")]
+    Gate(#[from] GateError),
+    #[error("the start cannot be recorded")]
+    Recorder(#[from] RecorderError),
+    #[error("cannot make {path}", path = .0.display())]
+    CacheKey(PathBuf, #[source] std::io::Error),
+    #[error("the recorder's thread cannot be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Everything that a daemon consists of, and not yet a task.
+pub struct Service {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ledger: Arc<Ledger<State>>,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) recorder: Handle,
+    pub(super) recorder_thread: JoinHandle<()>,
+    pub(super) executor: Arc<Executor>,
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) firing: Firing,
+}
+
+impl Service {
+    /// Opens everything for writing, records the start, the configuration and the slots that were missed.
+    pub async fn open(config: Arc<Config>, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let mut service = Self::assemble(config, options, clock)?;
+        service.begin().await?;
+        Ok(service)
+    }
+
+    /// Opens everything for one command, while no daemon runs: what is due and what was missed is left to the daemon.
+    pub async fn open_quietly(
+        config: Arc<Config>,
+        options: &Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let mut service = Self::assemble(config, options, clock)?;
+        service.introduce().await?;
+        service.configure().await?;
+        Ok(service)
+    }
+
+    fn assemble(config: Arc<Config>, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let ledger = Ledger::<State>::open(&config.state_dir, ledger_options(&config))?;
+        let ledger = Arc::new(ledger);
+        let sandbox = Sandbox::new(SandboxSettings {
+            cache_dir: options.cache_dir.clone(),
+            cache_key: cache_key(&config.state_dir)?,
+            memory_total: config.runner.memory_total_bytes,
+            concurrency: config.runner.concurrency,
+            compile: options.compile.clone(),
+        })?;
+        let shelf = Arc::new(Shelf::load(&sandbox, &config));
+        let catalogue = Arc::new(Catalogue::new(Arc::clone(&config), plugin_facts(&shelf, &config)));
+        let gate = Arc::new(Gate::new(gate_settings(&config, &clock))?);
+        let executor = Arc::new(Executor {
+            sandbox: Arc::clone(&sandbox),
+            gate,
+            history: Arc::new(LedgerHistory::new(Arc::clone(&ledger))),
+            clock: Arc::clone(&clock),
+            stop: CancellationToken::new(),
+        });
+        let recorder = Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue));
+        let (recorder, recorder_thread) = recorder::start(recorder, Arc::clone(&clock)).map_err(OpenError::Thread)?;
+        let firing = Firing::new(config.runner.concurrency as usize, shelf);
+        Ok(Self { clock, ledger, catalogue, recorder, recorder_thread, executor, sandbox, firing })
+    }
+
+    pub const fn ledger(&self) -> &Arc<Ledger<State>> {
+        &self.ledger
+    }
+
+    pub const fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    pub const fn recorder(&self) -> &Handle {
+        &self.recorder
+    }
+
+    /// A crash between any two of these leaves a ledger in which the next start finds what is still to be recorded.
+    async fn begin(&mut self) -> Result<(), OpenError> {
+        self.introduce().await?;
+        let absence = self.absence();
+        let started = Event::DaemonStarted { software: env!("CARGO_PKG_VERSION").to_owned() };
+        self.recorder.record(Fact::Event(started)).await?;
+        if let Some(absence) = absence
+            && let Some(gap) = self.account_for(absence).await?
+        {
+            self.recorder.record(Fact::Gap(Box::new(gap))).await?;
+        }
+        self.configure().await?;
+        self.tick().await?;
+        Ok(())
+    }
+
+    /// The first entry of a ledger names it.
+    async fn introduce(&self) -> Result<(), RecorderError> {
+        if self.ledger.head().size > 0 {
+            return Ok(());
+        }
+        let key = self.ledger.public_key().unwrap_or_default();
+        let event = Event::LedgerOpened { origin: origin(self.catalogue.config()), key };
+        self.recorder.record(Fact::Event(event)).await.map(|_| ())
+    }
+
+    /// A desk that can write, and the checks that people ask it for.
+    pub fn desk(&self) -> (Arc<Desk>, mpsc::Receiver<CheckNow>) {
+        let (checks, asked) = mpsc::channel(ASKED_MAX);
+        let live = Live { recorder: self.recorder.clone(), checks };
+        let desk =
+            Desk::new(Arc::clone(&self.ledger), Arc::clone(&self.catalogue), Arc::clone(&self.clock), Some(live));
+        (Arc::new(desk), asked)
+    }
+
+    /// Records the configuration in force and plans every control's next slot.
+    pub(super) async fn configure(&mut self) -> Result<(), RecorderError> {
+        let catalogue = Arc::clone(&self.catalogue);
+        let expanded = catalogue.config().expanded_json();
+        self.recorder.record(Fact::Configured { catalogue: Arc::clone(&catalogue), expanded }).await?;
+        for fault in self.faults() {
+            tracing::error!(plugin = %fault.plugin, "{}", fault.message);
+            self.recorder.record(Fact::PluginFault(Box::new(fault))).await?;
+        }
+        self.plan();
+        Ok(())
+    }
+
+    /// Lets the recorder decide what the passing of time alone decides.
+    pub(super) async fn tick(&self) -> Result<(), RecorderError> {
+        self.recorder.record(Fact::Tick { clock: self.clock.kernel_state() }).await.map(|_| ())
+    }
+
+    /// One letter a plugin, however many controls it concerns.
+    fn faults(&self) -> Vec<PluginFaultFacts> {
+        let mut faults: BTreeMap<(PluginName, String), PluginFaultFacts> = BTreeMap::new();
+        for control in self.catalogue.controls().filter(|control| control.enabled) {
+            let Err(PluginFault { reason, message }) = self.firing.shelf().fitted(control) else { continue };
+            let plugin = control.check.plugin.clone();
+            let facts = faults.entry((plugin.clone(), message.clone())).or_insert_with(|| PluginFaultFacts {
+                at: self.clock.now(),
+                plugin,
+                reason,
+                message,
+                controls: Vec::new(),
+            });
+            facts.controls.push(control.id.clone());
+        }
+        faults.into_values().collect()
+    }
+
+    /// Ends the recorder once everything that was brought to it is durable, then the ledger.
+    pub async fn close(self) -> Result<(), OpenError> {
+        self.recorder.record(Fact::Event(Event::DaemonStopped)).await?;
+        tokio::task::spawn_blocking(|| self.close_quietly())
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// The same, without saying that a daemon stopped.
+    pub fn close_quietly(self) -> Result<(), OpenError> {
+        let Self { recorder, recorder_thread, executor, ledger, .. } = self;
+        drop(recorder);
+        drop(executor);
+        // The thread ends when the last handle is gone; whoever still holds one has been told to stop before.
+        if recorder_thread.join().is_err() {
+            tracing::error!("the recorder's thread ended by a panic");
+        }
+        match Arc::try_unwrap(ledger) {
+            Ok(ledger) => ledger.close()?,
+            // A reader still looks at it; dropping the last handle closes it.
+            Err(_) => tracing::debug!("the ledger is still read while the daemon ends"),
+        }
+        Ok(())
+    }
+}
+
+/// How the ledger of a configuration is opened for writing.
+fn ledger_options(config: &Config) -> ledger::Options {
+    ledger::Options::new(&origin(config))
+}
+
+/// The key that compiled plugins are authenticated with: made at the first start, readable by its owner only. When it
+/// is lost, plugins are compiled again.
+fn cache_key(state_dir: &Path) -> Result<[u8; 32], OpenError> {
+    let path = state_dir.join("cache.key");
+    let at = |error| OpenError::CacheKey(path.clone(), error);
+    if let Ok(bytes) = std::fs::read(&path)
+        && let Ok(key) = bytes.try_into()
+    {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| at(std::io::Error::other(error.to_string())))?;
+    let mut file = tempfile::NamedTempFile::new_in(state_dir).map_err(at)?;
+    std::io::Write::write_all(&mut file, &key).map_err(at)?;
+    file.persist(&path).map_err(|error| at(error.error))?;
+    Ok(key)
+}
+
+/// Name of the log in its checkpoints: organization and instance, in the alphabet of a host name and a path.
+fn origin(config: &Config) -> String {
+    let name = |text: &str| {
+        let text: String =
+            text.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        text.trim_matches('-').to_owned()
+    };
+    format!("{}.evidenced/{}", name(&config.organization), name(&config.instance))
+}
+
+pub(super) fn plugin_facts(shelf: &Shelf, config: &Config) -> BTreeMap<PluginName, PluginFacts> {
+    let names = config.controls.iter().map(|control| &control.check.plugin);
+    names
+        .filter_map(|name| {
+            let shelved = shelf.plugin(name).ok()?;
+            let facts = PluginFacts {
+                version: shelved.plugin.description().version.clone(),
+                digest: shelved.digest,
+                bytes: Arc::clone(&shelved.bytes),
+            };
+            Some((name.clone(), facts))
+        })
+        .collect()
+}
+
+pub(super) fn gate_settings(config: &Config, clock: &Arc<dyn Clock>) -> GateSettings {
+    let clock = Arc::clone(clock);
+    GateSettings {
+        credentials: config.credentials.iter().map(credential).collect(),
+        proxy: config.network.proxy.as_ref().map(|proxy| Proxy { host: proxy.host.clone(), port: proxy.port }),
+        ca: config.network.ca.clone(),
+        rates: config.sources.iter().filter_map(|source| Some((source.id.clone(), source.rate?))).collect(),
+        now: Arc::new(move || clock.now()),
+    }
+}
+
+fn credential(spec: &crate::config::CredentialSpec) -> CredentialSettings {
+    CredentialSettings { id: spec.id.clone(), kind: spec.kind.clone(), secret: spec.secret.clone() }
+}

@@ -1,0 +1,44 @@
+//! Prometheus text format 0.0.4.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use crate::desk::Status;
+
+pub(super) fn render(status: &Status) -> String {
+    let mut text = String::new();
+    let mut metric = |name: &str, help: &str, samples: &[(String, u64)]| {
+        let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for (labels, value) in samples {
+            let _infallible = writeln!(text, "{name}{labels} {value}");
+        }
+    };
+    let alone = |value| vec![(String::new(), value)];
+    metric("evidenced_entries", "Entries in the ledger.", &alone(status.entries));
+    metric("evidenced_exceptions_open", "Exceptions that are open, overdue ones too.", &alone(status.open_exceptions));
+    metric("evidenced_exceptions_overdue", "Exceptions past their time to fix.", &alone(status.overdue_exceptions));
+    metric("evidenced_mails_waiting", "Deliveries that have not been accepted yet.", &alone(status.mails_waiting));
+    metric("evidenced_dead_letters", "Deliveries that were refused for good.", &alone(status.dead_letters));
+    let refused = u64::from(status.configuration_refused);
+    metric(
+        "evidenced_configuration_refused",
+        "1: the files are refused, the last accepted ones are used.",
+        &alone(refused),
+    );
+    let mut by_state = BTreeMap::<&str, u64>::new();
+    for control in &status.controls {
+        *by_state.entry(&control.state).or_default() += 1;
+    }
+    let by_state: Vec<_> =
+        by_state.into_iter().map(|(state, count)| (format!("{{state=\"{state}\"}}"), count)).collect();
+    metric("evidenced_controls", "Controls by state.", &by_state);
+    let last: Vec<_> = status
+        .controls
+        .iter()
+        .filter_map(|control| {
+            let slot = u64::try_from(control.last_slot?.0.as_millis() / 1000).ok()?;
+            Some((format!("{{control=\"{}\"}}", control.control), slot))
+        })
+        .collect();
+    metric("evidenced_last_slot_seconds", "Newest slot with a result, in seconds since 1970.", &last);
+    text
+}
