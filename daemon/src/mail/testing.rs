@@ -40,8 +40,8 @@ pub(super) fn not_tested(facts: &NotTestedFacts, head: &Letterhead) -> Draft {
     }
     document.heading("What it means");
     document.say(
-        "As long as it lasts, each scheduled test counts as not performed, and the report of the window will list it. \
-         Evidence that was not gathered cannot be gathered later.",
+        "As long as it lasts, each scheduled test counts as one without an answer, never as passed, and the report of \
+         the window lists it. Evidence that was not gathered cannot be gathered later.",
     );
     document.heading("What to do");
     document.say(advice(facts.cause));
@@ -89,7 +89,7 @@ pub(super) fn tested_again(facts: &TestedAgainFacts, head: &Letterhead) -> Draft
     document.heading("What it means");
     document.say(
         "Whether the control worked in between is not known and stays unknown: the report of the window lists these \
-         tests as not performed. If somebody looked at it by hand in that time, keep what they saw.",
+         tests as without an answer. If somebody looked at it by hand in that time, keep what they saw.",
     );
     page(&mut document, head);
     evidence(&mut document, &facts.test.evidence);
