@@ -61,7 +61,7 @@ pub(super) async fn run(
             biased;
             answers = asks::answer(&mut host, asks) => answers,
             () = stop.cancelled() => return (Ended::Stopped, host),
-            () = tokio::time::sleep(host_left(&round)) => {
+            () = crate::clock::real_pause(host_left(&round)) => {
                 let _halt = host.end_wall();
                 return (host.ended().unwrap_or(Ended::Stopped), host);
             }

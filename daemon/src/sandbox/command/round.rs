@@ -108,7 +108,7 @@ impl Round {
             biased;
             ended = start(code, &mut store) => Some(ended),
             () = stop.cancelled() => None,
-            () = tokio::time::sleep(self.left()) => None,
+            () = crate::clock::real_pause(self.left()) => None,
         };
         let mut host = store.into_data();
         host.meter.instance_gone();
