@@ -78,6 +78,22 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_tells_plugins_what_they_take() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = crate::config::load(&write_sample(folder.path()).unwrap()[0]).unwrap().config;
+        let plugins = [
+            ("inference-uptime", include_str!("../../../plugins/inference-uptime/config.schema.json")),
+            ("key-rotation", include_str!("../../../plugins/key-rotation/config.schema.json")),
+        ];
+        for control in &config.controls {
+            let (_, schema) = plugins.iter().find(|(name, _)| *name == control.check.plugin.as_str()).unwrap();
+            let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+            let faults: Vec<_> = schema.iter_errors(&control.check.config).map(|fault| fault.to_string()).collect();
+            assert!(faults.is_empty(), "{}: {faults:?}", control.id);
+        }
+    }
+
+    #[test]
     fn nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("conf.d")).unwrap();
