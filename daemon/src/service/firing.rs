@@ -27,6 +27,8 @@ pub(super) struct Firing {
     late: Vec<(ControlId, SlotTime)>,
     /// Checks that people asked for while the control was running.
     asked: VecDeque<CheckNow>,
+    /// Less room than the floor is left.
+    pub(super) disk_is_full: bool,
     /// Controls whose slots are not run, and up to where they are accounted for.
     disabled: BTreeMap<ControlId, Timestamp>,
 }
@@ -47,6 +49,7 @@ impl Firing {
             runs: JoinSet::new(),
             late: Vec::new(),
             asked: VecDeque::new(),
+            disk_is_full: false,
             disabled: BTreeMap::new(),
         }
     }
@@ -108,6 +111,11 @@ impl Service {
         let now = self.clock.now();
         while let Some(due) = self.firing.agenda.pop_due(now) {
             let Some(control) = self.catalogue.control(&due.control) else { continue };
+            if self.firing.disk_is_full {
+                let reason = MissedReason::DiskFull;
+                actions.push(Action::Miss { control: due.control, slot: due.slot, reason });
+                continue;
+            }
             actions.extend(self.firing.queue.due(&due.control, due.slot, control.check.overlap));
         }
         self.act(actions).await

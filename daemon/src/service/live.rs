@@ -180,9 +180,15 @@ async fn work(
     loop {
         service.fire().await?;
         if clock.now() >= next_tick {
+            if let Err(error) = service.look_at_disk() {
+                tracing::error!(error = &error as &dyn std::error::Error, "the room on the disk is not known");
+            }
             service.tick().await?;
             service.account_for_disabled().await?;
             next_tick = clock.now().plus(TICK);
+        }
+        if let Some(change) = clock.observe() {
+            tracing::warn!(?change, "the clock");
         }
         let wake = service.firing.next_deadline().map_or(next_tick, |deadline| deadline.min(next_tick));
         let runs = service.firing.has_runs();

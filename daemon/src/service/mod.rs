@@ -6,6 +6,7 @@
 //! Must not know: how anything is decided, kept, drawn or printed.
 
 mod backlog;
+mod disk;
 mod firing;
 mod history;
 mod live;

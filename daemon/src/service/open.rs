@@ -125,6 +125,7 @@ impl Service {
 
     /// A crash between any two of these leaves a ledger in which the next start finds what is still to be recorded.
     async fn begin(&mut self) -> Result<(), OpenError> {
+        self.look_at_disk()?;
         self.introduce().await?;
         let absence = self.absence();
         let started = Event::DaemonStarted { software: env!("CARGO_PKG_VERSION").to_owned() };
