@@ -33,6 +33,8 @@ mod volatile;
 mod world;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
@@ -46,4 +48,4 @@ pub use plugin::{Plugin, PluginKind};
 pub use replay::{Comparison, ReplaySpec, compare, report_bytes};
 pub use run::{InputBytes, RunResult, RunSpec};
 pub use transcript::{Call, Transcript, TranscriptError};
-pub use world::{Nowhere, World};
+pub use world::{History, Live, Nowhere, World};

@@ -1,5 +1,10 @@
 //! Runs the command kind: a program that reads one JSON object and prints one, in as many rounds as it has questions.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "how a run ended is made once a run; boxing it would cost more than moving it"
+)]
+
 mod asks;
 mod round;
 #[cfg(test)]
@@ -61,7 +66,7 @@ pub(super) async fn run(
             biased;
             answers = asks::answer(&mut host, asks) => answers,
             () = stop.cancelled() => return (Ended::Stopped, host),
-            () = crate::clock::real_pause(host_left(&round)) => {
+            () = crate::clock::real_pause(round.left()) => {
                 let _halt = host.end_wall();
                 return (host.ended().unwrap_or(Ended::Stopped), host);
             }
@@ -72,10 +77,6 @@ pub(super) async fn run(
         }
     }
     (Ended::Limit(Limit::Rounds(limits.rounds.into())), host)
-}
-
-fn host_left(round: &Round) -> std::time::Duration {
-    round.left()
 }
 
 /// One of the three shapes, within its size.

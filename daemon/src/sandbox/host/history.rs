@@ -21,7 +21,7 @@ impl Host {
         measurement: String,
         during: Interval,
     ) -> Result<Result<Vec<HistoryPoint>, HistoryError>, Halt> {
-        self.count_call()?;
+        self.begin("history.points")?;
         if !self.needs.history {
             return Ok(Err(undeclared(control)));
         }
@@ -33,7 +33,7 @@ impl Host {
                 Some(answer) => answer,
                 None => return Err(self.end(Ended::CannotTell(format!("the history of `{measurement}`")))),
             },
-            Answers::Nobody => return Err(self.end(Ended::Undeclared("history"))),
+            Answers::Nobody => return Err(Halt),
         };
         let answer = answer.and_then(|points| match points.len() {
             len if len > POINTS_MAX => Err(HistoryError::TooMany(u32::try_from(len).unwrap_or(u32::MAX))),
@@ -48,7 +48,7 @@ impl Host {
         control: Option<String>,
         during: Interval,
     ) -> Result<Result<SlotCounts, HistoryError>, Halt> {
-        self.count_call()?;
+        self.begin("history.slots-in")?;
         if !self.needs.history {
             return Ok(Err(undeclared(control)));
         }
@@ -58,7 +58,7 @@ impl Host {
                 Some(answer) => answer,
                 None => return Err(self.end(Ended::CannotTell("the slots of a control".to_owned()))),
             },
-            Answers::Nobody => return Err(self.end(Ended::Undeclared("history"))),
+            Answers::Nobody => return Err(Halt),
         };
         let answer = match &result {
             Ok(counts) => Answer::Ok(*counts),

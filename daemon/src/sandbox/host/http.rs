@@ -47,7 +47,7 @@ impl Host {
         &mut self,
         requests: Vec<HttpRequest>,
     ) -> Result<Vec<Result<HttpResponse, HttpError>>, Halt> {
-        self.count_call()?;
+        self.begin("http.send")?;
         let mut allowed = Vec::with_capacity(requests.len());
         for _ in &requests {
             allowed.push(self.budget.take().map_err(|limit| self.end(Ended::Limit(limit)))?);
@@ -76,7 +76,7 @@ impl Host {
                 }
                 answers
             }
-            Answers::Nobody => return Err(self.end(Ended::Undeclared("http"))),
+            Answers::Nobody => return Err(Halt),
         };
         for (request, answer) in requests.iter().zip(&answers) {
             self.transcript.record_http(request, answer);

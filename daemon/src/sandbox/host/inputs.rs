@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Answers, Halt, Host};
+use super::{Halt, Host};
 use crate::{
     domain::Digest,
     sandbox::{
-        ended::Ended,
         run::InputBytes,
         transcript::{Answer, Call},
     },
@@ -97,10 +96,7 @@ impl Host {
     }
 
     fn find_input(&mut self, name: &str) -> Result<Found, Halt> {
-        self.count_call()?;
-        if matches!(self.answers, Answers::Nobody) {
-            return Err(self.end(Ended::Undeclared("inputs")));
-        }
+        self.begin("inputs")?;
         Ok(self.inputs.find(name))
     }
 }

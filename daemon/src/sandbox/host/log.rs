@@ -53,7 +53,6 @@ impl LogBook {
 
 impl Host {
     pub(in crate::sandbox) fn log_write(&mut self, level: LogLevel, message: &str) -> Result<(), Halt> {
-        self.count_call()?;
         self.log.write(level, message).map_err(|limit| self.end(Ended::Limit(limit)))
     }
 }

@@ -124,6 +124,14 @@ impl Host {
         self.ended.take().or_else(|| self.meter.met.take().map(Ended::Limit))
     }
 
+    /// Called at the start of each call of the contract; nothing may be called while a plugin describes itself.
+    pub(super) fn begin(&mut self, call: &str) -> Result<(), Halt> {
+        if matches!(self.answers, Answers::Nobody) {
+            return Err(self.end(Ended::Trap(format!("it called `{call}` while it described itself"))));
+        }
+        self.count_call()
+    }
+
     /// Called at the start of each call of the host.
     pub(super) fn count_call(&mut self) -> Result<(), Halt> {
         if self.transcript.calls.len() >= Self::RECORDED_MAX {

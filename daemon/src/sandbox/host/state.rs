@@ -97,7 +97,7 @@ impl Host {
     }
 
     fn begin_state(&mut self) -> Result<(), Halt> {
-        self.count_call()?;
+        self.begin("state")?;
         if self.needs.state { Ok(()) } else { Err(self.end(Ended::Undeclared("state"))) }
     }
 }

@@ -14,7 +14,7 @@ impl Host {
         host: String,
         port: u16,
     ) -> Result<Result<Vec<Result<Peer, HttpError>>, HttpError>, Halt> {
-        self.count_call()?;
+        self.begin("tls.handshake")?;
         if !self.needs.tls {
             let why = format!("{host}:{port}: the plugin's description does not declare `needs.tls`");
             return Ok(Err(HttpError::Refused(why)));
@@ -30,7 +30,7 @@ impl Host {
                 Some(answer) => answer,
                 None => return Err(self.end(Ended::CannotTell(format!("the handshake with {host}:{port}")))),
             },
-            Answers::Nobody => return Err(self.end(Ended::Undeclared("tls"))),
+            Answers::Nobody => return Err(Halt),
         };
         self.transcript.record_tls(&host, port, &answer);
         Ok(answer)

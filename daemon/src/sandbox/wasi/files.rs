@@ -4,14 +4,16 @@ use super::abi::Errno;
 
 /// A read-only folder in memory, without folders of its own: a name may hold `/`.
 #[derive(Debug, Clone, Default)]
-pub(in crate::sandbox) struct Folder(Arc<BTreeMap<String, Result<Arc<[u8]>, Unreadable>>>);
+pub(in crate::sandbox) struct Folder(Arc<BTreeMap<String, File>>);
+
+type File = Result<Arc<[u8]>, Unreadable>;
 
 /// The file is there, and the host could not read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sandbox) struct Unreadable;
 
 impl Folder {
-    pub(in crate::sandbox) fn new(files: BTreeMap<String, Result<Arc<[u8]>, Unreadable>>) -> Self {
+    pub(in crate::sandbox) fn new(files: BTreeMap<String, File>) -> Self {
         Self(Arc::new(files))
     }
 
