@@ -1,3 +1,4 @@
 //! All end-to-end tests, a module a theme.
 
+mod one_check;
 mod outbox_smtp;

@@ -36,25 +36,39 @@ fn built(name: &str, home: Home) -> PathBuf {
     let layout = Layout::of_this_checkout();
     let file = layout.output(name, home);
     if !file.exists() {
-        build(&layout).unwrap_or_else(|error| panic!("plugins cannot be built: {error:#}"));
+        let built = match home {
+            Home::Standard => build(&layout),
+            Home::Fixture => build_fixtures(&layout),
+        };
+        built.unwrap_or_else(|error| panic!("plugins cannot be built: {error:#}"));
     }
     assert!(file.exists(), "there is no plugin `{name}`: nothing made {}", file.display());
     file
 }
 
-/// Builds what is older than its sources, and returns the files of the standard plugins. One process at a time.
-pub fn build(layout: &Layout) -> Result<Vec<PathBuf>> {
+/// Builds the standard plugins that are older than their sources. One process at a time.
+pub fn build(layout: &Layout) -> Result<()> {
+    build_all_of(layout, Home::Standard)
+}
+
+/// Builds the plugins that only tests need; they want more tools than the standard ones.
+pub fn build_fixtures(layout: &Layout) -> Result<()> {
+    build_all_of(layout, Home::Fixture)
+}
+
+fn build_all_of(layout: &Layout, home: Home) -> Result<()> {
     fs::create_dir_all(&layout.target).with_context(|| format!("cannot make {}", layout.target.display()))?;
     let lock_path = layout.target.join("plugins.lock");
     let lock = fs::File::create(&lock_path).with_context(|| format!("cannot open {}", lock_path.display()))?;
     lock.lock().with_context(|| format!("cannot lock {}", lock_path.display()))?;
 
     let sources = sources(layout)?;
-    let of = |language| sources.iter().filter(move |source| source.manifest.language == language);
-    rust::build(layout, &of(Language::Rust).collect::<Vec<_>>())?;
-    c::build(layout, &of(Language::C).collect::<Vec<_>>())?;
-    let standard = sources.iter().filter(|source| source.home == Home::Standard);
-    Ok(standard.map(|source| layout.output(&source.name, source.home)).collect())
+    let of = |language| {
+        let these = sources.iter().filter(move |source| source.home == home && source.manifest.language == language);
+        these.collect::<Vec<_>>()
+    };
+    rust::build(layout, &of(Language::Rust))?;
+    c::build(layout, &of(Language::C))
 }
 
 /// Where this checkout's files are.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use evidenced_tests::plugins::Layout;
+use evidenced_tests::plugins::{self, Layout};
 
 use crate::{
     build,
@@ -12,6 +12,7 @@ use crate::{
 
 pub(crate) fn run(layout: &Layout) -> Result<ExitCode> {
     build(layout)?;
+    plugins::build_fixtures(layout)?;
     let bench =
         Cargo::new(layout, "run").args(["--quiet", "--release", "--package", "evidenced-tests", "--bin", "bench"]);
     let passed = bench.args(["--"]).args(words_of("ARGS")).succeeds()?;

@@ -3,7 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
-use evidenced_tests::plugins::Layout;
+use evidenced_tests::plugins::{self, Layout};
 
 use crate::{
     build,
@@ -20,6 +20,7 @@ pub(crate) enum Extent {
 /// Builds, then runs every test. The runner's own closing lines are the last that is printed.
 pub(crate) fn run(layout: &Layout, extent: Extent) -> Result<ExitCode> {
     build(layout)?;
+    plugins::build_fixtures(layout)?;
     let cargo = if has_nextest() {
         Cargo::new(layout, "nextest").args(["run", "--workspace", "--release", "--no-fail-fast"])
     } else {
