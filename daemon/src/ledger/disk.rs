@@ -155,11 +155,9 @@ pub(super) fn write_atomically(disk: &dyn Disk, path: &Path, mode: OpenMode, byt
     write().map_err(LedgerError::io("write", path))
 }
 
-/// Creates `dir` below `root` and makes each new name durable.
+/// Creates `dir` below `root` and makes each name on the way durable; also those that are there already, which a
+/// process may have made that died before it could.
 pub(super) fn create_dir_durably(disk: &dyn Disk, root: &Path, dir: &Path) -> Result<(), LedgerError> {
-    if disk.exists(dir) {
-        return Ok(());
-    }
     let create = || {
         disk.create_dir(dir)?;
         for parent in dir.ancestors().skip(1).take_while(|parent| parent.starts_with(root)) {

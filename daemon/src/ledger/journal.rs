@@ -86,10 +86,12 @@ pub(super) fn file_name(first_frame: u64) -> String {
     format!("{first_frame:016}.journal")
 }
 
-/// Hands every good frame to `visit`, in order; refuses damage.
+/// Hands every good frame to `visit`, in order; refuses damage. `packed` is the number of the last frame with an
+/// entry in a pack: frames up to it need not be in the journal any more.
 pub(super) fn scan(
     disk: &dyn Disk,
     dir: &Path,
+    packed: u64,
     mut visit: impl FnMut(FrameAt, &[u8]) -> Result<(), LedgerError>,
 ) -> Result<Scanned, LedgerError> {
     let mut found = Scanned { acknowledged: read_acknowledged(disk, dir)?, ..Scanned::default() };
@@ -100,7 +102,8 @@ pub(super) fn scan(
         let bytes = read(disk, &path)?;
         let Some(header) = read_header(&path, &bytes)? else {
             // Torn while it was created: then nothing was ever appended to it.
-            let acknowledged_here = found.acknowledged.is_some_and(|(frame, _)| Some(frame) > found.last_frame);
+            let last_known = found.last_frame.unwrap_or(0).max(packed);
+            let acknowledged_here = found.acknowledged.is_some_and(|(frame, _)| frame > last_known);
             if is_last && !acknowledged_here && next_whole_frame(&bytes, 0, found.last_frame).is_none() {
                 found.files.push((path, FileHeader { epoch: 0, first_frame: 0, first_entry: 0 }));
                 (found.good_len, found.torn, found.unacknowledged_from) = (0, true, None);
@@ -118,7 +121,7 @@ pub(super) fn scan(
         found.files.push((path, header));
     }
     if let Some((acknowledged, size)) = found.acknowledged
-        && found.last_frame.is_none_or(|last| last < acknowledged)
+        && found.last_frame.unwrap_or(0).max(packed) < acknowledged
     {
         return Err(match (found.torn, found.files.last()) {
             (true, Some((path, _))) => LedgerError::damaged(
@@ -249,7 +252,14 @@ impl Journal {
                     if scanned.torn {
                         file.truncate(scanned.good_len)?;
                     }
-                    if let Some(from) = scanned.unacknowledged_from {
+                    // The header became durable with the file's first frame, or it did not.
+                    let header = JOURNAL_HEADER_BYTES as u64;
+                    let from = match scanned.unacknowledged_from {
+                        Some(from) if from == header => Some(0),
+                        None if scanned.good_len == header => Some(0),
+                        from => from,
+                    };
+                    if let Some(from) = from {
                         let mut bytes = vec![0; (scanned.good_len - from) as usize];
                         file.read_at(from, &mut bytes)?;
                         file.write_at(from, &bytes)?;
@@ -372,4 +382,5 @@ impl Journal {
 }
 
 const MAGIC: [u8; 8] = *b"EVJRNL\r\n";
-const ACKNOWLEDGED: &str = "acknowledged";
+/// The file that says how far commits were acknowledged.
+pub(super) const ACKNOWLEDGED: &str = "acknowledged";

@@ -44,9 +44,13 @@ impl<F: Fold> Ledger<F> {
         };
         let (mut index, last_packed_frame) = open_packs(&layout, u64::from(options.pack_entries))?;
         let mut expected = None;
-        let scanned = journal::scan(&*layout.disk, &layout.journal(), |at, payload| {
+        let scanned = journal::scan(&*layout.disk, &layout.journal(), last_packed_frame, |at, payload| {
             index.replay(&at, payload, &mut expected).map(drop)
         })?;
+        // A frame may be in a pack with some of its entries only.
+        if let Some((_, size)) = scanned.acknowledged.filter(|(_, size)| *size > index.head().size) {
+            return Err(entries_missing(layout.journal().join(journal::ACKNOWLEDGED), size, index.head().size));
+        }
         let last_frame = scanned.last_frame.unwrap_or(0).max(last_packed_frame);
         let journal = if writes { Some(resume(&layout, &scanned, last_frame, index.head().size)?) } else { None };
         let core = Core {

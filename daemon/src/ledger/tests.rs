@@ -1,7 +1,11 @@
 //! Tests of the whole room.
 
 mod conformance;
+mod crash;
+mod damage;
 mod fixture;
+mod golden;
 mod journal;
 mod sealing;
+mod sim;
 mod view;

@@ -224,9 +224,14 @@ impl<F: Fold> Core<F> {
             (index.head(), index.pack_roots[..].to_vec(), index.pack_entries)
         };
         debug_assert!(sealed <= roots.len() as u64 * per_pack, "packs are only ever added");
+        let packed = match (roots.len() as u64).checked_sub(1) {
+            // A fault of the pack itself was named before.
+            Some(newest) => self.open_pack(newest).map_or(u64::MAX, |pack| pack.last_frame),
+            None => 0,
+        };
         let mut again = super::index::Index::new(per_pack, roots);
         let mut expected = None;
-        let scanned = journal::scan(&*self.layout.disk, &self.layout.journal(), |at, payload| {
+        let scanned = journal::scan(&*self.layout.disk, &self.layout.journal(), packed, |at, payload| {
             if again.head().size >= head.size && head.size > 0 {
                 // Committed since we began.
                 return Ok(());
@@ -346,7 +351,8 @@ impl<F: Fold> Core<F> {
     fn verify_checkpoint(&self, found: &mut Findings) -> Result<Option<Head>, LedgerError> {
         let path = self.layout.checkpoint();
         let Some(note) = read_if_there(&*self.layout.disk, &path)? else { return Ok(None) };
-        let Some(verifier) = self.verifier()? else {
+        let named = self.verifier()?;
+        let Some(verifier) = named.or_else(|| self.key.as_ref().map(super::NoteKey::verifier)) else {
             found.fault(format!("`{}`: the first entry names no key to check it with", path.display()));
             return Ok(None);
         };

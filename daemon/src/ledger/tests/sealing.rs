@@ -147,7 +147,7 @@ fn a_rollup_that_an_entry_names_must_be_there() {
     let entries = vec![serde_json::from_value(closed).unwrap()];
     ledger.commit(Batch { entries, ..Batch::default() }).unwrap();
     assert_eq!((verified(&ledger).rollups, verified(&ledger).faults.len()), (1, 0));
-    fs::write(dir.path().join("rollups/UTC/2026-03-02"), b"Counts").unwrap();
+    walk(&dir.path().join("rollups/UTC"), &mut |path, _| fs::write(path, b"Counts").unwrap());
     let faults = verified(&ledger).faults;
     assert!(faults[0].starts_with("entry 3 closes a day with the rollup sha256:"), "{faults:?}");
 }
