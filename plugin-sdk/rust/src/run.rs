@@ -150,6 +150,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether something noted that not everything was looked at.
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete.is_some()
+    }
+
     pub(crate) fn take_incomplete(&mut self) -> Option<String> {
         self.incomplete.take()
     }

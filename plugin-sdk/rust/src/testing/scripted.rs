@@ -30,6 +30,18 @@ pub struct Scripted {
     pub answer: Result<HttpResponse, HttpError>,
 }
 
+impl Scripted {
+    /// A call and the status and body of its answer.
+    pub fn of(call: &Call, status: u16, body: &str) -> Self {
+        Self {
+            method: call.request.method.clone(),
+            url: call.request.url.clone(),
+            body: call.request.body.clone(),
+            answer: Ok(response(status, Vec::new(), body.as_bytes().to_vec())),
+        }
+    }
+}
+
 impl ScriptedHost {
     pub fn new() -> Self {
         Self::default()
@@ -43,12 +55,7 @@ impl ScriptedHost {
 
     /// Answers a call once with a status and a body.
     pub fn answer(&mut self, call: &Call, status: u16, body: &str) -> &mut Self {
-        self.script(Scripted {
-            method: call.request.method.clone(),
-            url: call.request.url.clone(),
-            body: call.request.body.clone(),
-            answer: Ok(response(status, Vec::new(), body.as_bytes().to_vec())),
-        })
+        self.script(Scripted::of(call, status, body))
     }
 
     pub fn script(&mut self, scripted: Scripted) -> &mut Self {
