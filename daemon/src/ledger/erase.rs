@@ -70,7 +70,9 @@ impl<F: Fold> Core<F> {
 /// The same journal file with zeros in the part's place, and the frame's new checksum. `None`: it is not in there.
 fn erased_from_file(path: &std::path::Path, bytes: &[u8], digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
     let mut found = false;
-    let mut erased = bytes[..JOURNAL_HEADER_BYTES].to_vec();
+    // A file that could not be started holds nothing.
+    let Some(header) = bytes.get(..JOURNAL_HEADER_BYTES) else { return Ok(None) };
+    let mut erased = header.to_vec();
     while erased.len() < bytes.len() {
         let offset = erased.len();
         let damaged = |what: &str| LedgerError::damaged(path, offset as u64, what);

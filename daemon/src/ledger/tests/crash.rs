@@ -214,6 +214,26 @@ fn a_journal_without_frames_is_no_loss_where_packs_hold_them() {
 }
 
 #[test]
+fn a_journal_file_that_could_not_be_started_is_in_nobody_s_way() {
+    let place = Place::new();
+    let disk = SimDisk::default();
+    let ledger = place.open(&disk).unwrap();
+    grow(&ledger, 16);
+    // Its name is there, its header is not.
+    disk.fail_at(disk.steps() + 1, Fault::NotDone);
+    let alone = Batch { parts: Vec::new(), ..batch(16, 1) };
+    assert!(matches!(ledger.commit(alone), Err(LedgerError::Io { what: "start", .. })));
+    ledger.settle().unwrap();
+    ledger.erase(&part(2).digest()).unwrap();
+    assert_eq!(ledger.verify(Depth::Refold, &|_| {}).unwrap().faults, Vec::<String>::new());
+    let after = disk.after_power_cut(0);
+    grow(&ledger, 40);
+    check_but(&ledger, 40, &[2]);
+    drop(ledger);
+    recovers(&place, &after, 16, &[2], "not started");
+}
+
+#[test]
 fn a_commit_is_one_fdatasync() {
     let place = Place::new();
     let disk = SimDisk::default();
