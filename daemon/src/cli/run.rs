@@ -51,7 +51,8 @@ fn last_accepted(file: &Path) -> anyhow::Result<Option<Config>> {
     let ledger = Ledger::<State>::open(&state_dir, ledger::Options::read_only(""))?;
     let Some(part) = ledger.state().head().configuration else { return Ok(None) };
     let Some(bytes) = ledger.part(&part)? else { return Ok(None) };
-    let config = serde_json::from_slice(&bytes).context("the last accepted configuration cannot be read back")?;
+    let text = std::str::from_utf8(&bytes).context("the last accepted configuration cannot be read back")?;
+    let config = Config::from_expanded_json(text).context("the last accepted configuration cannot be read back")?;
     Ok(Some(config))
 }
 

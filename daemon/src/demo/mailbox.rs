@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::story;
 use crate::clock::Clock;
 
+/// RFC 5321, 3.8: the service is not available, and the connection closes.
+const DOWN: &[u8] = b"421 4.3.2 mail.demo.example is down for maintenance\r\n";
+
 /// A mail of the demo is far smaller.
 const SESSION_BYTES_MAX: u64 = 8 << 20;
 
@@ -46,10 +49,10 @@ impl Mailbox {
                 () = stop.cancelled() => return Ok(()),
                 accepted = self.listener.accept() => accepted?.0,
             };
-            let is_down = story::mail_down().contains(self.clock.now());
+            let clock = Arc::clone(&self.clock);
             let folder = Arc::clone(&folder);
             sessions.spawn(async move {
-                if let Err(error) = receive(stream, is_down, &folder).await {
+                if let Err(error) = receive(stream, &*clock, &folder).await {
                     tracing::debug!(%error, "a mail session of the demo ended early");
                 }
             });
@@ -58,10 +61,11 @@ impl Mailbox {
     }
 }
 
-async fn receive(stream: TcpStream, is_down: bool, folder: &Path) -> io::Result<()> {
+async fn receive(stream: TcpStream, clock: &dyn Clock, folder: &Path) -> io::Result<()> {
     let (reading, mut to) = stream.into_split();
-    if is_down {
-        return to.write_all(b"421 4.3.2 mail.demo.example is down for maintenance\r\n").await;
+    let is_down = || story::mail_down().contains(clock.now());
+    if is_down() {
+        return to.write_all(DOWN).await;
     }
     to.write_all(b"220 mail.demo.example ESMTP\r\n").await?;
     let mut lines = BufReader::new(reading.take(SESSION_BYTES_MAX));
@@ -70,6 +74,10 @@ async fn receive(stream: TcpStream, is_down: bool, folder: &Path) -> io::Result<
         line.clear();
         if lines.read_line(&mut line).await? == 0 {
             return Ok(());
+        }
+        // A connection that was open before does not outlive the server.
+        if is_down() {
+            return to.write_all(DOWN).await;
         }
         let verb = line.split([' ', ':']).next().unwrap_or_default().trim().to_ascii_uppercase();
         let reply: &[u8] = match verb.as_str() {

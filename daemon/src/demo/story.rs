@@ -66,7 +66,13 @@ pub(super) fn keys(now: Timestamp) -> Vec<Key> {
     let mut keys = vec![
         rotating("alice", ["AKIADEMOALICE0000001", "AKIADEMOALICE0000002"], date(2025, 12, 1).at(9, 0, 0, 0), 60, now),
         rotating("bob", ["AKIADEMOBOB000000001", "AKIADEMOBOB000000002"], date(2025, 12, 20).at(9, 0, 0, 0), 75, now),
-        rotating("trainer", ["AKIADEMOTRAINER00001", "AKIADEMOTRAINER00002"], date(2026, 1, 2).at(8, 0, 0, 0), 80, now),
+        rotating(
+            "trainer",
+            ["AKIADEMOTRAINER00001", "AKIADEMOTRAINER00002"],
+            date(2025, 12, 29).at(8, 0, 0, 0),
+            80,
+            now,
+        ),
         key("retired", "AKIADEMORETIRED00001", at(date(2024, 5, 2).at(8, 0, 0, 0)), false),
     ];
     if now < rotated {

@@ -1,11 +1,16 @@
 //! What happened, in the order in which it did, read from the ledger like any reader would.
 
+use std::{collections::HashMap, time::Duration};
+
 use crate::{
     domain::{AlertCause, Entry, Event, MissedReason, Outcome, Timestamp},
     fold::State,
     ledger::{Ledger, LedgerError, Store},
     mail::Mail,
 };
+
+/// Mail is late by so much only when its server was down.
+const DELAY_WORTH_TELLING: Duration = Duration::from_secs(3600);
 
 /// One thing worth telling.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +35,26 @@ impl Story {
     /// Reads every entry once.
     pub fn read(ledger: &Ledger<State>) -> Result<Self, LedgerError> {
         let mut story = Self::default();
+        let mut queued = HashMap::new();
         for entry in ledger.entries(0..ledger.head().size) {
             let (_, bytes) = entry?;
             // What cannot be read is `verify`'s to tell.
             let Ok(entry) = Entry::from_bytes(&bytes) else { continue };
             story.count(&entry.event);
+            let delayed = match &entry.event {
+                Event::AlertQueued { alert, .. } => {
+                    queued.insert(*alert, entry.at);
+                    None
+                }
+                Event::Delivered { alert, .. } => queued.get(alert).map(|queued| entry.at.since(*queued)),
+                _ => None,
+            };
+            if let Some(delay) = delayed.filter(|delay| *delay > DELAY_WORTH_TELLING) {
+                let hours = delay.as_secs() / 3600;
+                let words =
+                    format!("the mail server takes mail again: a mail is delivered {hours} hours late, none is lost");
+                story.chapters.push(Chapter { at: entry.at, words });
+            }
             if let Some(words) = words(ledger, &entry.event)? {
                 story.chapters.push(Chapter { at: entry.at, words });
             }

@@ -90,9 +90,11 @@ pub enum Testing {
         since: SlotTime,
         slots: u64,
     },
-    /// Long enough that it was said.
+    /// Long enough that it counts as untested.
     Untested {
         since: SlotTime,
+        /// A mail of its own has said so.
+        told: bool,
     },
 }
 
@@ -235,7 +237,7 @@ impl ControlState {
                 }
             }
             Event::ExceptionRecovered { .. } => self.phase = Phase::Passing,
-            Event::WentUntested { since, .. } => self.testing = Testing::Untested { since: *since },
+            Event::WentUntested { since, .. } => self.testing = Testing::Untested { since: *since, told: false },
             Event::TestedAgain { .. } => self.testing = Testing::Tested,
             Event::AlertQueued { cause, .. } => self.apply_alert(at, *cause),
             // What people add to an exception changes its record, not where the control stands.
@@ -314,6 +316,11 @@ impl ControlState {
 
     /// What mails have said is known from their entries, so that nothing is said twice.
     fn apply_alert(&mut self, at: Timestamp, cause: AlertCause) {
+        if cause == AlertCause::NotTested
+            && let Testing::Untested { told, .. } = &mut self.testing
+        {
+            *told = true;
+        }
         let judged = self.judged;
         let Phase::Failing(open) = &mut self.phase else { return };
         match cause {

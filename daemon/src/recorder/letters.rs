@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        AlertCause, Control, ControlId, Entry, Event, Evidence, Outcome, RunEntry, RunReason, SubjectNumber, Timestamp,
+        AlertCause, Control, ControlId, Entry, Event, Evidence, MissedReason, Outcome, RunEntry, RunReason,
+        SubjectNumber, Timestamp,
     },
     evidence::{EndedRecord, unpack_record},
     fold::State,
@@ -57,6 +58,9 @@ impl Letters<'_> {
         }
         for alert in alerts {
             let Some(control) = self.catalogue.control(&alert.control) else { continue };
+            if is_told_by_the_gap(&alert) {
+                continue;
+            }
             let to: Vec<_> = self
                 .catalogue
                 .config()
@@ -333,6 +337,12 @@ impl Letters<'_> {
             _ => None,
         }
     }
+}
+
+/// A time without the daemon is one story for all controls, and is told in one letter.
+fn is_told_by_the_gap(alert: &Alert) -> bool {
+    let away = matches!(alert.missed, Some(MissedReason::Down | MissedReason::Shutdown | MissedReason::Interrupted));
+    alert.cause == AlertCause::NotTested && away
 }
 
 /// The event of one entry, if there is one and it can be read.

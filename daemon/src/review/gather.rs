@@ -83,7 +83,7 @@ fn control_facts(
             None => (String::new(), String::new(), Vec::new()),
         };
         let untested_since = match control.testing {
-            Testing::Untested { since } => Some(since),
+            Testing::Untested { since, .. } => Some(since),
             Testing::Tested | Testing::Lapsing { .. } => None,
         };
         let versions = record

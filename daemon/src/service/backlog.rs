@@ -32,7 +32,8 @@ impl Service {
     pub(super) fn absence(&self) -> Option<Absence> {
         let state = self.ledger.state();
         let head = state.head();
-        Some(Absence { last_alive: head.alive.or(head.started)?, was_stopped: head.stopped })
+        let last_alive = if head.stopped { head.last_at } else { head.alive };
+        Some(Absence { last_alive: last_alive.or(head.started)?, was_stopped: head.stopped })
     }
 
     /// Records every slot that is past and has no end: as missed, by the schedules that were in force; what is to run
