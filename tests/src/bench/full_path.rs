@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::{
     Bench,
     figure::{Figures, Samples},
-    rig::{self, Rig},
+    rig::{self, ORIGIN, Rig},
 };
 
 /// Each has one run under way: enough for four full batches.
@@ -50,7 +50,7 @@ async fn full_path(bench: &Bench) -> Result<(f64, Samples)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let plugin = evidenced_tests::fixture("noop");
     let plugins = plugin.parent().context("a plugin has a folder")?;
-    let options = Options::new("bench.evidenced/full-path");
+    let options = Options::new(ORIGIN);
     let controls = rig::noop_controls(CONTROLS);
     let rig = Rig::open(&bench.folder("full-path")?, plugins, &controls, Arc::clone(&clock), options)?;
     let (handle, thread) = recorder::start(rig.recorder()?, Arc::clone(&clock))?;

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use crate::{
     Bench,
     figure::Figures,
-    rig::{self, Rig},
+    rig::{self, ORIGIN, Rig},
     steady::size_of,
 };
 
@@ -43,8 +43,7 @@ pub(crate) fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
         std::thread::spawn(move || serve(&listener, &clock));
     }
 
-    let options =
-        Options { pack_entries: PACK, background: Background::OnDemand, ..Options::new("bench.evidenced/probe") };
+    let options = Options { pack_entries: PACK, background: Background::OnDemand, ..Options::new(ORIGIN) };
     let plugin = evidenced_tests::plugin("inference-uptime");
     let plugins = plugin.parent().context("a plugin has a folder")?;
     let controls = controls(&format!("http://{address}"));

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use evidenced::{
     clock::Clock,
     config,
-    domain::{Control, Digest, SlotTime, Timestamp},
+    domain::{Control, Digest, Event, SlotTime, Timestamp},
     fold::State,
     gate::{Gate, GateSettings},
     ledger::{Ledger, Options},
@@ -22,6 +22,8 @@ use evidenced::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Name of every log here.
+pub(crate) const ORIGIN: &str = "bench.evidenced/bench";
 /// The zone of everything here.
 pub(crate) const ZONE: &str = "Europe/Berlin";
 
@@ -84,11 +86,13 @@ impl Rig {
         Ok(Self { ledger, shelf, catalogue, executor, controls, clock, expanded })
     }
 
-    /// The writer, after it has recorded the configuration.
+    /// The writer, after it has recorded the first entries of a ledger.
     pub(crate) fn recorder(&self) -> Result<Recorder> {
         let mut recorder = Recorder::new(Arc::clone(&self.ledger), Arc::clone(&self.catalogue));
-        let fact = Fact::Configured { catalogue: Arc::clone(&self.catalogue), expanded: self.expanded.clone() };
-        for answer in recorder.record(self.clock.now(), vec![fact]) {
+        let key = self.ledger.public_key().context("a ledger that is written to has a key")?;
+        let opened = Event::LedgerOpened { origin: ORIGIN.to_owned(), key };
+        let configured = Fact::Configured { catalogue: Arc::clone(&self.catalogue), expanded: self.expanded.clone() };
+        for answer in recorder.record(self.clock.now(), vec![Fact::Event(opened), configured]) {
             answer?;
         }
         Ok(recorder)

@@ -19,7 +19,7 @@ use wasmtime::{
 use crate::{
     Bench,
     figure::{Figures, Samples},
-    rig::{self, Rig},
+    rig::{self, ORIGIN, Rig},
 };
 
 mod bound {
@@ -58,7 +58,7 @@ fn realistic_request(bench: &Bench) -> Result<Request> {
     let clock = Arc::new(SystemClock::new());
     let plugins = evidenced_tests::fixture("noop");
     let plugins = plugins.parent().context("a plugin has a folder")?;
-    let options = evidenced::ledger::Options::new("bench.evidenced/run");
+    let options = evidenced::ledger::Options::new(ORIGIN);
     let rig =
         Rig::open(&bench.folder("run")?, plugins, &rig::noop_controls(1), Arc::<SystemClock>::clone(&clock), options)?;
     let now = clock.now();

@@ -14,7 +14,7 @@ use evidenced::{
 use crate::{
     Bench,
     figure::{Figures, Samples},
-    rig::{self, Rig},
+    rig::{self, ORIGIN, Rig},
 };
 
 /// Each runs once a minute.
@@ -31,7 +31,7 @@ pub(crate) fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
     let memory = Path::new("/dev/shm");
     let in_memory = tempfile::tempdir_in(if memory.is_dir() { memory } else { &bench.dir })?;
     let clock = VirtualClock::new("2026-03-02T00:00:00Z".parse()?);
-    let options = Options { background: Background::OnDemand, ..Options::new("bench.evidenced/steady") };
+    let options = Options { background: Background::OnDemand, ..Options::new(ORIGIN) };
     let plugin = evidenced_tests::fixture("noop");
     let plugins = plugin.parent().context("a plugin has a folder")?;
     let controls = rig::noop_controls(CONTROLS);
@@ -95,8 +95,9 @@ impl Growing<'_> {
             let at = slot.plus(Duration::from_millis(place as u64 * 200 + jitter(self.minute, place, 180)));
             self.clock.advance_to(at);
             let facts = controls.iter().map(|control| Fact::Ran(Box::new(self.finished(control, slot)))).collect();
+            let decided = at.plus(Duration::from_millis(3 + jitter(self.minute, place + 1, 9)));
             let watch = stopwatch();
-            let answers = self.recorder.record(at, facts);
+            let answers = self.recorder.record(decided, facts);
             commits.add(watch.elapsed());
             for answer in answers {
                 answer?;

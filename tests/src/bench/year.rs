@@ -16,7 +16,7 @@ use evidenced::{
 use crate::{
     Bench,
     figure::{Figures, Samples},
-    rig::{self, Rig, ZONE},
+    rig::{self, ORIGIN, Rig, ZONE},
 };
 
 const CONTROLS: usize = 500;
@@ -29,7 +29,7 @@ pub(crate) fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
     let plugin = evidenced_tests::fixture("noop");
     let plugins = plugin.parent().context("a plugin has a folder")?;
     let controls = rig::noop_controls(CONTROLS);
-    let options = Options::new("bench.evidenced/year");
+    let options = Options::new(ORIGIN);
     let rig = Rig::open(&bench.folder("year")?, plugins, &controls, Arc::new(clock.clone()), options)?;
     drop(rig.recorder()?);
 
