@@ -4,3 +4,5 @@
 
 mod one_check;
 mod outbox_smtp;
+mod signals;
+mod smtp;

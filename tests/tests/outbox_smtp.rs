@@ -3,14 +3,7 @@
 //! Only the network is in real time. The outbox runs on a clock that jumps to whatever it waits for, so that days of
 //! retries pass in a moment.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, process::Command, sync::Arc, time::Duration};
 
 use evidenced::{
     clock::{Clock as _, VirtualClock},
@@ -28,106 +21,36 @@ use evidenced::{
     },
     secret::SecretSource,
 };
-use evidenced_tests::targets::{Target, python, script, succeed};
+use evidenced_tests::targets::{script, succeed};
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::smtp::{Server, header, smtp_python};
+
 /// Far more than anything here takes; a test that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The server, and the folder in which it keeps what it took.
-struct Server {
-    target: Option<Target>,
-    port: u16,
-    tls: &'static str,
-    place: tempfile::TempDir,
-}
-
-impl Server {
-    fn start(tls: &'static str) -> Self {
-        let place = tempfile::tempdir().unwrap();
-        fs::write(place.path().join("password"), "correct horse\n").unwrap();
-        succeed(
-            Command::new(smtp_python()).arg(script("make_ca.py")).arg(place.path().join("ca")),
-            "look at its message",
-        );
-        let mut server = Self { target: None, port: 0, tls, place };
-        server.up();
-        server
+/// How the outbox reaches it.
+fn settings_of(server: &Server) -> SmtpSettings {
+    SmtpSettings {
+        host: "localhost".into(),
+        port: server.port,
+        tls: if server.tls == "implicit" { Tls::Implicit } else { Tls::Starttls },
+        login: Some(Login {
+            username: "evidenced".into(),
+            password: SecretSource::File(server.place.path().join("password")),
+        }),
+        from: "evidenced@example.com".into(),
+        roots: vec![server.place.path().join("ca/ca.pem")],
+        timeouts: Timeouts {
+            connect: Duration::from_secs(10),
+            command: Duration::from_secs(5),
+            message: Duration::from_secs(1),
+        },
     }
-
-    /// Starts it, after [`Self::down`] on the same port.
-    fn up(&mut self) {
-        let mut command = Command::new(smtp_python());
-        command.arg(script("smtp_target.py")).arg("--certificates").arg(self.place.path().join("ca"));
-        command.arg("--spool").arg(self.spool()).args(["--tls", self.tls, "--port", &self.port.to_string()]);
-        let target = Target::start(&mut command);
-        self.port = target.port;
-        self.target = Some(target);
-    }
-
-    fn down(&mut self) {
-        self.target = None;
-    }
-
-    fn mode(&self, mode: &str) {
-        let hidden = self.spool().join(".mode");
-        fs::write(&hidden, mode).unwrap();
-        fs::rename(hidden, self.spool().join("mode")).unwrap();
-    }
-
-    fn spool(&self) -> PathBuf {
-        self.place.path().join("spool")
-    }
-
-    /// What was taken, in order: the recipient and the message.
-    fn taken(&self) -> Vec<(String, String)> {
-        let mut taken = BTreeMap::new();
-        for file in fs::read_dir(self.spool()).unwrap().map(|file| file.unwrap().path()) {
-            if file.extension().is_some_and(|extension| extension == "eml") {
-                let facts = fs::read_to_string(file.with_extension("json")).unwrap();
-                let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
-                let to: Vec<String> = serde_json::from_value(facts["to"].clone()).unwrap();
-                assert_eq!(to.len(), 1, "one mail, one recipient: {facts}");
-                assert_eq!((&facts["tls"], &facts["login"]), (&(self.tls != "none").into(), &true.into()), "{facts}");
-                assert_eq!(facts["from"], "evidenced@example.com");
-                taken.insert(file.clone(), (to[0].clone(), fs::read_to_string(&file).unwrap()));
-            }
-        }
-        taken.into_values().collect()
-    }
-
-    fn commands(&self) -> Vec<String> {
-        let commands = fs::read_to_string(self.spool().join("commands")).unwrap_or_default();
-        commands.lines().map(ToOwned::to_owned).collect()
-    }
-
-    fn settings(&self) -> SmtpSettings {
-        SmtpSettings {
-            host: "localhost".into(),
-            port: self.port,
-            tls: if self.tls == "implicit" { Tls::Implicit } else { Tls::Starttls },
-            login: Some(Login {
-                username: "evidenced".into(),
-                password: SecretSource::File(self.place.path().join("password")),
-            }),
-            from: "evidenced@example.com".into(),
-            roots: vec![self.place.path().join("ca/ca.pem")],
-            timeouts: Timeouts {
-                connect: Duration::from_secs(10),
-                command: Duration::from_secs(5),
-                message: Duration::from_secs(1),
-            },
-        }
-    }
-}
-
-fn smtp_python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| python("smtp", &["aiosmtpd==1.4.6", "cryptography"]))
 }
 
 /// Moves the time to whatever is waited for, for as long as anything is.
@@ -245,16 +168,11 @@ fn gap(alert: u64) -> Mail {
     compose(&letter, &head(), &posting(alert))
 }
 
-fn header<'a>(message: &'a str, name: &str) -> &'a str {
-    let found = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    found.unwrap_or_else(|| panic!("no {name} in {message}"))
-}
-
 #[tokio::test]
 async fn a_mail_arrives_over_tls_after_a_login() {
     for tls in ["starttls", "implicit"] {
         let server = Server::start(tls);
-        let mut outbox = Running::with(server.settings());
+        let mut outbox = Running::with(settings_of(&server));
         outbox.send(1, "compliance@example.com").await;
         outbox.send(2, "platform@example.com").await;
         assert_eq!(outbox.delivered().await.attempts, 1);
@@ -263,7 +181,7 @@ async fn a_mail_arrives_over_tls_after_a_login() {
         taken.sort();
         let [(to, message), (other, _)] = &taken[..] else { panic!("{taken:?}") };
         assert_eq!((to.as_str(), other.as_str()), ("compliance@example.com", "platform@example.com"));
-        assert_eq!(header(message, "To"), to);
+        assert_eq!(header(message, "To"), *to);
         assert_eq!(header(message, "Subject"), "[evidenced prod] Monitoring gap 2 h 10 min on 2 March");
         assert_eq!(header(message, "Message-ID"), message_id("example.com/evidenced", 1));
         assert_eq!(header(message, "Date"), "Mon, 02 Mar 2026 06:00:04 +0100");
@@ -275,7 +193,7 @@ async fn a_mail_arrives_over_tls_after_a_login() {
 #[tokio::test]
 async fn a_failure_and_its_recovery_arrive_in_one_thread() {
     let server = Server::start("starttls");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     let slot = |text: &str| SlotTime(at(text));
     let control = ControlFacts {
         id: "SEC-01".parse().unwrap(),
@@ -351,7 +269,7 @@ async fn a_failure_and_its_recovery_arrive_in_one_thread() {
 async fn what_is_refused_for_now_is_tried_again_and_arrives_once() {
     let server = Server::start("starttls");
     server.mode("greylist");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     assert_eq!(outbox.delivered().await.attempts, 2);
     for (alert, (mode, says)) in
@@ -370,7 +288,7 @@ async fn what_is_refused_for_now_is_tried_again_and_arrives_once() {
 #[tokio::test]
 async fn what_is_refused_for_good_is_a_dead_letter_and_holds_nobody_up() {
     let server = Server::start("starttls");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     for (alert, (mode, code)) in [("perm-rcpt", 550), ("perm-data", 554), ("too-big", 552)].into_iter().enumerate() {
         server.mode(mode);
         outbox.send(alert as u64, "compliance@example.com").await;
@@ -396,7 +314,7 @@ async fn what_is_refused_for_good_is_a_dead_letter_and_holds_nobody_up() {
 async fn a_connection_that_breaks_in_the_mail_costs_a_retry() {
     let server = Server::start("starttls");
     server.mode("drop-data");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     outbox.failure("the mail was not taken").await;
     assert_eq!(server.taken().len(), 0);
@@ -410,7 +328,7 @@ async fn a_connection_that_breaks_in_the_mail_costs_a_retry() {
 async fn a_lost_answer_gives_a_duplicate_with_the_same_message_id() {
     let server = Server::start("starttls");
     server.mode("drop-after-data");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     outbox.failure("the mail was not taken").await;
     server.mode("ok");
@@ -428,7 +346,7 @@ async fn a_lost_answer_gives_a_duplicate_with_the_same_message_id() {
 async fn a_mail_that_stalls_times_out_and_blocks_no_other() {
     let server = Server::start("starttls");
     server.mode("stall");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     for alert in 1..=6 {
         outbox.send(alert, "stall@example.com").await;
     }
@@ -451,10 +369,10 @@ async fn a_mail_that_stalls_times_out_and_blocks_no_other() {
 async fn a_slow_server_is_waited_for() {
     let server = Server::start("starttls");
     server.mode("slow");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     assert_eq!(outbox.delivered().await.attempts, 1);
-    let mut impatient = server.settings();
+    let mut impatient = settings_of(&server);
     impatient.timeouts.command = Duration::from_millis(100);
     let mut other = Running::with(impatient);
     other.send(2, "compliance@example.com").await;
@@ -468,7 +386,7 @@ async fn a_wrong_password_is_a_problem_of_ours_and_no_reason_to_give_up_a_mail()
     let server = Server::start("starttls");
     let password = server.place.path().join("password");
     fs::write(&password, "wrong").unwrap();
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     let why = outbox.problem(Problem::Login).await;
     assert!(why.contains("535") && why.contains("`evidenced`") && !why.contains("wrong"), "{why}");
@@ -477,7 +395,7 @@ async fn a_wrong_password_is_a_problem_of_ours_and_no_reason_to_give_up_a_mail()
     outbox.delivered().await;
     server.mode("no-auth");
     outbox.end().await;
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(2, "compliance@example.com").await;
     outbox.problem(Problem::Login).await;
     server.mode("perm-mail");
@@ -492,7 +410,7 @@ async fn a_wrong_password_is_a_problem_of_ours_and_no_reason_to_give_up_a_mail()
 async fn without_starttls_nothing_is_sent_in_clear() {
     let server = Server::start("starttls");
     server.mode("no-starttls");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     let why = outbox.problem(Problem::NoStarttls).await;
     assert!(why.contains("STARTTLS") && why.contains(&format!("localhost:{}", server.port)), "{why}");
@@ -507,7 +425,7 @@ async fn without_starttls_nothing_is_sent_in_clear() {
 async fn answers_written_before_the_encryption_began_count_for_nothing() {
     let server = Server::start("starttls");
     server.mode("inject");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     outbox.problem(Problem::Tls).await;
     assert_eq!(outbox.status.borrow().delivered, 0);
@@ -520,7 +438,7 @@ async fn answers_written_before_the_encryption_began_count_for_nothing() {
 #[tokio::test]
 async fn mail_without_tls_stays_on_this_machine() {
     let server = Server::start("none");
-    let settings = SmtpSettings { tls: Tls::None, ..server.settings() };
+    let settings = SmtpSettings { tls: Tls::None, ..settings_of(&server) };
     let mut outbox = Running::with(settings.clone());
     outbox.send(1, "compliance@example.com").await;
     outbox.delivered().await;
@@ -538,7 +456,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let other = server.place.path().join("other");
     succeed(Command::new(smtp_python()).arg(script("make_ca.py")).arg(&other), "look at its message");
     for roots in [vec![other.join("ca.pem")], Vec::new()] {
-        let mut outbox = Running::with(SmtpSettings { roots, ..server.settings() });
+        let mut outbox = Running::with(SmtpSettings { roots, ..settings_of(&server) });
         outbox.send(1, "compliance@example.com").await;
         let why = outbox.problem(Problem::Tls).await;
         assert!(why.to_lowercase().contains("certificate"), "{why}");
@@ -552,7 +470,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 async fn what_is_not_smtp_is_a_server_that_cannot_be_reached() {
     let server = Server::start("starttls");
     server.mode("garbage");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     outbox.problem(Problem::Unreachable).await;
     server.mode("ok");
@@ -564,7 +482,7 @@ async fn what_is_not_smtp_is_a_server_that_cannot_be_reached() {
 async fn a_server_that_is_down_for_days_delays_mail_and_loses_none() {
     let mut server = Server::start("starttls");
     server.down();
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     for alert in 1..=200 {
         outbox.send(alert, "compliance@example.com").await;
     }
@@ -595,7 +513,7 @@ async fn a_server_that_is_down_for_days_delays_mail_and_loses_none() {
 #[tokio::test]
 async fn a_dead_connection_is_replaced_without_a_failure() {
     let mut server = Server::start("starttls");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     outbox.send(1, "compliance@example.com").await;
     outbox.delivered().await;
     server.down();
@@ -609,7 +527,7 @@ async fn a_dead_connection_is_replaced_without_a_failure() {
 #[tokio::test]
 async fn what_could_not_be_tested_is_told_in_one_thread_too() {
     let server = Server::start("starttls");
-    let mut outbox = Running::with(server.settings());
+    let mut outbox = Running::with(settings_of(&server));
     let control = ControlFacts {
         id: "CHG-01".parse().unwrap(),
         title: "Every deployed change was reviewed".into(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::sync::mpsc;
 
-use super::{Context, ExitStatus, run};
+use super::{Context, ExitStatus, Loaded, run};
 use crate::{
     clock::SystemClock,
     config::Config,
@@ -32,7 +32,7 @@ pub(super) fn ask(
         }
         take(line)
     };
-    let Some(config) = context.load()? else { return Ok(Some(ExitStatus::Usage)) };
+    let Some(Loaded { config, are_files_refused }) = context.load()? else { return Ok(Some(ExitStatus::Usage)) };
     let socket = &config.socket;
     let client =
         Client::connect(socket).with_context(|| format!("cannot talk to the daemon at {}", socket.display()))?;
@@ -51,6 +51,8 @@ pub(super) fn ask(
                 line_taken(Line::Refused { problem, message: format!("{error:#}") })?;
             }
         }
+        // It would record a configuration that nobody wants any more.
+        None if are_files_refused => return Ok(Some(ExitStatus::Usage)),
         None => run::runtime()?.block_on(own(config, question, &mut line_taken))?,
     }
     Ok(refused)

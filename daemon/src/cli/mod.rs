@@ -82,15 +82,26 @@ pub struct Context {
 
 impl Context {
     /// The configuration; `None` if it is refused, and was said to be.
-    fn load(&self) -> anyhow::Result<Option<Arc<Config>>> {
+    ///
+    /// Whoever only looks must be able to look when the files are refused: then it is the last accepted one.
+    fn load(&self) -> anyhow::Result<Option<Loaded>> {
         match config::load(&self.config) {
-            Ok(loaded) => Ok(Some(Arc::new(loaded.config))),
+            Ok(loaded) => Ok(Some(Loaded { config: Arc::new(loaded.config), are_files_refused: false })),
             Err(diagnostics) => {
                 self.printer.talk(&diagnostics);
-                Ok(None)
+                let Some(config) = run::last_accepted(&self.config)? else { return Ok(None) };
+                self.printer.talk("the files are refused: this is by the last accepted configuration");
+                Ok(Some(Loaded { config: Arc::new(config), are_files_refused: true }))
             }
         }
     }
+}
+
+/// A configuration in force.
+struct Loaded {
+    config: Arc<Config>,
+    /// It is the last accepted one, and not what the files say.
+    are_files_refused: bool,
 }
 
 /// Parses the arguments of this process and runs the command that they name.

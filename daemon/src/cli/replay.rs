@@ -3,7 +3,7 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::{Context, ExitStatus, run};
+use super::{Context, ExitStatus, Loaded, run};
 use crate::{
     domain::{ControlId, Entry, Event},
     ledger::Store,
@@ -42,7 +42,7 @@ pub(super) struct Tally {
 
 impl ReplayArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
-        let Some(config) = context.load()? else { return Ok(ExitStatus::Usage) };
+        let Some(Loaded { config, .. }) = context.load()? else { return Ok(ExitStatus::Usage) };
         let ledger = Arc::new(run::open_for_reading(&config)?);
         let options = run::options(&config)?;
         let sandbox = Sandbox::new(SandboxSettings {

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::{Context, ExitStatus, run};
+use super::{Context, ExitStatus, Loaded, run};
 use crate::{
     clock::{Clock, SystemClock},
     config::Config,
@@ -43,7 +43,7 @@ enum Format {
 
 impl ReportArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
-        let Some(config) = context.load()? else { return Ok(ExitStatus::Usage) };
+        let Some(Loaded { config, .. }) = context.load()? else { return Ok(ExitStatus::Usage) };
         let Some(window) = config.window(&self.window) else {
             let known: Vec<_> = config.windows.iter().map(|window| window.id.to_string()).collect();
             context.printer.talk(format_args!(

@@ -43,7 +43,7 @@ impl RunArguments {
 }
 
 /// The configuration that the ledger holds, if the refused files still say where the ledger is.
-fn last_accepted(file: &Path) -> anyhow::Result<Option<Config>> {
+pub(super) fn last_accepted(file: &Path) -> anyhow::Result<Option<Config>> {
     let Some(state_dir) = config::state_dir_of(file) else { return Ok(None) };
     if !state_dir.join("journal").exists() {
         return Ok(None);

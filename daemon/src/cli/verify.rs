@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::{Context, ExitStatus, run};
+use super::{Context, ExitStatus, Loaded, run};
 use crate::{
     domain::Digest,
     ledger::{Depth, Store, Verification},
@@ -22,7 +22,7 @@ pub(super) struct VerifyArguments {
 
 impl VerifyArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
-        let Some(config) = context.load()? else { return Ok(ExitStatus::Usage) };
+        let Some(Loaded { config, .. }) = context.load()? else { return Ok(ExitStatus::Usage) };
         let depth = if self.deep { Depth::Refold } else { Depth::Stored };
         let bar = context.printer.progress(0, "entries verified");
         let verified = run::open_for_reading(&config).and_then(|ledger| {

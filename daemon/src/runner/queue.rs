@@ -102,6 +102,11 @@ impl Queue {
             .map(|(control, running)| (control, running.slot))
     }
 
+    /// Whether an earlier slot of the control is still running.
+    pub fn runs_before(&self, control: &ControlId, slot: SlotTime) -> bool {
+        self.running.get(control).is_some_and(|running| running.is_scheduled && running.slot < slot)
+    }
+
     pub fn is_idle(&self) -> bool {
         self.running.is_empty() && self.waiting.is_empty()
     }

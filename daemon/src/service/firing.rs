@@ -31,6 +31,11 @@ pub(super) struct Firing {
     pub(super) disk_is_full: bool,
     /// Controls whose slots are not run, and up to where they are accounted for.
     disabled: BTreeMap<ControlId, Timestamp>,
+    /// Slots that were missed while an earlier slot of their control was running. They are recorded after it: of a
+    /// slot that is recorded out of its turn, a start after a crash would conclude that all before it had ended.
+    missed_meanwhile: BTreeMap<ControlId, Vec<(SlotTime, MissedReason)>>,
+    /// Every slot up to here was fired, or accounted for at the start.
+    pub(super) fired_until: Option<Timestamp>,
 }
 
 /// A run that was recorded, or could not be.
@@ -51,6 +56,8 @@ impl Firing {
             asked: VecDeque::new(),
             disk_is_full: false,
             disabled: BTreeMap::new(),
+            missed_meanwhile: BTreeMap::new(),
+            fired_until: None,
         }
     }
 
@@ -79,8 +86,10 @@ impl Service {
     /// Plans the next slot of every control that the configuration names.
     pub(super) fn plan(&mut self) {
         let now = self.clock.now();
+        // Reading files and compiling plugins took time, in which slots came due.
+        let from = self.firing.fired_until.unwrap_or(now);
         let state = self.ledger.state();
-        self.firing.agenda = Agenda::new();
+        let before = std::mem::take(&mut self.firing.agenda);
         self.firing.disabled.clear();
         for control in self.catalogue.controls() {
             let accounted = state.control(&control.id).and_then(|state| state.accounted).map(|SlotTime(at)| at);
@@ -93,7 +102,13 @@ impl Service {
             }
             match Schedule::parse(&control.check.schedule, &control.check.timezone) {
                 Ok(schedule) => {
-                    self.firing.agenda.insert(control.id.clone(), schedule, accounted.unwrap_or(now).max(now))
+                    let after = accounted.map_or(now, |accounted| accounted.max(from));
+                    // A slot that jitter holds back is still to be started.
+                    let after = match before.next_slot(&control.id) {
+                        Some(SlotTime(next)) if next <= after => Timestamp::from_millis(next.as_millis() - 1),
+                        _ => after,
+                    };
+                    self.firing.agenda.insert(control.id.clone(), schedule, after);
                 }
                 Err(error) => {
                     tracing::error!(control = %control.id, %error, "a schedule that was accepted cannot be read")
@@ -109,6 +124,7 @@ impl Service {
             actions.extend(self.firing.queue.due(&control, slot, crate::domain::Overlap::QueueOne));
         }
         let now = self.clock.now();
+        self.firing.fired_until = Some(now);
         while let Some(due) = self.firing.agenda.pop_due(now) {
             let Some(control) = self.catalogue.control(&due.control) else { continue };
             if self.firing.disk_is_full {
@@ -148,6 +164,7 @@ impl Service {
 
     async fn ended(&mut self, ended: Ended) -> Result<(), RecorderError> {
         let Ended { control, result, asked } = ended;
+        self.miss_meanwhile(&control).await?;
         let actions = self.firing.queue.finished(&control);
         self.act(actions).await?;
         if let Some(at) = self.firing.asked.iter().position(|waiting| waiting.control == control)
@@ -181,8 +198,19 @@ impl Service {
                         Box::pin(self.act(more)).await?;
                     }
                 },
+                Action::Miss { control, slot, reason } if self.firing.queue.runs_before(&control, slot) => {
+                    self.firing.missed_meanwhile.entry(control).or_default().push((slot, reason));
+                }
                 Action::Miss { control, slot, reason } => self.miss(&control, slot, reason).await?,
             }
+        }
+        Ok(())
+    }
+
+    /// Records what was missed while a run was under way, once that run is recorded.
+    async fn miss_meanwhile(&mut self, control: &ControlId) -> Result<(), RecorderError> {
+        for (slot, reason) in self.firing.missed_meanwhile.remove(control).unwrap_or_default() {
+            self.miss(control, slot, reason).await?;
         }
         Ok(())
     }
@@ -282,6 +310,7 @@ impl Service {
         self.firing.runs.shutdown().await;
         for (control, slot) in running {
             self.miss(&control, slot, MissedReason::Shutdown).await?;
+            self.miss_meanwhile(&control).await?;
         }
         Ok(())
     }
