@@ -19,6 +19,9 @@ mod subjects;
 mod thread;
 mod tick;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::{

@@ -1,0 +1,247 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use evidenced_contract::{Finding, Listing, Report, Status};
+
+use super::{Catalogue, Fact, Recorded, Recorder, RecorderError};
+use crate::{
+    config,
+    domain::{ClockState, ControlId, Entry, Event, Evidence, MissedReason, MissedSlots, Outcome, SlotTime, Timestamp},
+    evidence::EndedRecord,
+    fold::State,
+    ledger::{Ledger, Options, Store},
+    mail::Mail,
+    runner::{Finished, Order},
+    sandbox::Transcript,
+    schedule::missed,
+};
+
+/// A ledger in a folder of its own, with two controls defined in it.
+struct Bench {
+    recorder: Recorder,
+    ledger: Arc<Ledger<State>>,
+    catalogue: Arc<Catalogue>,
+    _folder: tempfile::TempDir,
+}
+
+const CONFIG: &str = r#"
+organization = "Example AI"
+timezone = "UTC"
+state_dir = "state"
+[mail]
+transport = "directory"
+directory = "mail"
+from = "evidenced@example.com"
+[[recipient]]
+id = "compliance"
+email = ["compliance@example.com", "audit@example.com"]
+families = ["*"]
+severity = "low"
+[[control]]
+id = "SEC-01"
+title = "Keys are rotated"
+family = "security"
+owner = "platform"
+severity = "high"
+plugin = "key-rotation"
+schedule = "0 6 * * *"
+[[control]]
+id = "SEC-02"
+title = "Keys are used"
+family = "security"
+owner = "platform"
+severity = "high"
+plugin = "key-rotation"
+schedule = "0 6 * * *"
+"#;
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("evidenced.toml");
+        std::fs::write(&file, CONFIG).unwrap();
+        let config = Arc::new(config::load(&file).unwrap().config);
+        let ledger = Arc::new(Ledger::open(&config.state_dir, Options::new("example.com/test")).unwrap());
+        let catalogue = Arc::new(Catalogue::new(Arc::clone(&config), BTreeMap::new()));
+        let recorder = Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue));
+        let mut bench = Self { recorder, ledger, catalogue, _folder: folder };
+        let origin = Event::LedgerOpened { origin: "example.com/test".into(), key: String::new() };
+        let configured = Fact::Configured { catalogue: bench.catalogue.clone(), expanded: config.expanded_json() };
+        bench.record(1, vec![Fact::Event(origin), configured, Fact::Tick { clock: ClockState::Virtual }]);
+        bench
+    }
+
+    /// All must be recorded.
+    fn record(&mut self, day: i64, facts: Vec<Fact>) -> Vec<Recorded> {
+        self.recorder.record(at(day), facts).into_iter().map(|answer| answer.unwrap()).collect()
+    }
+
+    fn ran(&self, control: &str, day: i64, ended: EndedRecord) -> Fact {
+        let id: ControlId = control.parse().unwrap();
+        let order = Order {
+            control: self.catalogue.control(&id).unwrap().clone(),
+            version: 1,
+            slot: SlotTime(at(day)),
+            is_scheduled: true,
+            is_late: false,
+            seed_from: (1, crate::domain::Digest([0; 32])),
+            state: BTreeMap::new(),
+        };
+        Fact::Ran(Box::new(Finished {
+            order,
+            now: at(day),
+            took: Duration::ZERO,
+            ended,
+            transcript: Transcript::default(),
+            inputs: Vec::new(),
+            new_state: None,
+        }))
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let entries = self.ledger.entries(0..self.ledger.head().size);
+        entries.map(|entry| Entry::from_bytes(&entry.unwrap().1).unwrap().event).collect()
+    }
+
+    fn mails(&self) -> Vec<Mail> {
+        let read = |digest| Mail::from_part(&self.ledger.part(digest).unwrap().unwrap()).unwrap();
+        self.events()
+            .iter()
+            .filter_map(|event| match event {
+                Event::AlertQueued { mail, .. } => Some(read(mail)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// 06:00 of a day of March 2026.
+fn at(day: i64) -> Timestamp {
+    let first: Timestamp = "2026-03-01T06:00:00Z".parse().unwrap();
+    Timestamp::from_millis(first.as_millis() + (day - 1) * 86_400_000)
+}
+
+fn report(subject: &str, status: Status) -> EndedRecord {
+    let finding = Finding {
+        subject: subject.to_owned(),
+        label: None,
+        status,
+        attention: false,
+        message: "looked at".to_owned(),
+        measurements: Vec::new(),
+        as_of: None,
+        event: None,
+        extensions: Default::default(),
+    };
+    EndedRecord::Report(Report {
+        summary: "one key".to_owned(),
+        population: 1,
+        source_total: None,
+        population_query: "keys".to_owned(),
+        listing: Listing::EverySubject,
+        findings: vec![finding],
+        incomplete: None,
+        covered_until: None,
+        attachments: Vec::new(),
+        extensions: Default::default(),
+    })
+}
+
+#[test]
+fn a_failing_run_opens_an_exception_and_its_recovery_is_told_in_the_same_thread() {
+    let mut bench = Bench::new();
+    let fails = bench.ran("SEC-01", 2, report("AKIA-ALICE", Status::Fail));
+    let failed = bench.record(2, vec![fails]);
+    assert_eq!(failed[0].run.as_ref().unwrap().outcome, Outcome::Fail);
+    let passes = bench.ran("SEC-01", 5, report("AKIA-ALICE", Status::Pass));
+    bench.record(5, vec![passes]);
+    let mails = bench.mails();
+    let subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
+    // The first run of all fails: it failed already when it was first looked at.
+    assert_eq!(
+        subjects,
+        ["[evidenced main] FAILED SEC-01 Keys are rotated", "[evidenced main] RECOVERED SEC-01 Keys are rotated"]
+    );
+    assert_eq!(mails[1].in_reply_to.as_deref(), Some(mails[0].message_id.as_str()));
+    assert!(mails[0].text.contains("AKIA-ALICE"), "{}", mails[0].text);
+    assert!(mails[1].text.contains("It failed for 3 days"), "{}", mails[1].text);
+    assert_eq!(mails[0].to, ["audit@example.com", "compliance@example.com"]);
+}
+
+#[test]
+fn entries_hold_no_text_of_a_plugin() {
+    let mut bench = Bench::new();
+    let fails = bench.ran("SEC-01", 2, report("alice@example.com", Status::Fail));
+    bench.record(2, vec![fails]);
+    for entry in bench.ledger.entries(0..bench.ledger.head().size) {
+        let text = String::from_utf8(entry.unwrap().1).unwrap();
+        assert!(!text.contains("alice") && !text.contains("looked at") && !text.contains("one key"), "{text}");
+    }
+}
+
+#[test]
+fn two_facts_about_one_control_are_judged_one_after_the_other() {
+    let mut bench = Bench::new();
+    let fails = bench.ran("SEC-01", 2, report("k", Status::Fail));
+    let other = bench.ran("SEC-02", 2, report("k", Status::Pass));
+    let passes = bench.ran("SEC-01", 3, report("k", Status::Pass));
+    let recorded = bench.record(3, vec![fails, other, passes]);
+    assert!(recorded.is_sorted_by_key(|recorded| recorded.sequence));
+    let opened = bench.events().iter().filter(|event| matches!(event, Event::ExceptionOpened { .. })).count();
+    let recovered = bench.events().iter().filter(|event| matches!(event, Event::ExceptionRecovered { .. })).count();
+    assert_eq!((opened, recovered), (1, 1));
+}
+
+#[test]
+fn a_refused_fact_leaves_the_others_be() {
+    let mut bench = Bench::new();
+    let first = bench.ran("SEC-01", 2, report("k", Status::Pass));
+    bench.record(2, vec![first]);
+    let again = bench.ran("SEC-01", 2, report("k", Status::Fail));
+    let other = bench.ran("SEC-02", 2, report("k", Status::Pass));
+    let answers = bench.recorder.record(at(2), vec![again, other]);
+    assert!(matches!(answers[0], Err(RecorderError::Refused(_))), "{:?}", answers[0]);
+    assert!(answers[1].is_ok());
+    assert_eq!(bench.mails(), []);
+}
+
+#[test]
+fn evidence_that_is_the_same_again_is_not_kept_twice() {
+    let mut bench = Bench::new();
+    for day in 2..5 {
+        let passes = bench.ran("SEC-01", day, report("k", Status::Pass));
+        bench.record(day, vec![passes]);
+    }
+    let evidence: Vec<_> = bench
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Run(run) => Some(run.evidence),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(evidence[0], Evidence::Part(_)));
+    let first = bench.events().iter().position(|event| matches!(event, Event::Run(_))).unwrap() as u64;
+    assert_eq!(evidence[1..], [Evidence::SameAs(first), Evidence::SameAs(first)]);
+}
+
+#[test]
+fn missed_slots_make_a_control_untested_and_its_gap_is_told_once() {
+    let mut bench = Bench::new();
+    let control: ControlId = "SEC-01".parse().unwrap();
+    let check = &bench.catalogue.control(&control).unwrap().check;
+    let schedule = crate::schedule::Schedule::parse(&check.schedule, &check.timezone).unwrap();
+    let stretches = missed(&schedule, at(2), at(6), bench.catalogue.zones());
+    let facts = stretches
+        .into_iter()
+        .map(|stretch| Fact::Missed(stretch.into_missed(control.clone(), 1, MissedReason::Down)))
+        .collect();
+    bench.record(6, facts);
+    let untested = bench.events().iter().filter(|event| matches!(event, Event::WentUntested { .. })).count();
+    assert_eq!(untested, 1);
+    assert_eq!(bench.mails(), [], "the letter about the gap tells it");
+    let missed = bench.events().into_iter().find_map(|event| match event {
+        Event::Missed(MissedSlots { count, .. }) => Some(count),
+        _ => None,
+    });
+    assert_eq!(missed, Some(3));
+}
