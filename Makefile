@@ -1,8 +1,19 @@
 # Two doors: `make demo` runs the main job, `make test` passes all tests. Each installs what it needs.
 # Everything is a thin call of the build's own tool, tests/src/xtask.
+#
+# What is built is the same selection of packages in every step of one word: cargo unifies features over a selection,
+# and another one would compile wasmtime once more.
 
-XTASK = cargo run --quiet --release --package evidenced-tests --bin xtask --
+ALONE  = --workspace --bins
+TESTED = --workspace --bins --tests
+TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+XTASK  = ARGS="$(ARGS)" ROUNDS="$(ROUNDS)" $(TARGET)/release/xtask $@
 
-.PHONY: build demo test test-all bench lint
-build demo test test-all bench lint:
-	@ARGS="$(ARGS)" ROUNDS="$(ROUNDS)" $(XTASK) $@
+.PHONY: build demo test test-all bench lint schema
+build demo bench lint schema:
+	@cargo build --release $(ALONE)
+	@$(XTASK)
+
+test test-all:
+	@cargo build --release $(TESTED)
+	@$(XTASK)
