@@ -66,6 +66,11 @@ impl Queue {
         actions
     }
 
+    /// Whether a run of the control is under way, or a slot of it waits.
+    pub fn is_busy(&self, control: &ControlId) -> bool {
+        self.running.contains_key(control) || self.waiting.iter().any(|waiting| waiting.control == *control)
+    }
+
     /// A person asks for a run beside the schedule: it starts at once (`true`) unless the control is running.
     pub fn occupy(&mut self, control: &ControlId, slot: SlotTime) -> bool {
         if self.is_stopping || self.running.contains_key(control) {

@@ -120,8 +120,13 @@ impl Service {
     /// Starts what is due now, and records what is missed.
     pub(super) async fn fire(&mut self) -> Result<(), RecorderError> {
         let mut actions = Vec::new();
+        // One after the other: late slots of one control must not take each other's place in the queue.
         for (control, slot) in std::mem::take(&mut self.firing.late) {
-            actions.extend(self.firing.queue.due(&control, slot, crate::domain::Overlap::QueueOne));
+            if self.firing.queue.is_busy(&control) {
+                self.firing.late.push((control, slot));
+            } else {
+                actions.extend(self.firing.queue.due(&control, slot, crate::domain::Overlap::QueueOne));
+            }
         }
         let now = self.clock.now();
         self.firing.fired_until = Some(now);

@@ -118,6 +118,9 @@ pub fn aws_marker() -> NextPage {
         match element(text, "IsTruncated") {
             Some("false") => return Ok(None),
             Some("true") => {}
+            // AWS's reference calls it optional, and servers of the same shape leave it out when there is no more. What
+            // is no answer of the protocol at all has no result either.
+            None if element(text, "Marker").is_none() && text.contains("Result>") => return Ok(None),
             _ => return Err(page.not_as_expected("the answer does not say whether it is the last page")),
         }
         let marker = element(text, "Marker").map(unescape).filter(|marker| !marker.is_empty());
