@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
 
+mod crash;
 mod one_check;
 mod outbox_smtp;
+mod real_servers;
 mod signals;
 mod smtp;
