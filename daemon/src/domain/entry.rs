@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AlertCause, ControlId, Counts, Digest, ExceptionId, Family, LocalDay, Outcome, Severity, SlotTime, SubjectNumber,
-    Timestamp, WindowId, canonical,
+    Timestamp, WindowId, canonical, run_bytes::run_bytes,
 };
 
 /// An entry's bytes are canonical JSON (RFC 8785) and no longer than this.
@@ -46,7 +46,11 @@ impl Entry {
 
     /// The exact bytes that are hashed and kept.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
-        let bytes = canonical::to_bytes(self).map_err(EntryError::Malformed)?;
+        let bytes = match &self.event {
+            Event::Run(run) => run_bytes(self.v, self.at, run),
+            _ => canonical::to_bytes(self),
+        };
+        let bytes = bytes.map_err(EntryError::Malformed)?;
         if bytes.len() > ENTRY_BYTES_MAX { Err(EntryError::TooLong(bytes.len())) } else { Ok(bytes) }
     }
 

@@ -15,6 +15,7 @@ mod exception;
 mod ids;
 mod nearest;
 mod outcome;
+mod run_bytes;
 mod time;
 mod window;
 

@@ -15,10 +15,17 @@ use crate::{
 #[derive(Debug)]
 pub struct Catalogue {
     config: Arc<Config>,
-    controls: BTreeMap<ControlId, (Arc<Control>, Policy)>,
+    controls: BTreeMap<ControlId, Known>,
     plugins: BTreeMap<PluginName, PluginFacts>,
     zone: TimeZone,
     zones: Vec<TimeZone>,
+}
+
+#[derive(Debug)]
+struct Known {
+    control: Arc<Control>,
+    policy: Policy,
+    definition: Digest,
 }
 
 /// A plugin as far as its file could be read.
@@ -39,7 +46,12 @@ impl Catalogue {
             .iter()
             .map(|control| {
                 let calendar = Calendar { zone: self::zone(&control.check.timezone), holidays: Arc::clone(&holidays) };
-                (control.id.clone(), (Arc::new(control.clone()), Policy::of(control, &calendar)))
+                let known = Known {
+                    control: Arc::new(control.clone()),
+                    policy: Policy::of(control, &calendar),
+                    definition: control.check.definition(),
+                };
+                (control.id.clone(), known)
             })
             .collect();
         let zones = config.rollup_zones.iter().map(|name| self::zone(name)).collect();
@@ -51,15 +63,20 @@ impl Catalogue {
     }
 
     pub fn controls(&self) -> impl Iterator<Item = &Arc<Control>> {
-        self.controls.values().map(|(control, _)| control)
+        self.controls.values().map(|known| &known.control)
     }
 
     pub fn control(&self, id: &ControlId) -> Option<&Arc<Control>> {
-        self.controls.get(id).map(|(control, _)| control)
+        self.controls.get(id).map(|known| &known.control)
+    }
+
+    /// The digest of a control's definition; it takes too long to be worked out for each run.
+    pub fn definition(&self, id: &ControlId) -> Option<Digest> {
+        self.controls.get(id).map(|known| known.definition)
     }
 
     pub(super) fn policy(&self, id: &ControlId) -> Option<&Policy> {
-        self.controls.get(id).map(|(_, policy)| policy)
+        self.controls.get(id).map(|known| &known.policy)
     }
 
     pub fn plugin(&self, name: &PluginName) -> Option<&PluginFacts> {

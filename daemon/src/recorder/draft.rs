@@ -26,7 +26,7 @@ pub(super) struct Draft {
     entries: Vec<Entry>,
     parts: Vec<Part>,
     touched: HashSet<ControlId>,
-    expect: Vec<(ControlId, u64)>,
+    expect: BTreeMap<ControlId, u64>,
     next_alert: u64,
     /// The newest number that this batch gave in each year.
     exceptions: BTreeMap<i16, u32>,
@@ -68,7 +68,7 @@ impl Draft {
             entries: Vec::new(),
             parts: Vec::new(),
             touched: HashSet::new(),
-            expect: Vec::new(),
+            expect: BTreeMap::new(),
             next_alert: 0,
             exceptions: BTreeMap::new(),
             packed: Vec::new(),
@@ -145,8 +145,8 @@ impl Draft {
 
     /// The state of a control that a decision was made on.
     pub(super) fn expect(&mut self, control: &ControlId, revision: u64) {
-        if !self.expect.iter().any(|(expected, _)| expected == control) {
-            self.expect.push((control.clone(), revision));
+        if !self.expect.contains_key(control) {
+            self.expect.insert(control.clone(), revision);
         }
     }
 
@@ -191,6 +191,6 @@ impl Draft {
     }
 
     pub(super) fn into_batch(self) -> Batch {
-        Batch { entries: self.entries, parts: self.parts, expect: self.expect }
+        Batch { entries: self.entries, parts: self.parts, expect: self.expect.into_iter().collect() }
     }
 }

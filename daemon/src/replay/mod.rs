@@ -84,6 +84,7 @@ impl Replayer {
         let plugin = self.plugin(sequence, &control)?;
         let order = Order {
             control: Arc::new(control.control.clone()),
+            definition: control.control.check.definition(),
             version: run.version,
             slot: run.slot,
             is_scheduled: !run.days.is_empty(),

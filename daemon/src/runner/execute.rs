@@ -34,6 +34,8 @@ pub trait HistoryReader: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Order {
     pub control: Arc<Control>,
+    /// Of what the check promises: [`Check::definition`](crate::domain::Check::definition).
+    pub definition: Digest,
     /// Of the control: definition and plugin.
     pub version: u32,
     pub slot: SlotTime,
@@ -129,7 +131,7 @@ pub fn request(order: &Order, now: Timestamp, inputs: &[InputBytes]) -> Request 
     let check = &order.control.check;
     Request {
         control: order.control.id.to_string(),
-        definition: check.definition().to_string(),
+        definition: order.definition.to_string(),
         slot: order.slot.to_string(),
         now: now.to_string(),
         interval: None,

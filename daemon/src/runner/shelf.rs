@@ -27,6 +27,8 @@ pub struct Shelved {
     pub digest: Digest,
     pub bytes: Arc<[u8]>,
     pub path: PathBuf,
+    /// Of the plugin's `config_schema`; `None`: any configuration. Compiled once, since it takes longer than a run.
+    schema: Result<Option<Arc<jsonschema::Validator>>, String>,
 }
 
 /// Every plugin that a configuration names.
@@ -77,7 +79,13 @@ fn load_one(sandbox: &Sandbox, config: &Config, name: &PluginName) -> Result<She
     let bytes = std::fs::read(&path)
         .map_err(|error| fault(RunReason::PluginMissing, format!("cannot read {}: {error}", path.display())))?;
     let plugin = sandbox.load(&bytes).map_err(|error| fault(error.reason(), format!("{}: {error}", path.display())))?;
-    Ok(Shelved { plugin, digest: Digest::of(&bytes), bytes: bytes.into(), path })
+    let schema = &plugin.description().config_schema;
+    let schema = if schema.is_null() {
+        Ok(None)
+    } else {
+        jsonschema::validator_for(schema).map(|validator| Some(Arc::new(validator))).map_err(|error| error.to_string())
+    };
+    Ok(Shelved { plugin, digest: Digest::of(&bytes), bytes: bytes.into(), path, schema })
 }
 
 /// The file of a plugin: as a control named it, else the first of `plugin_dirs` that has it.
@@ -89,13 +97,12 @@ pub fn find(config: &Config, name: &PluginName) -> Option<PathBuf> {
 }
 
 fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {
-    let description = shelved.plugin.description();
     let check = &control.check;
-    if !description.config_schema.is_null() {
-        let validator = jsonschema::validator_for(&description.config_schema).map_err(|error| PluginFault {
-            reason: RunReason::PluginUnsupported,
-            message: format!("the configuration schema of plugin `{}` is no JSON Schema: {error}", check.plugin),
-        })?;
+    let schema = shelved.schema.as_ref().map_err(|error| PluginFault {
+        reason: RunReason::PluginUnsupported,
+        message: format!("the configuration schema of plugin `{}` is no JSON Schema: {error}", check.plugin),
+    })?;
+    if let Some(validator) = schema {
         let errors: Vec<_> = validator
             .iter_errors(&check.config)
             .map(|error| format!("`config{}`: {error}", error.instance_path().to_string().replace('/', ".")))

@@ -274,8 +274,10 @@ impl Service {
             Ok(Some(bytes)) => crate::evidence::state_from_json(&bytes).ok(),
             Ok(None) | Err(_) => None,
         });
+        let definition = self.catalogue.definition(&control.id).unwrap_or_else(|| control.check.definition());
         Order {
             control: Arc::clone(control),
+            definition,
             version,
             slot,
             is_scheduled,

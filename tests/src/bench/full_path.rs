@@ -61,13 +61,14 @@ async fn full_path(bench: &Bench) -> Result<(f64, Samples)> {
     let mut tasks = JoinSet::new();
     for control in &rig.controls {
         let (control, stop, done) = (Arc::clone(control), Arc::clone(&stop), Arc::clone(&done));
+        let catalogue = Arc::clone(&rig.catalogue);
         let (executor, shelf, handle) = (Arc::clone(&rig.executor), Arc::clone(&rig.shelf), handle.clone());
         tasks.spawn(async move {
             let mut samples = Samples::default();
             let mut slot = first_slot;
             while !stop.load(Ordering::Relaxed) {
                 slot = slot.plus(Duration::from_secs(60));
-                let finished = executor.run(&shelf, rig::order(&control, slot)).await;
+                let finished = executor.run(&shelf, rig::order(&catalogue, &control, slot)).await;
                 let watch = stopwatch();
                 handle.record(Fact::Ran(Box::new(finished))).await?;
                 samples.add(watch.elapsed());

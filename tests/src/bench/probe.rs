@@ -56,7 +56,7 @@ pub(crate) fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
         let mut runs = JoinSet::new();
         for control in &rig.controls {
             let (executor, shelf) = (Arc::clone(&rig.executor), Arc::clone(&rig.shelf));
-            let order = rig::order(control, slot);
+            let order = rig::order(&rig.catalogue, control, slot);
             runs.spawn_on(async move { executor.run(&shelf, order).await }, runtime.handle());
         }
         while let Some(finished) = runtime.block_on(runs.join_next()) {

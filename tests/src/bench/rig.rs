@@ -128,9 +128,11 @@ const CONFIG: &str = "{ endpoint = \"https://iam.amazonaws.com\", max_age_days =
                       accounts = [\"123456789012\", \"210987654321\"], page_size = 100 }";
 
 /// A run of a slot of the schedule.
-pub(crate) fn order(control: &Arc<Control>, slot: Timestamp) -> Order {
+pub(crate) fn order(catalogue: &Catalogue, control: &Arc<Control>, slot: Timestamp) -> Order {
+    let definition = catalogue.definition(&control.id).unwrap_or_else(|| control.check.definition());
     Order {
         control: Arc::clone(control),
+        definition,
         version: 1,
         slot: SlotTime(slot),
         is_scheduled: true,

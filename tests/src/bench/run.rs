@@ -62,7 +62,7 @@ fn realistic_request(bench: &Bench) -> Result<Request> {
     let rig =
         Rig::open(&bench.folder("run")?, plugins, &rig::noop_controls(1), Arc::<SystemClock>::clone(&clock), options)?;
     let now = clock.now();
-    Ok(request(&rig::order(&rig.controls[0], now), now, &[]))
+    Ok(request(&rig::order(&rig.catalogue, &rig.controls[0], now), now, &[]))
 }
 
 fn our_host(bytes: &[u8], request: &Request, runs: u32) -> Result<Samples> {

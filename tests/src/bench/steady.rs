@@ -7,7 +7,7 @@ use evidenced::{
     clock::{Clock as _, VirtualClock, stopwatch},
     domain::{ClockState, Control},
     ledger::{Background, Depth, Options, Store as _},
-    recorder::{Fact, Recorder},
+    recorder::{Catalogue, Fact, Recorder},
     runner::Finished,
 };
 
@@ -38,9 +38,16 @@ pub(crate) fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
     let rig = Rig::open(in_memory.path(), plugins, &controls, Arc::new(clock.clone()), options)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let control = rig.controls.first().context("there are controls")?;
-    let seen = runtime.block_on(rig.executor.run(&rig.shelf, rig::order(control, clock.now())));
+    let seen = runtime.block_on(rig.executor.run(&rig.shelf, rig::order(&rig.catalogue, control, clock.now())));
 
-    let mut growing = Growing { clock, recorder: rig.recorder()?, controls: &rig.controls, seen, minute: 0 };
+    let mut growing = Growing {
+        clock,
+        recorder: rig.recorder()?,
+        catalogue: &rig.catalogue,
+        controls: &rig.controls,
+        seen,
+        minute: 0,
+    };
     let mut commits = Samples::default();
     while rig.ledger.head().size < SINGLY * PACK {
         growing.minute(1, &mut commits)?;
@@ -80,6 +87,7 @@ pub(crate) fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
 struct Growing<'r> {
     clock: VirtualClock,
     recorder: Recorder,
+    catalogue: &'r Catalogue,
     controls: &'r [Arc<Control>],
     /// A real run; all others saw and said the same.
     seen: Finished,
@@ -116,7 +124,7 @@ impl Growing<'_> {
     fn finished(&self, control: &Arc<Control>, slot: evidenced::domain::Timestamp) -> Finished {
         let now = self.clock.now();
         Finished {
-            order: rig::order(control, slot),
+            order: rig::order(self.catalogue, control, slot),
             now,
             took: Duration::from_millis(1 + jitter(self.minute, control.id.as_str().len(), 3)),
             ended: self.seen.ended.clone(),
