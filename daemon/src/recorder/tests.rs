@@ -79,6 +79,7 @@ impl Bench {
         let id: ControlId = control.parse().unwrap();
         let order = Order {
             control: self.catalogue.control(&id).unwrap().clone(),
+            definition: self.catalogue.definition(&id).unwrap(),
             version: 1,
             slot: SlotTime(at(day)),
             is_scheduled: true,
@@ -159,7 +160,10 @@ fn a_failing_run_opens_an_exception_and_its_recovery_is_told_in_the_same_thread(
     // The first run of all fails: it failed already when it was first looked at.
     assert_eq!(
         subjects,
-        ["[evidenced main] ALREADY FAILING SEC-01 Keys are rotated", "[evidenced main] RECOVERED SEC-01 Keys are rotated"]
+        [
+            "[evidenced main] ALREADY FAILING SEC-01 Keys are rotated",
+            "[evidenced main] RECOVERED SEC-01 Keys are rotated"
+        ]
     );
     assert_eq!(mails[1].in_reply_to.as_deref(), Some(mails[0].message_id.as_str()));
     assert!(mails[0].text.contains("AKIA-ALICE"), "{}", mails[0].text);

@@ -6,7 +6,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use evidenced_tests::plugins::Layout;
 
 /// One call of cargo in the workspace, with the user's own terminal.
@@ -32,13 +32,6 @@ impl Cargo {
     /// Whether it ended well.
     pub(crate) fn succeeds(mut self) -> Result<bool> {
         Ok(self.0.status().context("cannot start cargo")?.success())
-    }
-
-    pub(crate) fn run(self, what: &str) -> Result<()> {
-        if !self.succeeds()? {
-            bail!("{what} failed; cargo says why above");
-        }
-        Ok(())
     }
 }
 
