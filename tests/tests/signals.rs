@@ -150,9 +150,9 @@ fn a_slot_whose_run_was_killed_is_accounted_for_although_later_ones_were_missed_
     daemon.configure(&[MAIL, &silence.control("AVL-01", "4s"), &noop("SEC-01", "every = \"1s\"")].concat());
     daemon.start();
     wait_for("a run and its overlaps", || (scheduled(&daemon.results("AVL-01")).len() > 3).then_some(()));
-    // Now in the middle of the next run.
+    // Now in the middle of the next run, and sure to be past the start of a slot after it: the newest past slot runs late.
     let seen = scheduled(&daemon.results("SEC-01")).len();
-    wait_for("two more seconds", || (scheduled(&daemon.results("SEC-01")).len() >= seen + 2).then_some(()));
+    wait_for("three more seconds", || (scheduled(&daemon.results("SEC-01")).len() >= seen + 3).then_some(()));
     daemon.kill();
     daemon.start();
     let interrupted = wait_for("the start to account for it", || {
