@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 mod crash;
+mod demo;
 mod one_check;
 mod outbox_smtp;
 mod real_servers;

@@ -1,0 +1,51 @@
+//! The demo, as a newcomer runs it.
+
+use std::{fs, process::Command};
+
+use evidenced_tests::{daemon::binary, plugin};
+
+#[test]
+fn ninety_days_pass_and_everything_that_was_judged_can_be_judged_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("demo");
+    let plugins = plugin("key-rotation").parent().unwrap().to_owned();
+    plugin("inference-uptime");
+    let mut demo = Command::new(binary());
+    demo.args(["demo", "--exit", "--dir"]).arg(&dir).arg("--plugins").arg(&plugins).env("EVIDENCED_LOG", "error");
+    let output = demo.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+
+    assert!(said.contains("everything is as it was written"), "{said}");
+    let replayed = said.lines().find_map(|line| line.strip_prefix("replay     ")).unwrap();
+    let mut words = replayed.split_whitespace();
+    let (identical, runs) = (words.next().unwrap(), words.nth(1).unwrap());
+    assert_eq!(identical, runs, "{replayed}");
+    assert!(runs.parse::<u32>().unwrap() > 8000, "{replayed}");
+
+    let mails: Vec<_> =
+        fs::read_dir(dir.join("mail")).unwrap().map(|mail| fs::read_to_string(mail.unwrap().path()).unwrap()).collect();
+    let subject =
+        |words: &str| mails.iter().filter(|mail| mail.replace("\r\n ", " ").contains(words)).collect::<Vec<_>>();
+    // A key that goes overdue, an outage, a check that is denied access, a time without the daemon.
+    for words in
+        ["OVERDUE SEC-01 ", "RECOVERED SEC-01 ", "NOT TESTED SEC-01/research ", "Monitoring gap", "Window 2026-Q1"]
+    {
+        assert_eq!(subject(words).len(), 1, "{words}");
+    }
+    // The outage fell into the two days without a mail server: told late, and said so.
+    for words in ["FAILED AVL-01/iris ", "RECOVERED AVL-01/iris "] {
+        let told = subject(words);
+        assert_eq!(told.len(), 1, "{words}");
+        assert!(told[0].contains("X-Evidenced-Delayed: "), "{}", told[0]);
+    }
+    for file in ["report.html", "report.json"] {
+        assert!(dir.join("report").join(file).exists(), "{file}");
+    }
+    let status = Command::new(binary())
+        .args(["exceptions", "--json", "--config"])
+        .arg(dir.join("evidenced.toml"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&status.stdout).lines().count(), 3);
+}
