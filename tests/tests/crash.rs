@@ -220,8 +220,9 @@ impl Crash {
         for (_, message) in &taken {
             let (subject, id) = (header(message, "Subject"), header(message, "Message-ID"));
             let body = unfolded(message);
-            for word in ["FAILED", "RECOVERED"] {
-                if subject.contains(word) {
+            // What failed already when it was first looked at is told in other words.
+            for (words, word) in [("FAILED", "FAILED"), ("ALREADY FAILING", "FAILED"), ("RECOVERED", "RECOVERED")] {
+                if subject.contains(words) {
                     let exception = exceptions.iter().find(|line| body.contains(line["id"].as_str().unwrap()));
                     let exception = exception.unwrap_or_else(|| panic!("no exception for {subject}"));
                     let name = exception["id"].as_str().unwrap().to_owned();

@@ -124,7 +124,7 @@ fn an_old_key_in_a_real_iam_is_found_told_and_told_again_when_it_is_gone() {
     let (bob, _) = iam.key("bob");
     assert_eq!(failing.len(), 1, "{found}");
     assert_eq!(failing[0][0], bob.as_str(), "{found}");
-    let failed = arrived(&mail, "FAILED SEC-01");
+    let failed = arrived(&mail, "ALREADY FAILING SEC-01");
     assert!(failed.contains(&bob) && failed.contains("120 days"), "{failed}");
 
     // A secret that is wrong, and then a user who may not look: neither is an answer.
