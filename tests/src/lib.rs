@@ -1,5 +1,7 @@
 //! What the end-to-end tests and the build's own tool share.
 
+#![expect(clippy::disallowed_methods, reason = "real servers and processes run in real time")]
+
 pub mod daemon;
 pub mod plugins;
 pub mod schema;

@@ -1,5 +1,6 @@
 //! All end-to-end tests, a module a theme.
 
+#![expect(clippy::disallowed_methods, reason = "real servers and processes run in real time")]
 #![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 mod crash;

@@ -35,6 +35,15 @@ pub(super) struct Draft {
     is_wide: bool,
 }
 
+/// What a batch teaches about the newest runs and subjects.
+#[derive(Debug)]
+pub(super) struct Learned {
+    /// Runs, their sequences, and how they were packed.
+    pub(super) packed: Vec<(ControlId, u64, Packed)>,
+    /// The first number and the texts of subjects that got one.
+    pub(super) named: Vec<(ControlId, u32, Vec<String>)>,
+}
+
 /// How far a draft was, to go back to when a fact is refused half way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
@@ -178,8 +187,8 @@ impl Draft {
     }
 
     /// What this batch teaches, to be remembered once it is durable.
-    pub(super) fn take_learned(&mut self) -> (Vec<(ControlId, u64, Packed)>, Vec<(ControlId, u32, Vec<String>)>) {
-        (std::mem::take(&mut self.packed), std::mem::take(&mut self.named))
+    pub(super) fn take_learned(&mut self) -> Learned {
+        Learned { packed: std::mem::take(&mut self.packed), named: std::mem::take(&mut self.named) }
     }
 
     pub(super) fn is_empty(&self) -> bool {

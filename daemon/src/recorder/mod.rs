@@ -128,7 +128,7 @@ impl Recorder {
         if draft.is_empty() {
             return;
         }
-        let (packed, named) = draft.take_learned();
+        let learned = draft.take_learned();
         let has_checkpoint = draft.has_checkpoint();
         if let Err(error) = self.ledger.commit(draft.into_batch()) {
             let error = Arc::new(error);
@@ -140,7 +140,7 @@ impl Recorder {
             }
             return;
         }
-        self.runs.remember(packed, named);
+        self.runs.remember(learned);
         if has_checkpoint && let Err(error) = self.ledger.checkpoint() {
             // The entry is durable; the signed note is made again with the next one.
             tracing::error!(error = &error as &dyn std::error::Error, "the checkpoint cannot be signed");

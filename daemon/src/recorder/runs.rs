@@ -6,7 +6,7 @@ use evidenced_contract::{Listing, Report, Status};
 
 use super::{
     Recorded, Recorder, RecorderError,
-    draft::Draft,
+    draft::{Draft, Learned},
     fact::RunAnswer,
     letters::{Letters, RunView},
     subjects::Names,
@@ -34,15 +34,11 @@ pub(super) struct Runs {
 
 impl Runs {
     /// The batch of `draft` is durable.
-    pub(super) fn remember(
-        &mut self,
-        packed: Vec<(ControlId, u64, Packed)>,
-        named: Vec<(ControlId, u32, Vec<String>)>,
-    ) {
-        for (control, sequence, packed) in packed {
+    pub(super) fn remember(&mut self, learned: Learned) {
+        for (control, sequence, packed) in learned.packed {
             self.seen.entry(control).or_default().note(&packed, sequence);
         }
-        for (control, first, subjects) in named {
+        for (control, first, subjects) in learned.named {
             self.names.learn(&control, first, subjects);
         }
     }

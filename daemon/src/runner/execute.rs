@@ -97,7 +97,7 @@ impl Executor {
         let grants: Arc<[_]> = control.check.grants.clone().into();
         let budget = Budget {
             requests: limits.requests,
-            response_bytes: limits.response_bytes.into(),
+            response_bytes: limits.response_bytes,
             deadline: started.deadline(limits.wall).into(),
         };
         let door = self.gate.for_run(grants, budget);
