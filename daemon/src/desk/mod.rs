@@ -163,6 +163,9 @@ impl Desk {
 
     /// Why the daemon is not healthy: the ledger takes no entries, or has not for two hours.
     pub fn unhealthy(&self) -> Option<String> {
+        if let Some(why) = self.ledger.poisoned() {
+            return Some(format!("the ledger takes no entries: {why}"));
+        }
         let newest = self.ledger.state().head().checkpoint?.at;
         let age = self.clock.now().since(newest);
         (age.as_secs() > 2 * 3600).then(|| format!("the newest checkpoint is of {newest}, more than two hours ago"))

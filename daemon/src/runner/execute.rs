@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use evidenced_contract::{
-    HistoryError, HistoryPoint, HttpError, HttpRequest, HttpResponse, Interval, Peer, Request, SlotCounts,
-};
+use evidenced_contract::{HistoryError, HistoryPoint, Interval, Request, SlotCounts};
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -14,8 +12,8 @@ use crate::{
     clock::{self, Clock},
     domain::{Control, ControlId, Digest, SlotTime, Timestamp},
     evidence::EndedRecord,
-    gate::{Budget, Door, Gate},
-    sandbox::{Ended, InputBytes, RunSpec, Sandbox, Transcript, World},
+    gate::{Budget, Gate},
+    sandbox::{Ended, History, InputBytes, Live, RunSpec, Sandbox, Transcript},
 };
 
 /// Earlier results, for checks that may read them.
@@ -108,7 +106,10 @@ impl Executor {
             state: order.state.clone(),
             limits: *limits,
             stop: self.stop.clone(),
-            world: Arc::new(Granted { door, history: Arc::clone(&self.history), control: Arc::clone(&control) }),
+            world: Arc::new(Live::new(
+                door,
+                Arc::new(Granted { history: Arc::clone(&self.history), control: Arc::clone(&control) }),
+            )),
         };
         let result = self.sandbox.run(&shelved.plugin, spec).await;
         for line in &result.log {
@@ -172,9 +173,8 @@ pub fn ended_record(ended: Ended) -> EndedRecord {
     }
 }
 
-/// The world as one control may see it.
+/// Earlier results as one control may see them.
 struct Granted {
-    door: Door,
     history: Arc<dyn HistoryReader>,
     control: Arc<Control>,
 }
@@ -189,19 +189,7 @@ impl Granted {
     }
 }
 
-impl World for Granted {
-    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Result<HttpResponse, HttpError>>> {
-        Box::pin(self.door.send_all(requests))
-    }
-
-    fn handshake<'a>(
-        &'a self,
-        host: String,
-        port: u16,
-    ) -> BoxFuture<'a, Result<Vec<Result<Peer, HttpError>>, HttpError>> {
-        Box::pin(async move { self.door.handshake(&host, port).await })
-    }
-
+impl History for Granted {
     fn points<'a>(
         &'a self,
         control: Option<String>,
