@@ -34,8 +34,7 @@ impl State {
         if let Some(record) = self.controls.get_mut(control) {
             record.state.apply(sequence, at, event);
         } else if let Some(state) = ControlState::begin(event) {
-            let record = ControlRecord { state, versions: Vec::new(), spells: Vec::new(), days: Vec::new() };
-            self.controls.insert(control.clone(), record);
+            self.controls.insert(control.clone(), ControlRecord::new(state));
         } else {
             return;
         }
@@ -70,7 +69,12 @@ impl State {
                 };
                 self.defined(at, control, change);
             }
-            Event::ControlRetired { control } => self.end_spells(control, at, |_| true),
+            Event::ControlRetired { control } => {
+                if let Some(record) = self.controls.get_mut(control) {
+                    record.retired = Some(at);
+                }
+                self.end_spells(control, at, |_| true);
+            }
             Event::ControlPresented { .. } | Event::Missed(_) => {}
             Event::SubjectsNamed { control, first, count, subjects } => {
                 self.subjects.insert((control.clone(), *first), NamedPart { count: *count, part: *subjects });

@@ -25,4 +25,4 @@ pub use rows::{Key, LoadError};
 pub use state::{CheckpointAt, ClosingDay, Head, State};
 
 /// Of the folded form. A view with another number is dropped and folded anew.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

@@ -1,12 +1,15 @@
 //! What the configuration says, ready to be asked while something is judged.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::tz::TimeZone;
 
 use crate::{
     config::Config,
-    domain::{Control, ControlId, Digest, PluginName, Timestamp, WindowId},
+    domain::{Control, ControlId, Digest, LocalDay, PluginName, Timestamp, WindowId},
     judge::{Calendar, Policy},
     mail::Letterhead,
 };
@@ -45,10 +48,9 @@ impl Catalogue {
             .controls
             .iter()
             .map(|control| {
-                let calendar = Calendar { zone: self::zone(&control.check.timezone), holidays: Arc::clone(&holidays) };
                 let known = Known {
                     control: Arc::new(control.clone()),
-                    policy: Policy::of(control, &calendar),
+                    policy: policy(control, &holidays),
                     definition: control.check.definition(),
                 };
                 (control.id.clone(), known)
@@ -77,6 +79,11 @@ impl Catalogue {
 
     pub(super) fn policy(&self, id: &ControlId) -> Option<&Policy> {
         self.controls.get(id).map(|known| &known.policy)
+    }
+
+    /// The policy of a control that the configuration does not name (any more).
+    pub(super) fn policy_of(&self, control: &Control) -> Policy {
+        policy(control, &Arc::new(self.config.holidays.clone()))
     }
 
     pub fn plugin(&self, name: &PluginName) -> Option<&PluginFacts> {
@@ -116,6 +123,10 @@ impl Catalogue {
         };
         self.config.windows.iter().filter(covers).map(|window| window.id.clone()).collect()
     }
+}
+
+fn policy(control: &Control, holidays: &Arc<BTreeSet<LocalDay>>) -> Policy {
+    Policy::of(control, &Calendar { zone: zone(&control.check.timezone), holidays: Arc::clone(holidays) })
 }
 
 /// A zone that the configuration has checked.

@@ -101,7 +101,7 @@ impl Recorder {
         }
         drop(state);
         self.catalogue = catalogue;
-        Ok(Recorded { sequence, run: None })
+        Ok(Recorded { sequence, at: draft.at(), run: None })
     }
 
     fn is_new_configuration(&self, state: &State, expanded: &str) -> bool {
@@ -113,7 +113,7 @@ impl Recorder {
         matches!(self.ledger.part(part), Ok(Some(held)) if held == bytes)
     }
 
-    fn control_part(&self, part: &Digest) -> Option<ControlPart> {
+    pub(super) fn control_part(&self, part: &Digest) -> Option<ControlPart> {
         serde_json::from_slice(&self.ledger.part(part).ok()??).ok()
     }
 
@@ -129,7 +129,7 @@ impl Recorder {
         // The same errors again are no news: a daemon that is started again and again would send a mail each time.
         let is_same = state.head().refused.is_some_and(|part| self.holds(&part, errors.as_bytes()));
         if is_same {
-            return Ok(Recorded { sequence, run: None });
+            return Ok(Recorded { sequence, at: draft.at(), run: None });
         }
         let part = draft.keep(errors.as_bytes(), EvidenceClass::Record)?;
         draft.push(Event::ConfigurationRefused { errors: part })?;
@@ -140,7 +140,7 @@ impl Recorder {
             running_since: state.head().configuration.and(state.head().started),
         });
         self.tell_operators(draft, &state, &letter, AlertCause::ConfigurationRefused)?;
-        Ok(Recorded { sequence, run: None })
+        Ok(Recorded { sequence, at: draft.at(), run: None })
     }
 
     /// A plugin's file is missing, garbage, or demands what is not granted.
@@ -152,7 +152,7 @@ impl Recorder {
         let state = self.ledger.state();
         let sequence = draft.next_sequence();
         self.tell_operators(draft, &state, &Letter::PluginFault(facts), AlertCause::PluginFault)?;
-        Ok(Recorded { sequence, run: None })
+        Ok(Recorded { sequence, at: draft.at(), run: None })
     }
 
     /// Queues a letter that is of no single control.

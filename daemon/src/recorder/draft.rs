@@ -137,7 +137,7 @@ impl Draft {
         entry.to_bytes().map_err(Arc::new)?;
         let sequence = self.next_sequence();
         self.entries.push(entry);
-        Ok(Recorded { sequence, run: None })
+        Ok(Recorded { sequence, at: self.at(), run: None })
     }
 
     /// A text that an entry names by its digest.

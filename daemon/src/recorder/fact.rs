@@ -103,6 +103,8 @@ pub struct NoteRecord {
 pub struct Recorded {
     /// Place of its main entry in the ledger.
     pub sequence: u64,
+    /// The time of its entries.
+    pub at: Timestamp,
     /// Of a run.
     pub run: Option<RunAnswer>,
 }

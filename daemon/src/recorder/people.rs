@@ -24,6 +24,6 @@ impl Recorder {
         let decision = decide_note(state.control(&record.control), exception, record, does, note)?;
         let sequence = draft.next_sequence();
         self.write(draft, &state, decision)?;
-        Ok(Recorded { sequence, run: None })
+        Ok(Recorded { sequence, at: draft.at(), run: None })
     }
 }

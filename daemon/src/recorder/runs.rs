@@ -1,11 +1,11 @@
 //! A run that ended, or slots that did not run: outcome, evidence, entries.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use evidenced_contract::{Listing, Report, Status};
 
 use super::{
-    Recorded, Recorder, RecorderError,
+    ControlPart, Recorded, Recorder, RecorderError,
     draft::{Draft, Learned},
     fact::RunAnswer,
     letters::{Letters, RunView},
@@ -18,7 +18,7 @@ use crate::{
     },
     evidence::{EndedRecord, Keep, Packed, Seen, pack, state_json, unpack_record},
     fold::State,
-    judge::{Decision, NamedSubjects, RunFacts, SubjectStatus, decide_missed, decide_run},
+    judge::{ControlState, Decision, NamedSubjects, Policy, RunFacts, SubjectStatus, decide_missed, decide_run},
     ledger::{EvidenceClass, Ledger, Store},
     runner::Finished,
     sandbox::Ended,
@@ -202,9 +202,9 @@ impl Recorder {
             },
         };
         let facts = RunFacts { run, listing: result.listing, statuses: subjects.statuses, named };
-        let policy = self.catalogue.policy(id).ok_or_else(|| RecorderError::UnknownControl(id.clone()))?;
+        let policy = self.policy(id, control_state)?;
         let next = draft.next_exception(&state, self.catalogue.year(draft.at()));
-        let decision = decide_run(control_state, policy, next, draft.at(), &facts)?;
+        let decision = decide_run(control_state, &policy, next, draft.at(), &facts)?;
 
         // The run's own entry stands behind the one that names its new subjects.
         let sequence = draft.next_sequence() + u64::from(facts.named.is_some());
@@ -217,7 +217,7 @@ impl Recorder {
             new_names: Some((id, control_state.next_subject, &subjects.new)),
         };
         letters.write(draft, decision, Some(&view))?;
-        Ok(Recorded { sequence, run: Some(answer(&facts.run, &ended)) })
+        Ok(Recorded { sequence, at: draft.at(), run: Some(answer(&facts.run, &ended)) })
     }
 
     pub(super) fn missed(
@@ -230,10 +230,25 @@ impl Recorder {
         let Some(control_state) = state.control(id) else { return Err(RecorderError::UnknownControl(id.clone())) };
         let sequence = draft.next_sequence();
         draft.expect(id, control_state.revision);
-        let policy = self.catalogue.policy(id).ok_or_else(|| RecorderError::UnknownControl(id.clone()))?;
-        let decision = decide_missed(control_state, policy, draft.at(), &missed)?;
+        let policy = self.policy(id, control_state)?;
+        let decision = decide_missed(control_state, &policy, draft.at(), &missed)?;
         self.write(draft, &state, decision)?;
-        Ok(Recorded { sequence, run: None })
+        Ok(Recorded { sequence, at: draft.at(), run: None })
+    }
+
+    /// What is promised of a control; of one that has left the configuration while it was running, what it was
+    /// promised last.
+    fn policy(
+        &self,
+        id: &ControlId,
+        control_state: &ControlState,
+    ) -> std::result::Result<Cow<'_, Policy>, RecorderError> {
+        if let Some(policy) = self.catalogue.policy(id) {
+            return Ok(Cow::Borrowed(policy));
+        }
+        let part = self.control_part(&control_state.control_part);
+        let ControlPart { control, .. } = part.ok_or_else(|| RecorderError::UnknownControl(id.clone()))?;
+        Ok(Cow::Owned(self.catalogue.policy_of(&control)))
     }
 
     /// Writes a decision that no run at hand led to.

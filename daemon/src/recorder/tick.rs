@@ -39,7 +39,7 @@ impl Recorder {
             }
         }
         self.summaries(draft, &state)?;
-        Ok(Recorded { sequence, run: None })
+        Ok(Recorded { sequence, at: draft.at(), run: None })
     }
 
     /// Days that are over, in every zone, become files; their digests become entries.
@@ -67,6 +67,6 @@ impl Recorder {
         let checkpoint = Some(crate::mail::CheckpointFacts { size, root });
         let letter = Letter::MonitoringGap(GapFacts { from, to, reason, missed, caught_up, checkpoint });
         self.tell_operators(draft, &state, &letter, AlertCause::MonitoringGap)?;
-        Ok(Recorded { sequence, run: None })
+        Ok(Recorded { sequence, at: draft.at(), run: None })
     }
 }

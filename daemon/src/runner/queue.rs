@@ -88,11 +88,6 @@ impl Queue {
         actions
     }
 
-    /// A control left the configuration; its waiting slot, if any, is not due any more.
-    pub fn forget(&mut self, control: &ControlId) {
-        self.waiting.retain(|waiting| waiting.control != *control);
-    }
-
     /// Starts nothing from here on; what waits is missed.
     pub fn stop(&mut self) -> Vec<Action> {
         self.is_stopping = true;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::Schedule;
+use super::{Schedule, slots::just_after};
 use crate::domain::{ControlId, Digest, SlotTime, Timestamp};
 
 /// The next slot of every control, in the order of their planned starts.
@@ -49,6 +49,31 @@ impl Agenda {
         self.remove(&control);
         let slot = schedule.next_after(after).map(|firing| firing.slot);
         self.plan(control, schedule, slot);
+    }
+
+    /// Plans the first slot later than `accounted` whose planned start is later than `started_until`: what was due
+    /// before but waits for its jitter is still to come. Replaces what was planned for the control.
+    pub fn resume(&mut self, control: ControlId, schedule: Schedule, accounted: Timestamp, started_until: Timestamp) {
+        // Jitter is shorter than a period: one slot at most waits for it.
+        let waits = schedule
+            .previous_before(just_after(started_until))
+            .map(|firing| firing.slot)
+            .filter(|slot| slot.0 > accounted && Self::planned_start(&control, &schedule, *slot) > started_until);
+        let after = waits.map_or(accounted.max(started_until), |slot| Timestamp::from_millis(slot.0.as_millis() - 1));
+        self.insert(control, schedule, after);
+    }
+
+    /// What is due and waits for its jitter waits no longer.
+    pub fn release(&mut self, now: Timestamp) {
+        let soon = self.order.iter().take_while(|(start, _, _)| *start <= now.plus(JITTER_MAX));
+        let waiting: Vec<_> = soon.filter(|(start, slot, _)| *start > now && slot.0 <= now).cloned().collect();
+        for (start, slot, control) in waiting {
+            self.order.remove(&(start, slot, control.clone()));
+            if let Some(planned) = self.controls.get_mut(&control) {
+                planned.next = Some((now, slot));
+            }
+            self.order.insert((now, slot, control));
+        }
     }
 
     /// Whether the control was there.
@@ -156,6 +181,19 @@ mod tests {
         agenda.insert(id("a"), every(60), minute(0));
         let popped: Vec<_> = std::iter::from_fn(|| agenda.pop_due(minute(10))).map(|due| due.slot).collect();
         assert_eq!(popped, (1..10).map(|at| SlotTime(minute(at))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_waits_for_its_jitter_can_be_released() {
+        let mut agenda = Agenda::new();
+        agenda.insert(id("a"), every(600), minute(0));
+        agenda.insert(id("b"), every(600), minute(10));
+        assert_eq!(agenda.pop_due(minute(10)), None);
+        agenda.release(minute(10));
+        let due = agenda.pop_due(minute(10)).unwrap();
+        assert_eq!((due.control, due.slot, due.start), (id("a"), SlotTime(minute(10)), minute(10)));
+        assert_eq!(agenda.pop_due(minute(19)), None);
+        assert_eq!(agenda.next_slot(&id("a")), Some(SlotTime(minute(20))));
     }
 
     #[test]

@@ -168,6 +168,9 @@ proptest! {
         // What is left is not due before its planned start, which the agenda waits for.
         let next = schedule.next_after(backlog.accounted).unwrap().slot;
         prop_assert!(Agenda::planned_start(&control, &schedule, next) > now);
+        let mut agenda = Agenda::new();
+        agenda.resume(control.clone(), schedule, backlog.accounted, now);
+        prop_assert_eq!(agenda.next_slot(&control), Some(next));
     }
 
     #[test]

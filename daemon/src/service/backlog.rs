@@ -1,10 +1,12 @@
 //! The slots that fell into a time without the daemon.
 
+use std::ops::Range;
+
 use jiff::tz::TimeZone;
 
-use super::Service;
+use super::{Service, firing::Fired};
 use crate::{
-    domain::{Control, ControlId, MissedReason, SlotTime, Timestamp},
+    domain::{CatchUp, Control, ControlId, MissedReason, Timestamp},
     ledger::Store,
     recorder::{ControlPart, Fact, Gap, RecorderError, zone},
     schedule::{Schedule, missed, plan_start},
@@ -18,13 +20,15 @@ pub(super) struct Absence {
     was_stopped: bool,
 }
 
-/// A control as the ledger knew it before this start.
+/// A version of a control, as the ledger knew it before this start, some of whose slots may have no end.
 struct Known {
     id: ControlId,
     version: u32,
     control: Control,
     /// Every slot up to here has ended.
     accounted: Timestamp,
+    /// Another version followed, or the control left; `None`: this one is in force.
+    until: Option<Timestamp>,
 }
 
 impl Service {
@@ -42,7 +46,7 @@ impl Service {
     /// Slots that were due while it still lived were interrupted; later ones fell into its absence.
     pub(super) async fn account_for(&mut self, absence: Absence) -> Result<Option<Gap>, RecorderError> {
         let now = self.clock.now();
-        self.firing.fired_until = Some(now);
+        self.firing.fired = Some(Fired::Starts(now));
         let Absence { last_alive, was_stopped } = absence;
         let zones: Vec<_> = self.zones_in_force();
         let mut gap = Gap { from: last_alive, to: now, reason: MissedReason::Down, missed: Vec::new(), caught_up: 0 };
@@ -50,25 +54,21 @@ impl Service {
             let Ok(schedule) = Schedule::parse(&known.control.check.schedule, &known.control.check.timezone) else {
                 continue;
             };
+            // Of an earlier version only what was under way when the next one came has no end.
+            if let Some(until) = known.until {
+                let before = just_after(until);
+                self.miss_between(&known, &schedule, MissedReason::Interrupted, known.accounted..before, &mut gap)
+                    .await?;
+                continue;
+            }
             let backlog = plan_start(&known.id, &schedule, known.accounted, now, self.catch_up(&known), &zones);
             let first_to_run = backlog.run.first().copied();
             // A daemon that was stopped had no run under way.
             let interrupted_until = if was_stopped { known.accounted } else { last_alive.max(known.accounted) };
             let until = first_to_run.map_or_else(|| just_after(backlog.accounted), |slot| slot.0);
-            let mut count = 0;
-            for (reason, after, before) in [
-                (MissedReason::Interrupted, known.accounted, just_after(interrupted_until).min(until)),
-                (MissedReason::Down, interrupted_until, until),
-            ] {
-                for stretch in missed(&schedule, after, before, &zones) {
-                    count += stretch.count;
-                    let missed = stretch.into_missed(known.id.clone(), known.version, reason);
-                    self.recorder.record(Fact::Missed(missed)).await?;
-                }
-            }
-            if count > 0 {
-                gap.missed.push((known.id.clone(), count));
-            }
+            let interrupted = known.accounted..just_after(interrupted_until).min(until);
+            self.miss_between(&known, &schedule, MissedReason::Interrupted, interrupted, &mut gap).await?;
+            self.miss_between(&known, &schedule, MissedReason::Down, interrupted_until..until, &mut gap).await?;
             gap.caught_up += backlog.run.len() as u64;
             for slot in backlog.run {
                 self.firing.run_late(known.id.clone(), slot);
@@ -78,11 +78,33 @@ impl Service {
         Ok((!is_empty).then_some(gap))
     }
 
+    /// Records the slots later than the start of `span` and earlier than its end as missed.
+    async fn miss_between(
+        &self,
+        known: &Known,
+        schedule: &Schedule,
+        reason: MissedReason,
+        span: Range<Timestamp>,
+        gap: &mut Gap,
+    ) -> Result<(), RecorderError> {
+        for stretch in missed(schedule, span.start, span.end, &self.zones_in_force()) {
+            match gap.missed.last_mut() {
+                Some((control, count)) if *control == known.id => *count += stretch.count,
+                _ => gap.missed.push((known.id.clone(), stretch.count)),
+            }
+            let missed = stretch.into_missed(known.id.clone(), known.version, reason);
+            self.recorder.record(Fact::Missed(missed)).await?;
+        }
+        Ok(())
+    }
+
     /// What happens to past slots of a control that the new configuration may have changed.
-    fn catch_up(&self, known: &Known) -> crate::domain::CatchUp {
+    fn catch_up(&self, known: &Known) -> CatchUp {
         match self.catalogue.control(&known.id) {
-            Some(control) if control.enabled && control.check == known.control.check => control.check.catch_up,
-            Some(_) | None => crate::domain::CatchUp::None,
+            Some(control) if known.until.is_none() && control.enabled && control.check == known.control.check => {
+                control.check.catch_up
+            }
+            Some(_) | None => CatchUp::None,
         }
     }
 
@@ -96,19 +118,17 @@ impl Service {
         let state = self.ledger.state();
         let mut known = Vec::new();
         for (id, record) in state.controls() {
-            let control = &record.state;
-            if control.retired || !control.enabled {
-                continue;
+            for (version, accounted, until) in record.unaccounted() {
+                // Without its part nobody can say what was due.
+                let Ok(Some(bytes)) = self.ledger.part(&version.control_part) else {
+                    tracing::error!(control = %id, "the part of this control cannot be read: its missed slots are unknown");
+                    continue;
+                };
+                let Ok(ControlPart { control, .. }) = serde_json::from_slice(&bytes) else { continue };
+                if control.enabled {
+                    known.push(Known { id: id.clone(), version: version.version, control, accounted, until });
+                }
             }
-            // Without its part nobody can say what was due.
-            let Ok(Some(bytes)) = self.ledger.part(&control.control_part) else {
-                tracing::error!(control = %id, "the part of this control cannot be read: its missed slots are unknown");
-                continue;
-            };
-            let Ok(part) = serde_json::from_slice::<ControlPart>(&bytes) else { continue };
-            let defined = record.versions.last().map(|version| version.at);
-            let accounted = control.accounted.map(|SlotTime(at)| at).max(defined).unwrap_or(Timestamp::EPOCH);
-            known.push(Known { id: id.clone(), version: control.version, control: part.control, accounted });
         }
         known
     }

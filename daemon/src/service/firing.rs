@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use super::Service;
 use crate::{
     desk::CheckNow,
-    domain::{Control, ControlId, MissedReason, SlotTime, Timestamp},
+    domain::{Control, ControlId, MissedReason, Overlap, SlotTime, Timestamp},
+    fold::ControlRecord,
     ledger::Store,
     recorder::{Fact, Recorded, RecorderError},
     runner::{Action, Executor, Order, Queue, Shelf},
@@ -22,7 +23,7 @@ pub(super) struct Firing {
     agenda: Agenda,
     queue: Queue,
     shelf: Arc<Shelf>,
-    runs: JoinSet<Ended>,
+    pub(super) runs: JoinSet<Ended>,
     /// Slots that were missed while the daemon was away and run now, late.
     late: Vec<(ControlId, SlotTime)>,
     /// Checks that people asked for while the control was running.
@@ -31,15 +32,24 @@ pub(super) struct Firing {
     pub(super) disk_is_full: bool,
     /// Controls whose slots are not run, and up to where they are accounted for.
     disabled: BTreeMap<ControlId, Timestamp>,
-    /// Slots that were missed while an earlier slot of their control was running. They are recorded after it: of a
+    /// Slots that were missed while an earlier slot of their control was running or to run. They are recorded after it: of a
     /// slot that is recorded out of its turn, a start after a crash would conclude that all before it had ended.
     missed_meanwhile: BTreeMap<ControlId, Vec<(SlotTime, MissedReason)>>,
-    /// Every slot up to here was fired, or accounted for at the start.
-    pub(super) fired_until: Option<Timestamp>,
+    /// What was fired, or accounted for at the start.
+    pub(super) fired: Option<Fired>,
+}
+
+/// Up to where slots were fired.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fired {
+    /// Every slot whose planned start is not later.
+    Starts(Timestamp),
+    /// Every slot that is not later, whether it was to wait for its jitter or not.
+    Slots(Timestamp),
 }
 
 /// A run that was recorded, or could not be.
-struct Ended {
+pub(super) struct Ended {
     control: ControlId,
     result: Result<Recorded, RecorderError>,
     asked: Option<CheckNow>,
@@ -57,7 +67,7 @@ impl Firing {
             disk_is_full: false,
             disabled: BTreeMap::new(),
             missed_meanwhile: BTreeMap::new(),
-            fired_until: None,
+            fired: None,
         }
     }
 
@@ -71,6 +81,11 @@ impl Firing {
 
     pub(super) fn run_late(&mut self, control: ControlId, slot: SlotTime) {
         self.late.push((control, slot));
+    }
+
+    /// A slot of the control is still to run, from the time without the daemon.
+    fn is_late(&self, control: &ControlId) -> bool {
+        self.late.iter().any(|(late, _)| late == control)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
@@ -87,28 +102,27 @@ impl Service {
     pub(super) fn plan(&mut self) {
         let now = self.clock.now();
         // Reading files and compiling plugins took time, in which slots came due.
-        let from = self.firing.fired_until.unwrap_or(now);
+        let fired = self.firing.fired.unwrap_or(Fired::Slots(now));
         let state = self.ledger.state();
-        let before = std::mem::take(&mut self.firing.agenda);
-        self.firing.disabled.clear();
+        self.firing.agenda = Agenda::new();
+        let were_disabled = std::mem::take(&mut self.firing.disabled);
         for control in self.catalogue.controls() {
-            let accounted = state.control(&control.id).and_then(|state| state.accounted).map(|SlotTime(at)| at);
+            let record = state.control_record(&control.id);
             if !control.enabled {
                 // What never ran has no slots that could be missed.
-                if let Some(accounted) = accounted {
+                if let Some(SlotTime(accounted)) = record.and_then(|record| record.state.accounted) {
                     self.firing.disabled.insert(control.id.clone(), accounted);
                 }
                 continue;
             }
             match Schedule::parse(&control.check.schedule, &control.check.timezone) {
                 Ok(schedule) => {
-                    let after = accounted.map_or(now, |accounted| accounted.max(from));
-                    // A slot that jitter holds back is still to be started.
-                    let after = match before.next_slot(&control.id) {
-                        Some(SlotTime(next)) if next <= after => Timestamp::from_millis(next.as_millis() - 1),
-                        _ => after,
-                    };
-                    self.firing.agenda.insert(control.id.clone(), schedule, after);
+                    let accounted = record.and_then(ControlRecord::accounted_until).unwrap_or(now);
+                    let id = control.id.clone();
+                    match were_disabled.get(&id).map_or(fired, |until| Fired::Slots(*until)) {
+                        Fired::Starts(until) => self.firing.agenda.resume(id, schedule, accounted, until),
+                        Fired::Slots(until) => self.firing.agenda.insert(id, schedule, accounted.max(until)),
+                    }
                 }
                 Err(error) => {
                     tracing::error!(control = %control.id, %error, "a schedule that was accepted cannot be read")
@@ -120,26 +134,58 @@ impl Service {
     /// Starts what is due now, and records what is missed.
     pub(super) async fn fire(&mut self) -> Result<(), RecorderError> {
         let mut actions = Vec::new();
-        // One after the other: late slots of one control must not take each other's place in the queue.
+        self.fire_late(&mut actions);
+        let now = self.clock.now();
+        self.firing.fired = Some(Fired::Starts(now));
+        self.pop_until(now, &mut actions);
+        self.act(actions).await
+    }
+
+    /// What the schedules up to now had due until `until` is started or missed, also what waits for its jitter: from
+    /// then on other schedules are the rule.
+    pub(super) async fn fire_to_the_end(&mut self, until: Timestamp) -> Result<(), RecorderError> {
+        if self.firing.agenda.is_empty() {
+            return Ok(());
+        }
+        let mut actions = Vec::new();
+        self.fire_late(&mut actions);
+        self.firing.fired = Some(Fired::Slots(until));
+        self.firing.agenda.release(until);
+        self.pop_until(until, &mut actions);
+        self.act(actions).await
+    }
+
+    /// One after the other: late slots of one control must not take each other's place in the queue.
+    fn fire_late(&mut self, actions: &mut Vec<Action>) {
         for (control, slot) in std::mem::take(&mut self.firing.late) {
             if self.firing.queue.is_busy(&control) {
                 self.firing.late.push((control, slot));
             } else {
-                actions.extend(self.firing.queue.due(&control, slot, crate::domain::Overlap::QueueOne));
+                actions.extend(self.firing.queue.due(&control, slot, Overlap::QueueOne));
             }
         }
-        let now = self.clock.now();
-        self.firing.fired_until = Some(now);
-        while let Some(due) = self.firing.agenda.pop_due(now) {
-            let Some(control) = self.catalogue.control(&due.control) else { continue };
+    }
+
+    fn pop_until(&mut self, until: Timestamp, actions: &mut Vec<Action>) {
+        while let Some(due) = self.firing.agenda.pop_due(until) {
+            let Some(control) = self.catalogue.control(&due.control) else {
+                // It leaves the configuration.
+                let reason = MissedReason::Disabled;
+                actions.push(Action::Miss { control: due.control, slot: due.slot, reason });
+                continue;
+            };
             if self.firing.disk_is_full {
                 let reason = MissedReason::DiskFull;
                 actions.push(Action::Miss { control: due.control, slot: due.slot, reason });
                 continue;
             }
+            if self.firing.is_late(&due.control) {
+                let reason = MissedReason::Overlap;
+                actions.push(Action::Miss { control: due.control, slot: due.slot, reason });
+                continue;
+            }
             actions.extend(self.firing.queue.due(&due.control, due.slot, control.check.overlap));
         }
-        self.act(actions).await
     }
 
     /// A person asked for a check.
@@ -198,12 +244,16 @@ impl Service {
             match action {
                 Action::Start { control, slot } => match self.catalogue.control(&control).cloned() {
                     Some(control) => self.start(&control, slot, None),
+                    // It left the configuration while its slot waited for room.
                     None => {
                         let more = self.firing.queue.finished(&control);
+                        self.miss(&control, slot, MissedReason::Disabled).await?;
                         Box::pin(self.act(more)).await?;
                     }
                 },
-                Action::Miss { control, slot, reason } if self.firing.queue.runs_before(&control, slot) => {
+                Action::Miss { control, slot, reason }
+                    if self.firing.queue.runs_before(&control, slot) || self.firing.is_late(&control) =>
+                {
                     self.firing.missed_meanwhile.entry(control).or_default().push((slot, reason));
                 }
                 Action::Miss { control, slot, reason } => self.miss(&control, slot, reason).await?,
@@ -212,9 +262,14 @@ impl Service {
         Ok(())
     }
 
-    /// Records what was missed while a run was under way, once that run is recorded.
+    /// Records what was missed while earlier slots were to run, once all of those are recorded.
     async fn miss_meanwhile(&mut self, control: &ControlId) -> Result<(), RecorderError> {
-        for (slot, reason) in self.firing.missed_meanwhile.remove(control).unwrap_or_default() {
+        if self.firing.is_late(control) {
+            return Ok(());
+        }
+        let mut missed = self.firing.missed_meanwhile.remove(control).unwrap_or_default();
+        missed.sort_by_key(|(slot, _)| *slot);
+        for (slot, reason) in missed {
             self.miss(control, slot, reason).await?;
         }
         Ok(())
@@ -307,8 +362,17 @@ impl Service {
     /// Starts nothing more; what waits is missed.
     pub(super) async fn stop_firing(&mut self) -> Result<(), RecorderError> {
         self.firing.agenda = Agenda::new();
-        let actions = self.firing.queue.stop();
-        self.act(actions).await
+        let late = std::mem::take(&mut self.firing.late).into_iter();
+        let late = late.map(|(control, slot)| Action::Miss { control, slot, reason: MissedReason::Shutdown });
+        let actions = late.chain(self.firing.queue.stop()).collect();
+        self.act(actions).await?;
+        // What waited for a late slot to run waits for nothing any more.
+        let mut waiting: Vec<_> = self.firing.missed_meanwhile.keys().cloned().collect();
+        waiting.retain(|control| !self.firing.queue.is_busy(control));
+        for control in waiting {
+            self.miss_meanwhile(&control).await?;
+        }
+        Ok(())
     }
 
     /// Ends the runs under way at once; their slots are missed.

@@ -13,6 +13,8 @@ mod live;
 mod open;
 mod post;
 mod reload;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 pub use history::LedgerHistory;

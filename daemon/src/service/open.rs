@@ -20,7 +20,7 @@ use crate::{
     gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy},
     ledger::{self, Ledger, LedgerError, Store},
     mail::PluginFaultFacts,
-    recorder::{self, Catalogue, Fact, Handle, PluginFacts, Recorder, RecorderError},
+    recorder::{self, Catalogue, Fact, Handle, PluginFacts, Recorded, Recorder, RecorderError},
     runner::{Executor, PluginFault, Shelf},
     sandbox::{CompileWhere, Sandbox, SandboxError, SandboxSettings},
 };
@@ -163,7 +163,9 @@ impl Service {
     pub(super) async fn configure(&mut self) -> Result<(), RecorderError> {
         let catalogue = Arc::clone(&self.catalogue);
         let expanded = catalogue.config().expanded_json();
-        self.recorder.record(Fact::Configured { catalogue: Arc::clone(&catalogue), expanded }).await?;
+        let configured = Fact::Configured { catalogue: Arc::clone(&catalogue), expanded };
+        let Recorded { at, .. } = self.recorder.record(configured).await?;
+        self.fire_to_the_end(at).await?;
         for fault in self.faults() {
             tracing::error!(plugin = %fault.plugin, "{}", fault.message);
             self.recorder.record(Fact::PluginFault(Box::new(fault))).await?;

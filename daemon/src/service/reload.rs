@@ -37,8 +37,6 @@ impl Service {
             Ok(shelf) => Arc::new(shelf),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        // What is due under the old configuration is fired; slots of the new one count from here.
-        self.fire().await?;
         self.account_for_disabled().await?;
         self.catalogue = Arc::new(Catalogue::new(Arc::clone(&config), open::plugin_facts(&shelf, &config)));
         self.executor = Arc::new(Executor {
