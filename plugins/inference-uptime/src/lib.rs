@@ -7,6 +7,7 @@ mod config;
 mod open_inference;
 mod openai;
 mod probe;
+mod protocol;
 
 use evidenced_plugin::{Check, Description, Failure, Findings, Needs, Report, Run, Status, description};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     Config, Golden,
     config::{Expected, GoldenTensors, Tensor},
-    probe::{Wrong, other_protocol},
+    protocol::{Wrong, other_protocol, timeout_ms},
 };
 
 /// Sent with every question; a server that echoes another one has mixed up answers.
@@ -106,10 +106,4 @@ fn flat(data: &Value) -> Vec<&Value> {
         Value::Array(values) => values.iter().flat_map(flat).collect(),
         value => vec![value],
     }
-}
-
-/// The host waits somewhat longer than what is allowed, so that a slow answer is measured and not cut.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cut to the range of u32")]
-pub(crate) fn timeout_ms(max_latency_ms: f64) -> u32 {
-    (max_latency_ms * 2.0 + 1_000.0) as u32
 }

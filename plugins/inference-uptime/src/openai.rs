@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Config, Golden,
     config::GoldenPrompt,
-    open_inference::timeout_ms,
-    probe::{Wrong, other_protocol},
+    protocol::{Wrong, other_protocol, timeout_ms},
 };
 
 #[derive(Serialize)]

@@ -1,13 +1,8 @@
 //! What one endpoint's answers come to.
 
-use evidenced_plugin::{
-    CallError, Exchange, Failure, FailureKind, FindingDraft, HttpError, Response, Timestamp, Verdict, unit,
-};
+use evidenced_plugin::{CallError, Exchange, Failure, FindingDraft, HttpError, Response, Timestamp, Verdict, unit};
 
-use crate::{Config, Golden, config::Protocol, open_inference, openai};
-
-/// Why an answer is not the one that was promised, in words.
-pub(crate) type Wrong = String;
+use crate::{Config, Golden, config::Protocol, open_inference, openai, protocol::Wrong};
 
 /// The worst of the answers decides: one that could not be judged over one that is wrong over one that is right.
 pub(crate) fn judge(
@@ -84,11 +79,6 @@ fn certificate_days<'a>(now: Timestamp, exchanges: impl Iterator<Item = &'a Exch
         nearest = Some(nearest.map_or(days, |other| other.min(days)));
     }
     Ok(nearest)
-}
-
-/// The failure of a configuration whose question does not fit the protocol.
-pub(crate) fn other_protocol(words: &str) -> Failure {
-    Failure { kind: FailureKind::BadInput, message: words.to_owned(), source: None }
 }
 
 /// A certificate that ends sooner than this passes with attention.

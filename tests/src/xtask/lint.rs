@@ -24,8 +24,13 @@ pub(crate) fn run(layout: &Layout) -> Result<ExitCode> {
     let documentation = documentation.args(["--document-private-items"]);
     look("documentation", documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
     if has_deny() || install_deny(layout)? {
-        let deny = Cargo::new(layout, "deny").args(["--config", ".cargo/deny.toml", "check"]);
-        look("licences and advisories", deny)?;
+        let deny = |words: &[&str]| Cargo::new(layout, "deny").args(["--config", ".cargo/deny.toml"]).args(words);
+        look("licences and sources", deny(&["check", "bans", "licenses", "sources"]))?;
+        if deny(&["fetch", "db"]).succeeds()? {
+            look("advisories", deny(&["--offline", "check", "advisories"]))?;
+        } else {
+            report("warning: the database of advisories cannot be reached: they were not looked at");
+        }
     } else {
         report("warning: cargo-deny is not here and cannot be installed: licences and advisories were not looked at");
     }

@@ -6,16 +6,10 @@ use super::{
     tables::{bad, coverage_bar, warn},
     time::{Clock, length},
 };
-use crate::{
-    domain::ControlId,
-    summary::{ControlSummary, DayMark, words::grouped},
-};
+use crate::summary::{ControlSummary, DayMark, words::grouped};
 
 /// Deviations that the page lists of one control; the table for spreadsheets has more.
 const DEVIATIONS_SHOWN_MAX: usize = 20;
-
-/// Ids in a list; a longer one says how many more there are.
-const NAMES_SHOWN_MAX: usize = 30;
 
 pub(super) fn section(report: &Report, clock: &Clock) -> Markup {
     let controls = &report.summary.controls;
@@ -38,14 +32,6 @@ pub(super) fn section(report: &Report, clock: &Clock) -> Markup {
                 (deviations(control, clock))
             }
         }
-    }
-}
-
-pub(super) fn names(controls: &[ControlId]) -> String {
-    let shown: Vec<_> = controls.iter().take(NAMES_SHOWN_MAX).map(ControlId::as_str).collect();
-    match controls.len().saturating_sub(NAMES_SHOWN_MAX) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

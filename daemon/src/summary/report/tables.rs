@@ -1,8 +1,8 @@
 use maud::{Markup, html};
 
-use super::{Report, controls::names, time::Clock, time::length};
+use super::{Report, time::Clock, time::length};
 use crate::{
-    domain::{DayRow, MissedReason},
+    domain::{ControlId, DayRow, MissedReason},
     summary::{Questions, coverage, words::grouped},
 };
 
@@ -10,6 +10,9 @@ pub(super) fn coverage_bar(row: &DayRow) -> Markup {
     let percent = (row.tested() * 100).checked_div(row.due()).unwrap_or(0);
     html! { (coverage(row)) span.bar aria-hidden="true" { i style=(format!("width:{percent}%")) {} } }
 }
+
+/// Ids in a list; a longer one says how many more there are.
+const NAMES_SHOWN_MAX: usize = 30;
 
 /// A number of which each is bad news.
 pub(super) fn bad(count: u64) -> Markup {
@@ -253,5 +256,14 @@ pub(super) fn systems(report: &Report) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// The first of them, and how many more there are.
+pub(super) fn names(controls: &[ControlId]) -> String {
+    let shown: Vec<_> = controls.iter().take(NAMES_SHOWN_MAX).map(ControlId::as_str).collect();
+    match controls.len().saturating_sub(NAMES_SHOWN_MAX) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
