@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::{Context, ExitStatus};
+use super::{Context, ExitStatus, fit, run};
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Diagnostic, Endpoint, Level, Loaded, Transport, limit_values, limit_words, schedule_words},
@@ -14,11 +14,13 @@ use crate::{
 
 /// Read the configuration and say what it means, or everything that is wrong in it.
 ///
-/// For each control: when it is due next, what its plugin may reach and who is told when it fails. Nothing is run, and
-/// nothing is asked of the network.
+/// For each control: when it is due next, what its plugin may reach and who is told when it fails. Plugins are loaded
+/// and asked what they need, but none is run, and nothing is asked of the network.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 accepted, 2 refused.\n\nExample:\n  evidenced check-config\n  \
-                        evidenced check-config --expanded --config ./evidenced.toml")]
+#[command(
+    after_help = "Exit status: 0 accepted, 2 refused, or a control that its plugin cannot test.\n\nExample:\n  evidenced check-config\n  \
+                        evidenced check-config --expanded --config ./evidenced.toml"
+)]
 pub(super) struct CheckConfigArguments {
     /// Print every control as it is after templates and defaults, with the file and line of each value.
     #[arg(long)]
@@ -54,11 +56,21 @@ impl CheckConfigArguments {
             }
         }
         let warnings = loaded.warnings_at(now);
-        tell(context, warnings.iter().copied())?;
+        let compile = run::options(&loaded.config)?.compile;
+        let faults = fit::faults(&loaded, &fit::shelf(&loaded.config, compile)?);
+        tell(context, warnings.iter().copied().chain(&faults))?;
         let count = counted(warnings.len(), "warning");
         let controls = counted(loaded.config.controls.len(), "control");
-        context.printer.talk(format_args!("\n{} is accepted: {controls}, {count}", context.config.display()));
-        Ok(ExitStatus::Done)
+        let file = context.config.display();
+        if faults.is_empty() {
+            context.printer.talk(format_args!("\n{file} is accepted: {controls}, {count}"));
+            return Ok(ExitStatus::Done);
+        }
+        let untested = counted(faults.len(), "control");
+        context.printer.talk(format_args!(
+            "\n{file} can be loaded: {controls}, {count}; but {untested} cannot be tested: each run will be an error"
+        ));
+        Ok(ExitStatus::Usage)
     }
 }
 

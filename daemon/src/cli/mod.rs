@@ -9,6 +9,7 @@ mod check_config;
 mod demo;
 mod exceptions;
 mod exit;
+mod fit;
 mod init;
 mod printer;
 mod replay;

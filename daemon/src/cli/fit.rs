@@ -1,0 +1,86 @@
+//! Controls whose plugin cannot test them as they are configured, each at the line that is to be mended.
+
+use crate::{
+    config::{Config, Diagnostic, Level, Loaded, Position},
+    domain::{Control, RunReason},
+    runner::{PluginFault, Shelf},
+    sandbox::{CompileWhere, Sandbox, SandboxSettings},
+};
+
+/// Loads every plugin that the configuration names, as the daemon will; nothing is kept, and nothing is run but
+/// `describe`.
+pub(super) fn shelf(config: &Config, compile: CompileWhere) -> anyhow::Result<Shelf> {
+    let settings = SandboxSettings { concurrency: 1, compile, ..SandboxSettings::default() };
+    Ok(Shelf::load(&*Sandbox::new(settings)?, config))
+}
+
+/// One for each enabled control that the daemon would run in vain.
+pub(super) fn faults(loaded: &Loaded, shelf: &Shelf) -> Vec<Diagnostic> {
+    let controls = loaded.config.controls.iter().filter(|control| control.enabled);
+    controls.filter_map(|control| Some(diagnostic(loaded, control, shelf.fitted(control).err()?))).collect()
+}
+
+fn diagnostic(loaded: &Loaded, control: &Control, fault: PluginFault) -> Diagnostic {
+    let PluginFault { reason, message } = fault;
+    let (code, key, hint) = match reason {
+        RunReason::ConfigRefused => {
+            ("config-refused", "config", "the plugin's schema says what it takes; mend the keys that are named")
+        }
+        RunReason::GrantMissing => {
+            ("grant-missing", "plugin", "grant what is named, or take it out of the configuration")
+        }
+        RunReason::PluginMissing => {
+            ("plugin-missing", "plugin", "put the file there, or name its folder in `plugin_dirs`")
+        }
+        _ => ("plugin-unusable", "plugin", "put another build of the plugin there"),
+    };
+    let values = loaded.expanded(control);
+    let is_of = |name: &str| name == key || name.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+    let written = values.iter().find_map(|value| value.origin.filter(|_| is_of(&value.key)));
+    let origin = written.or_else(|| values.iter().find_map(|value| value.origin));
+    Diagnostic {
+        level: Level::Error,
+        code,
+        message: format!("{} cannot be tested: {message}", control.id),
+        file: origin.map(|origin| origin.file.to_path_buf()).unwrap_or_default(),
+        position: origin.map(|origin| Position { line: origin.line, column: 1 }),
+        hint: Some(hint.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn a_plugin_that_cannot_test_its_control_is_told_at_the_line_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let control = |id: &str, plugin: &str, more: &str| {
+            format!(
+                "[[control]]\nid = \"{id}\"\ntitle = \"t\"\nowner = \"o\"\nfamily = \"security\"\nseverity = \"low\"\n\
+                 every = \"5m\"\nplugin = \"{plugin}\"\n{more}"
+            )
+        };
+        let text = [
+            "organization = \"Example\"\nplugin_dirs = [\".\"]\nstate_dir = \"state\"\n",
+            &control("SEC-01", "garbage", ""),
+            &control("SEC-02", "nowhere", ""),
+            &control("SEC-03", "nowhere", "enabled = false\n"),
+        ];
+        fs::write(folder.path().join("evidenced.toml"), text.concat()).unwrap();
+        fs::write(folder.path().join("garbage.wasm"), "no plugin").unwrap();
+        let loaded = config::load(&folder.path().join("evidenced.toml")).unwrap();
+        let shelf = shelf(&loaded.config, CompileWhere::InProcess).unwrap();
+        let told: Vec<_> = faults(&loaded, &shelf)
+            .into_iter()
+            .map(|fault| (fault.code, fault.position.map(|position| position.line), fault.message))
+            .collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert_eq!((told[0].0, told[0].1), ("plugin-unusable", Some(11)));
+        assert!(told[0].2.starts_with("SEC-01 cannot be tested: "), "{told:?}");
+        assert_eq!((told[1].0, told[1].1), ("plugin-missing", Some(19)));
+    }
+}
