@@ -1,4 +1,5 @@
-//! One check, written in Rust, in C and as a command in C: in the real sandbox all say the same about the same world.
+//! One check, written in Rust, in C, in JavaScript and as commands in C: in the real sandbox all say the same about the
+//! same world.
 
 use std::{
     collections::BTreeMap,
@@ -21,10 +22,12 @@ use evidenced_contract::{
 use evidenced_tests::{fixture, plugin};
 use tokio_util::sync::CancellationToken;
 
-const SAMPLES: [(&str, PluginKind); 3] = [
+const SAMPLES: [(&str, PluginKind); 5] = [
     ("sample-rust", PluginKind::Component),
     ("sample-c-component", PluginKind::Component),
+    ("sample-javascript", PluginKind::Component),
     ("sample-c-command", PluginKind::CommandModule),
+    ("sample-c-command-component", PluginKind::CommandComponent),
 ];
 const URL: &str = "https://limits.example.com/keys";
 const INVENTORY: &str = "k1 10\nk2 100\nk3 90\n";

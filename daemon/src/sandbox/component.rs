@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use evidenced_contract::{Description, Report, Request};
+use evidenced_contract::{Description, Failure, FailureKind, Report, Request};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -13,8 +13,10 @@ use super::{
     memory::Meter,
     plugin::About,
     run::ended_by,
+    wasi::{Folder, Wasi, WasiStart},
     watch::Watch,
 };
+use crate::domain::Timestamp;
 
 /// A plugin has this long to describe itself.
 const DESCRIBE_WALL: Duration = Duration::from_secs(1);
@@ -25,15 +27,25 @@ const DESCRIBE_MEMORY: u64 = 256 << 20;
 pub(super) async fn run(
     sandbox: &Sandbox,
     checker: &v1::CheckPre<Host>,
+    uses_wasi: bool,
     request: &Request,
-    host: Host,
+    mut host: Host,
     stop: &CancellationToken,
 ) -> (Ended, Host) {
+    if uses_wasi {
+        host.wasi = Some(Box::new(Wasi::new(WasiStart {
+            args: Vec::new(),
+            now: request.now.parse().unwrap_or(Timestamp::EPOCH),
+            seed: request.seed,
+            stdin: Vec::new(),
+            stdout_limit: None,
+            inputs: host.inputs.folder(),
+            answers: Folder::default(),
+        })));
+    }
     let request = v1::request(request);
     let left = host.watch.left();
-    let report_bytes = host.report_bytes;
     let mut store = sandbox.store(host);
-    store.set_hostcall_fuel(call_bytes(report_bytes));
     let call = async {
         let check = checker.instantiate_async(&mut store).await?;
         check.evidenced_check_checker().call_run(&mut store, &request).await
@@ -47,8 +59,7 @@ pub(super) async fn run(
     };
     let mut host = store.into_data();
     let ended = match answered {
-        Some(Ok(answer)) => v1::answer(answer),
-        Some(Err(fault)) => ended_by(&mut host, &fault),
+        Some(answered) => judged(&mut host, answered.map(v1::answer)),
         None if stop.is_cancelled() => Ended::Stopped,
         None => {
             let Halt = host.end_wall();
@@ -56,6 +67,27 @@ pub(super) async fn run(
         }
     };
     (ended, host)
+}
+
+/// What the checker answered, or how it ended otherwise. What it wrote to its streams is in the log by then.
+fn judged(host: &mut Host, answered: wasmtime::Result<Ended>) -> Ended {
+    // A full log is noted as the end of the run.
+    let _halt = host.wasi_finish_lines();
+    let exit = host.wasi.as_ref().and_then(|wasi| Some((wasi.exit()?, wasi.last_words().to_owned())));
+    match (host.ended(), exit, answered) {
+        (Some(ended), _, _) | (None, None, Ok(ended)) => ended,
+        (None, Some((code, last_words)), _) => exited(code, &last_words),
+        (None, None, Err(fault)) => ended_by(host, &fault),
+    }
+}
+
+/// A program that ended itself instead of answering.
+pub(super) fn exited(code: i32, last_words: &str) -> Ended {
+    let message = match last_words {
+        "" => format!("exited with {code}"),
+        words => format!("exited with {code}: {words}"),
+    };
+    Ended::Failure(Failure { kind: FailureKind::Internal, message, source: None })
 }
 
 /// Bytes that a plugin may hand over in one call: wasmtime counts them while it lifts, so that a list whose items share
@@ -66,8 +98,20 @@ pub(super) fn call_bytes(report_bytes: u32) -> usize {
 }
 
 /// Asks a checker what it is: clock and seed zero, no world.
-pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>) -> About {
-    let mut store = sandbox.store(describing(sandbox));
+pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>, uses_wasi: bool) -> About {
+    let mut host = describing(sandbox);
+    if uses_wasi {
+        host.wasi = Some(Box::new(Wasi::new(WasiStart {
+            args: Vec::new(),
+            now: Timestamp::EPOCH,
+            seed: [0; 32],
+            stdin: Vec::new(),
+            stdout_limit: None,
+            inputs: Folder::default(),
+            answers: Folder::default(),
+        })));
+    }
+    let mut store = sandbox.store(host);
     let _ticking = sandbox.ticker.while_running();
     let described = block_on(async {
         let check = checker.instantiate_async(&mut store).await?;

@@ -104,6 +104,8 @@ pub enum Limit {
     MemoryTotal(u64),
     /// Elements of all tables of the run together, or the number of its tables.
     Tables(u64),
+    /// What a plugin holds open at once, of WASI.
+    Handles(u64),
     /// Milliseconds of wall clock.
     Wall(u64),
     /// Bytes of the report.
@@ -131,6 +133,7 @@ impl Limit {
             Self::Memory(_) => "memory",
             Self::MemoryTotal(_) => "memory_total",
             Self::Tables(_) => "tables",
+            Self::Handles(_) => "handles",
             Self::Wall(_) => "wall",
             Self::Report(_) => "report",
             Self::Log(_) => "log",
@@ -147,7 +150,7 @@ impl Limit {
         match self {
             Self::Memory(_) => RunReason::LimitMemory,
             Self::MemoryTotal(_) => RunReason::Host,
-            Self::Tables(_) => RunReason::LimitTables,
+            Self::Tables(_) | Self::Handles(_) => RunReason::LimitTables,
             Self::Wall(_) => RunReason::LimitWall,
             Self::Report(_) | Self::Memo(_) => RunReason::LimitReport,
             Self::Log(_) => RunReason::LimitLog,
@@ -179,8 +182,7 @@ impl fmt::Display for Limit {
             Self::Tables(elements) => write!(f, " ({elements} elements)"),
             Self::Wall(millis) if millis % 1000 == 0 => write!(f, " ({} s)", millis / 1000),
             Self::Wall(millis) => write!(f, " ({millis} ms)"),
-            Self::Requests(count) => write!(f, " ({count})"),
-            Self::Rounds(count) => write!(f, " ({count})"),
+            Self::Requests(count) | Self::Handles(count) | Self::Rounds(count) => write!(f, " ({count})"),
         }
     }
 }

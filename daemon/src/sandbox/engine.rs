@@ -12,6 +12,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, Po
 use super::{
     cache::CodeCache,
     compile::{CompileWhere, Compiler},
+    component::call_bytes,
     error::SandboxError,
     host::Host,
     load::Linkers,
@@ -86,7 +87,9 @@ impl Sandbox {
     }
 
     pub(super) fn store(&self, host: Host) -> wasmtime::Store<Host> {
+        let call_bytes = call_bytes(host.report_bytes);
         let mut store = wasmtime::Store::new(&self.engine, host);
+        store.set_hostcall_fuel(call_bytes);
         store.limiter(|host| &mut host.meter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().slice_over()?));

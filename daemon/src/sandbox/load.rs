@@ -24,6 +24,7 @@ const PLUGIN_BYTES: u64 = 64 << 20;
 /// What each kind of plugin is linked to; made once.
 pub(super) struct Linkers {
     pub(super) checker: Linker<Host>,
+    pub(super) program: Linker<Host>,
     pub(super) module: wasmtime::Linker<Host>,
 }
 
@@ -31,9 +32,12 @@ impl Linkers {
     pub(super) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
         let mut checker = Linker::new(engine);
         v1::Check::add_to_linker::<_, v1::HasHost>(&mut checker, |host| host)?;
+        wasi::p2::link(&mut checker)?;
+        let mut program = Linker::new(engine);
+        wasi::p2::link(&mut program)?;
         let mut module = wasmtime::Linker::new(engine);
-        wasi::link(&mut module)?;
-        Ok(Self { checker, module })
+        wasi::p1::link(&mut module)?;
+        Ok(Self { checker, program, module })
     }
 }
 
@@ -104,17 +108,27 @@ impl Sandbox {
     fn link_component(&self, component: &Component) -> Result<Code, LoadError> {
         let ty = component.component_type();
         let exports: Vec<String> = ty.exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
-        for (import, _) in ty.imports(&self.engine) {
-            check_import(import)?;
-        }
+        let imports: Vec<String> = ty.imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        let unlinked = |fault: wasmtime::Error| LoadError::Link(format!("{fault:#}"));
         if contract::CHECKERS.iter().any(|known| exports.iter().any(|export| export == known)) {
+            imports.iter().try_for_each(|import| check_import(import, Kind::Check))?;
             let linked = self.linkers.checker.instantiate_pre(component).and_then(v1::CheckPre::new);
-            return linked.map(Code::Checker).map_err(|fault| LoadError::Link(format!("{fault:#}")));
+            let uses_wasi = imports.iter().any(|import| import.starts_with("wasi:"));
+            return Ok(Code::Checker { code: linked.map_err(unlinked)?, uses_wasi });
         }
-        match exports.into_iter().find(|export| export.starts_with("evidenced:check/checker@")) {
-            Some(found) => Err(LoadError::UnknownContract { found, known: contract::KNOWN }),
-            None => Err(LoadError::NoEntry { known: contract::KNOWN }),
+        if let Some(found) = exports.iter().find(|export| export.starts_with("evidenced:check/checker@")) {
+            return Err(LoadError::UnknownContract { found: found.clone(), known: contract::KNOWN });
         }
+        if let Some(export) = exports.iter().find(|export| export.starts_with("wasi:cli/run@0.2.")) {
+            imports.iter().try_for_each(|import| check_import(import, Kind::Command))?;
+            let interface = component.get_export_index(None, export);
+            let run = interface.and_then(|interface| component.get_export_index(Some(&interface), "run"));
+            let run = run.ok_or_else(|| LoadError::Link(format!("its `{export}` has no function `run`")))?;
+            let linked = self.linkers.program.instantiate_pre(component).map_err(unlinked)?;
+            return Ok(Code::Command(CommandCode::Component { linked, run }));
+        }
+        imports.iter().try_for_each(|import| check_import(import, Kind::Check))?;
+        Err(LoadError::NoEntry { known: contract::KNOWN })
     }
 
     fn compiled_module(&self, bytes: &[u8], digest: Digest) -> Result<Module, LoadError> {
@@ -151,7 +165,7 @@ impl Sandbox {
 
     fn describe(&self, code: &Code) -> Result<About, LoadError> {
         match code {
-            Code::Checker(checker) => Ok(component::describe(self, checker)),
+            Code::Checker { code, uses_wasi } => Ok(component::describe(self, code, *uses_wasi)),
             Code::Command(code) => command::describe(self, code),
         }
     }
@@ -177,24 +191,29 @@ const IMPORTS: &[&str] = &[
     "evidenced:check/types@1.0.0",
 ];
 
-fn check_import(import: &str) -> Result<(), LoadError> {
-    if IMPORTS.contains(&import) {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Check,
+    Command,
+}
+
+fn check_import(import: &str, kind: Kind) -> Result<(), LoadError> {
+    if wasi::p2::is_given(import) || (kind == Kind::Check && IMPORTS.contains(&import)) {
         return Ok(());
     }
-    let unsupported = |hint| Err(LoadError::UnsupportedImport { import: import.to_owned(), hint });
-    if import.starts_with("evidenced:check/") {
-        return Err(LoadError::UnknownContract { found: import.to_owned(), known: contract::KNOWN });
-    }
-    if import.starts_with("wasi:http/") {
-        return unsupported("use `evidenced:check/http` (in the kits: `fetch`)");
-    }
-    if import.starts_with("wasi:sockets/") {
-        return unsupported("use `evidenced:check/http`, and build Python components with `--stub-wasi`");
-    }
-    if import.starts_with("wasi:") {
-        return unsupported(
-            "not yet: build it without WASI (`--stub-wasi` in Python and JavaScript), or as a preview-1 command",
-        );
-    }
-    unsupported("a check imports only `evidenced:check/…`")
+    let hint = match (import.split(['/', '@']).next().unwrap_or_default(), kind) {
+        ("evidenced:check", Kind::Check) => {
+            return Err(LoadError::UnknownContract { found: import.to_owned(), known: contract::KNOWN });
+        }
+        ("evidenced:check", Kind::Command) => {
+            "a command asks by what it prints (`ask`), or exports `evidenced:check/checker` and is a check"
+        }
+        ("wasi:http" | "wasi:sockets", Kind::Command) => "a command asks by what it prints (`ask`)",
+        ("wasi:http", Kind::Check) => "use `evidenced:check/http` (in the kits: `fetch`)",
+        ("wasi:sockets", Kind::Check) => "use `evidenced:check/http`, and build Python components with `--stub-wasi`",
+        _ => {
+            "beside `evidenced:check` it may import `wasi:cli`, `io`, `clocks`, `filesystem` and `random`, version 0.2"
+        }
+    };
+    Err(LoadError::UnsupportedImport { import: import.to_owned(), hint })
 }

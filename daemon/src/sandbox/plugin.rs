@@ -38,13 +38,18 @@ pub(super) struct About {
 }
 
 pub(super) enum Code {
-    Checker(v1::CheckPre<Host>),
+    Checker { code: v1::CheckPre<Host>, uses_wasi: bool },
     Command(CommandCode),
 }
 
 /// A program, linked.
 pub(super) enum CommandCode {
     Module(wasmtime::InstancePre<Host>),
+    Component {
+        linked: wasmtime::component::InstancePre<Host>,
+        /// The function `run` of `wasi:cli/run`.
+        run: wasmtime::component::ComponentExportIndex,
+    },
 }
 
 impl Plugin {
@@ -60,8 +65,9 @@ impl Plugin {
 
     pub fn kind(&self) -> PluginKind {
         match self.0.code {
-            Code::Checker(_) => PluginKind::Component,
+            Code::Checker { .. } => PluginKind::Component,
             Code::Command(CommandCode::Module(_)) => PluginKind::CommandModule,
+            Code::Command(CommandCode::Component { .. }) => PluginKind::CommandComponent,
         }
     }
 

@@ -93,7 +93,7 @@ impl Sandbox {
             report_bytes: limits.report_bytes,
         });
         let (ended, host) = match &plugin.0.code {
-            Code::Checker(checker) => component::run(self, checker, &request, host, stop).await,
+            Code::Checker { code, uses_wasi } => component::run(self, code, *uses_wasi, &request, host, stop).await,
             Code::Command(code) => {
                 let name = &plugin.description().name;
                 command::run(self, code, name, &request, host, &limits, stop).await

@@ -15,7 +15,9 @@ const DEBIAN_PACKAGES: [&str; 4] = ["clang-19", "lld-19", "wasi-libc", "libclang
 
 pub(super) fn build(layout: &Layout, sources: &[&Source]) -> Result<()> {
     for source in sources {
-        let files = c_files(&source.folder)?;
+        let folder =
+            source.manifest.sources.as_ref().map_or_else(|| source.folder.clone(), |of| source.folder.join(of));
+        let files = c_files(&folder)?;
         let output = layout.output(&source.name, source.home);
         let wit = layout.root.join("plugin-sdk/wit/check.wit");
         if files.iter().chain([&wit]).all(|file| is_fresh(&output, file)) {
@@ -25,6 +27,7 @@ pub(super) fn build(layout: &Layout, sources: &[&Source]) -> Result<()> {
         fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
         let built = match source.manifest.kind {
             Kind::Command => command(&work, &files),
+            Kind::CommandComponent => component::of_command(&command(&work, &files)?),
             Kind::Component => in_component(&work, files, &wit),
         };
         write_whole(&output, &built.with_context(|| format!("plugin `{}`", source.name))?)?;

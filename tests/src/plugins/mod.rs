@@ -6,6 +6,7 @@
 mod c;
 mod component;
 mod debian;
+mod javascript;
 mod rust;
 mod toolchain;
 
@@ -68,7 +69,8 @@ fn build_all_of(layout: &Layout, home: Home) -> Result<()> {
         these.collect::<Vec<_>>()
     };
     rust::build(layout, &of(Language::Rust))?;
-    c::build(layout, &of(Language::C))
+    c::build(layout, &of(Language::C))?;
+    javascript::build(layout, &of(Language::JavaScript))
 }
 
 /// Where this checkout's files are.
@@ -117,6 +119,8 @@ struct Manifest {
     language: Language,
     #[serde(default)]
     kind: Kind,
+    /// Where the sources lie, when that is another plugin's folder.
+    sources: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -124,14 +128,18 @@ struct Manifest {
 enum Language {
     Rust,
     C,
+    JavaScript,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum Kind {
     #[default]
     Component,
+    /// A preview-1 module.
     Command,
+    /// The same, made a `wasi:cli` component.
+    CommandComponent,
 }
 
 fn sources(layout: &Layout) -> Result<Vec<Source>> {

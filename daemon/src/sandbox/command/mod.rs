@@ -12,9 +12,7 @@ mod tests;
 
 use std::collections::HashSet;
 
-use evidenced_contract::{
-    Ask, CommandOutput, CommandReport, CommandRequest, Description, Failure, FailureKind, Request, parse_output,
-};
+use evidenced_contract::{Ask, CommandOutput, CommandReport, CommandRequest, Description, Request, parse_output};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -154,11 +152,7 @@ fn output_of(printed: Printed) -> Result<Vec<u8>, Ended> {
     if printed.exit == 0 {
         return Ok(printed.stdout);
     }
-    let message = match printed.last_words.as_str() {
-        "" => format!("exited with {}", printed.exit),
-        words => format!("exited with {}: {words}", printed.exit),
-    };
-    Err(Ended::Failure(Failure { kind: FailureKind::Internal, message, source: None }))
+    Err(component::exited(printed.exit, &printed.last_words))
 }
 
 /// Asks a command what it is: `--describe`, no input, clock and seed zero.

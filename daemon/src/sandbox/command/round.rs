@@ -14,10 +14,10 @@ use crate::{
         component::{block_on, describing},
         ended::Ended,
         engine::Sandbox,
-        host::{Host, log::LogLevel},
+        host::Host,
         plugin::CommandCode,
         run::ended_by,
-        wasi::{Folder, Unreadable, Wasi, WasiStart},
+        wasi::{Folder, Wasi, WasiStart},
         watch::Watch,
     },
 };
@@ -46,18 +46,16 @@ impl Round {
         let mut command = first_request(request);
         let encode = |(key, value): (&String, &Vec<u8>)| (key.clone(), STANDARD.encode(value));
         command.state = host.state.map().iter().map(encode).collect();
-        let mut files = BTreeMap::new();
         for given in host.inputs.iter() {
             let input = given.input.clone();
             command.inputs.push(CommandInput { path: format!("/inputs/{}", input.name), input });
-            files.insert(given.input.name.clone(), given.bytes.clone().map_err(|_| Unreadable));
         }
         Self {
             name: name.to_owned(),
             request: command,
             now: request.now.parse().unwrap_or(Timestamp::EPOCH),
             seed: request.seed,
-            inputs: Folder::new(files),
+            inputs: host.inputs.folder(),
             answers: Folder::default(),
             stdout_limit: (limits.report_bytes as usize).max(MEMO_BYTES + ASK_BYTES),
             watch: host.watch,
@@ -99,7 +97,7 @@ impl Round {
             now: self.now,
             seed: self.seed,
             stdin,
-            stdout_limit: self.stdout_limit,
+            stdout_limit: Some(self.stdout_limit),
             inputs: self.inputs.clone(),
             answers: self.answers.clone(),
         })));
@@ -130,16 +128,23 @@ async fn start(code: &CommandCode, store: &mut wasmtime::Store<Host>) -> wasmtim
             let instance = module.instantiate_async(&mut *store).await?;
             instance.get_typed_func::<(), ()>(&mut *store, "_start")?.call_async(&mut *store, ()).await
         }
+        CommandCode::Component { linked, run } => {
+            let instance = linked.instantiate_async(&mut *store).await?;
+            let run = instance.get_typed_func::<(), (Result<(), ()>,)>(&mut *store, run)?;
+            let (done,) = run.call_async(&mut *store, ()).await?;
+            if let (Err(()), Some(wasi)) = (done, &mut store.data_mut().wasi) {
+                wasi.exit_with(1);
+            }
+            Ok(())
+        }
     }
 }
 
 /// What the program left, or how the host ended it.
 fn printed(host: &mut Host, ended: wasmtime::Result<()>) -> Result<Printed, Ended> {
+    // A full log is noted in `ended`, and looked at below.
+    let _halt = host.wasi_finish_lines();
     let mut wasi = host.wasi.take().ok_or_else(|| Ended::Host("the program lost its streams".to_owned()))?;
-    if let Some(line) = wasi.take_unfinished_line() {
-        // A full log is noted in `ended`, and looked at below.
-        let _halt = host.log_write(LogLevel::Info, &line);
-    }
     let exit = match (wasi.exit(), ended) {
         (Some(code), _) => code,
         (None, Ok(())) => 0,
@@ -159,7 +164,7 @@ pub(super) fn describe(sandbox: &Sandbox, code: &CommandCode) -> Result<Vec<u8>,
         now: Timestamp::EPOCH,
         seed: [0; 32],
         stdin: Vec::new(),
-        stdout_limit: ASK_BYTES,
+        stdout_limit: Some(ASK_BYTES),
         inputs: Folder::default(),
         answers: Folder::default(),
     })));

@@ -8,6 +8,7 @@ use crate::{
     sandbox::{
         run::InputBytes,
         transcript::{Answer, Call},
+        wasi::{Folder, Unreadable},
     },
 };
 
@@ -47,6 +48,12 @@ impl Inputs {
 
     pub(in crate::sandbox) fn iter(&self) -> impl Iterator<Item = &InputBytes> {
         self.0.iter()
+    }
+
+    /// The same as files, for plugins that read them through WASI.
+    pub(in crate::sandbox) fn folder(&self) -> Folder {
+        let file = |given: &InputBytes| (given.input.name.clone(), given.bytes.clone().map_err(|_| Unreadable));
+        Folder::new(self.0.iter().map(file).collect())
     }
 
     fn find(&self, name: &str) -> Found {

@@ -42,7 +42,7 @@ impl LogBook {
         self.lines
     }
 
-    fn write(&mut self, level: LogLevel, message: &str) -> Result<(), Limit> {
+    pub(in crate::sandbox) fn write(&mut self, level: LogLevel, message: &str) -> Result<(), Limit> {
         let message = escaped(message);
         let cost = u32::try_from(message.len() + Self::LINE_BYTES).unwrap_or(u32::MAX);
         self.left = self.left.checked_sub(cost).ok_or(Limit::Log(u64::from(self.limit)))?;

@@ -3,20 +3,21 @@
 //! In: the run's time, its seed, standard input, files in memory. Out: what was written. There is no file, no
 //! environment, no sleep and no clock of this machine behind it; the same calls give the same answers.
 
-mod abi;
-mod descriptors;
 mod files;
-mod links;
-mod p1;
+mod streams;
+
+pub(super) mod p1;
+pub(super) mod p2;
 
 use rand_chacha::{
     ChaCha20Rng,
     rand_core::{Rng, SeedableRng},
 };
+use wasmtime::component::ResourceTable;
 
-use self::descriptors::Descriptors;
 pub(super) use self::files::{Folder, Unreadable};
-pub(super) use self::links::link;
+use self::streams::{Lines, Output, Stdin};
+use super::host::{Halt, Host};
 use crate::domain::Timestamp;
 
 /// One instance's view of WASI.
@@ -24,10 +25,14 @@ pub(super) struct Wasi {
     args: Vec<String>,
     clock: Clock,
     random: ChaCha20Rng,
-    descriptors: Descriptors,
+    inputs: Folder,
+    answers: Folder,
+    /// Of preview 1.
+    descriptors: p1::Descriptors,
+    /// Of preview 2.
+    handles: ResourceTable,
     stdin: Stdin,
-    stdout: Vec<u8>,
-    stdout_limit: usize,
+    stdout: Output,
     stderr: Lines,
     exit: Option<i32>,
 }
@@ -38,8 +43,8 @@ pub(super) struct WasiStart {
     pub(super) now: Timestamp,
     pub(super) seed: [u8; 32],
     pub(super) stdin: Vec<u8>,
-    /// Bytes of standard output; more ends the run.
-    pub(super) stdout_limit: usize,
+    /// Bytes of standard output; more ends the run. `None`: it goes to the log.
+    pub(super) stdout_limit: Option<usize>,
     pub(super) inputs: Folder,
     pub(super) answers: Folder,
 }
@@ -50,36 +55,52 @@ impl Wasi {
             args: start.args,
             clock: Clock::at(start.now),
             random: ChaCha20Rng::from_seed(start.seed),
-            descriptors: Descriptors::new(start.inputs, start.answers),
-            stdin: Stdin { bytes: start.stdin, at: 0 },
-            stdout: Vec::new(),
-            stdout_limit: start.stdout_limit,
+            descriptors: p1::Descriptors::new(start.inputs.clone(), start.answers.clone()),
+            inputs: start.inputs,
+            answers: start.answers,
+            handles: p2::no_handles(),
+            stdin: Stdin::new(start.stdin),
+            stdout: match start.stdout_limit {
+                Some(limit) => Output::Kept { bytes: Vec::new(), limit },
+                None => Output::Log(Lines::default()),
+            },
             stderr: Lines::default(),
             exit: None,
         }
     }
 
-    /// The code of `proc_exit`, if it was called.
+    /// The code that the program ended itself with, if it did.
     pub(super) const fn exit(&self) -> Option<i32> {
         self.exit
     }
 
+    pub(super) const fn exit_with(&mut self, code: i32) {
+        self.exit = Some(code);
+    }
+
+    /// What was written to standard output, where it is kept.
     pub(super) fn take_stdout(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.stdout)
+        match &mut self.stdout {
+            Output::Kept { bytes, .. } => std::mem::take(bytes),
+            Output::Log(_) => Vec::new(),
+        }
     }
 
     /// The last line that was written to standard error and is not blank.
     pub(super) fn last_words(&self) -> &str {
-        &self.stderr.last
-    }
-
-    /// What was written to standard error after its last line end.
-    pub(super) fn take_unfinished_line(&mut self) -> Option<String> {
-        self.stderr.finish()
+        self.stderr.last()
     }
 
     fn fill_random(&mut self, bytes: &mut [u8]) {
         self.random.fill_bytes(bytes);
+    }
+}
+
+impl Host {
+    /// A plugin that sleeps longer than it may run would, on a real clock, have met its limit.
+    fn wasi_slept(&mut self) -> Result<(), Halt> {
+        let Some(wasi) = &self.wasi else { return Ok(()) };
+        if u128::from(wasi.clock.monotonic_ns) > self.watch.wall().as_nanos() { Err(self.end_wall()) } else { Ok(()) }
     }
 }
 
@@ -94,6 +115,8 @@ struct Clock {
 
 impl Clock {
     const READING_NS: u64 = 1_000;
+    /// What times are given in.
+    const WALL_RESOLUTION_NS: u64 = 1_000_000;
 
     fn at(now: Timestamp) -> Self {
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);
@@ -110,78 +133,9 @@ impl Clock {
     }
 }
 
-struct Stdin {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl Stdin {
-    fn read(&mut self, max: usize) -> &[u8] {
-        let end = self.bytes.len().min(self.at.saturating_add(max));
-        let from = std::mem::replace(&mut self.at, end);
-        &self.bytes[from..end]
-    }
-}
-
-/// Standard error, cut into lines.
-#[derive(Default)]
-struct Lines {
-    unfinished: Vec<u8>,
-    last: String,
-}
-
-impl Lines {
-    /// A line that never ends is cut here, so that it is counted against the log's limit.
-    const LINE_BYTES: usize = 8 << 10;
-
-    /// The lines that these bytes end.
-    fn write(&mut self, mut bytes: &[u8]) -> Vec<String> {
-        let mut lines = Vec::new();
-        while !bytes.is_empty() {
-            let room = Self::LINE_BYTES - self.unfinished.len();
-            let part = &bytes[..bytes.len().min(room)];
-            let (taken, ends) = match part.iter().position(|byte| *byte == b'\n') {
-                Some(at) => (at, true),
-                None => (part.len(), part.len() == room),
-            };
-            self.unfinished.extend_from_slice(&part[..taken]);
-            let skipped = usize::from(part.get(taken) == Some(&b'\n'));
-            bytes = &bytes[taken + skipped..];
-            if ends {
-                lines.extend(self.finish());
-            }
-        }
-        lines
-    }
-
-    fn finish(&mut self) -> Option<String> {
-        if self.unfinished.is_empty() {
-            return None;
-        }
-        let line = String::from_utf8_lossy(&self.unfinished).into_owned();
-        self.unfinished.clear();
-        if !line.trim().is_empty() {
-            line.trim().clone_into(&mut self.last);
-        }
-        Some(line)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn standard_error_is_cut_into_lines() {
-        let mut lines = Lines::default();
-        assert_eq!(lines.write(b"one\ntw"), ["one"]);
-        assert_eq!(lines.write(b"o\n\n three "), ["two"]);
-        assert_eq!(lines.finish().unwrap(), " three ");
-        assert_eq!(lines.last, "three");
-        let endless = vec![b'x'; 3 * Lines::LINE_BYTES];
-        assert_eq!(lines.write(&endless).len(), 3);
-        assert_eq!(lines.finish(), None);
-    }
 
     #[test]
     fn the_monotonic_clock_moves_by_reading_and_sleeping() {

@@ -1,7 +1,11 @@
 //! The functions of `wasi_snapshot_preview1` that do something.
 
 use super::{
-    Wasi,
+    super::{
+        Clock, Wasi,
+        files::{Wish, rest},
+        streams::Stream,
+    },
     abi::{
         CLOCK_REALTIME, Errno, Memory, OPEN_CREATE, OPEN_EXCLUSIVE, OPEN_FOLDER, OPEN_TRUNCATE, RIGHT_FD_FILESTAT_GET,
         RIGHT_FD_READ, RIGHT_FD_READDIR, RIGHT_FD_SEEK, RIGHT_FD_TELL, RIGHT_FD_WRITE, RIGHT_PATH_FILESTAT_GET,
@@ -11,13 +15,6 @@ use super::{
 };
 
 type Done = Result<(), Errno>;
-
-/// What a plugin wrote where.
-pub(super) enum Written {
-    Output,
-    /// Lines for the log.
-    Lines(Vec<String>),
-}
 
 impl Wasi {
     pub(super) fn args_sizes_get(&self, memory: &mut Memory<'_>, count: i32, bytes: i32) -> Done {
@@ -42,7 +39,7 @@ impl Wasi {
     }
 
     pub(super) fn clock_res_get(memory: &mut Memory<'_>, clock: i32, out: i32) -> Done {
-        let resolution = if clock == CLOCK_REALTIME { 1_000_000 } else { super::Clock::READING_NS };
+        let resolution = if clock == CLOCK_REALTIME { Clock::WALL_RESOLUTION_NS } else { Clock::READING_NS };
         if (0..=3).contains(&clock) { memory.put_u64(out, resolution) } else { Err(Errno::INVAL) }
     }
 
@@ -136,15 +133,13 @@ impl Wasi {
     ) -> Done {
         let Descriptor::Folder { folder, .. } = self.descriptors.find(fd)? else { return Err(Errno::NOTDIR) };
         let folder = folder.clone();
-        let found = folder.find(memory.text(path.0, path.1)?);
-        let found = match found {
-            Err(Errno::NOENT) if flags & OPEN_CREATE != 0 => return Err(Errno::ROFS),
-            Ok(_) if flags & (OPEN_EXCLUSIVE | OPEN_TRUNCATE) != 0 => return Err(Errno::ROFS),
-            found => found?,
+        let wish = Wish {
+            create: flags & OPEN_CREATE != 0,
+            replace: flags & (OPEN_EXCLUSIVE | OPEN_TRUNCATE) != 0,
+            write: rights & RIGHT_FD_WRITE != 0,
+            folder: flags & OPEN_FOLDER != 0,
         };
-        let descriptor = match found {
-            Some(_) if rights & RIGHT_FD_WRITE != 0 => return Err(Errno::ROFS),
-            Some(_) if flags & OPEN_FOLDER != 0 => return Err(Errno::NOTDIR),
+        let descriptor = match folder.open(memory.text(path.0, path.1)?, wish)? {
             Some(bytes) => Descriptor::File { bytes, at: 0 },
             None => Descriptor::Folder { folder, root: None },
         };
@@ -167,7 +162,7 @@ impl Wasi {
             let read = match self.descriptors.find_mut(fd)? {
                 Descriptor::Stdin => copy(self.stdin.read(room.len()), room),
                 Descriptor::File { bytes, at } => {
-                    let read = copy(from(bytes, *at), room);
+                    let read = copy(rest(bytes, *at), room);
                     *at += read as u64;
                     read
                 }
@@ -193,7 +188,7 @@ impl Wasi {
         let Descriptor::File { bytes, .. } = self.descriptors.find(fd)? else { return Err(Errno::SPIPE) };
         let mut total = 0;
         for (at, len) in memory.buffers(buffers.0, buffers.1)? {
-            let read = copy(from(bytes, offset), memory.bytes_mut(at, len)?);
+            let read = copy(rest(bytes, offset), memory.bytes_mut(at, len)?);
             offset = offset.saturating_add(read as u64);
             total += read;
         }
@@ -247,40 +242,17 @@ impl Wasi {
         memory.put_u32(out, narrow(bytes.len()))
     }
 
-    /// What was written; `None` if standard output is over its limit.
-    pub(super) fn fd_write(
-        &mut self,
-        memory: &mut Memory<'_>,
-        fd: i32,
-        buffers: (i32, i32),
-        out: i32,
-    ) -> Result<Option<Written>, Errno> {
-        let buffers = memory.buffers(buffers.0, buffers.1)?;
-        let mut total = 0;
-        let mut lines = Vec::new();
-        let is_error = match self.descriptors.find(fd)? {
-            Descriptor::Stdout => false,
-            Descriptor::Stderr => true,
-            Descriptor::Stdin => return Err(Errno::BADF),
-            Descriptor::Folder { .. } | Descriptor::File { .. } => return Err(Errno::ROFS),
-        };
-        for (at, len) in buffers {
-            let bytes = memory.bytes(at, len)?;
-            total += bytes.len();
-            if is_error {
-                lines.extend(self.stderr.write(bytes));
-            } else if self.stdout.len() + bytes.len() > self.stdout_limit {
-                return Ok(None);
-            } else {
-                self.stdout.extend_from_slice(bytes);
-            }
+    /// The stream that a descriptor writes to.
+    pub(super) fn fd_stream(&self, fd: i32) -> Result<Stream, Errno> {
+        match self.descriptors.find(fd)? {
+            Descriptor::Stdout => Ok(Stream::Stdout),
+            Descriptor::Stderr => Ok(Stream::Stderr),
+            Descriptor::Stdin => Err(Errno::BADF),
+            Descriptor::Folder { .. } | Descriptor::File { .. } => Err(Errno::ROFS),
         }
-        memory.put_u32(out, narrow(total))?;
-        Ok(Some(if is_error { Written::Lines(lines) } else { Written::Output }))
     }
 
-    /// Returns at once: streams are always ready, and sleeping moves the clock. Answers where the monotonic clock then
-    /// stands, in nanoseconds.
+    /// Returns at once: streams are always ready, and sleeping moves the clock.
     pub(super) fn poll_oneoff(
         &mut self,
         memory: &mut Memory<'_>,
@@ -288,7 +260,7 @@ impl Wasi {
         events: i32,
         count: i32,
         out: i32,
-    ) -> Result<u64, Errno> {
+    ) -> Done {
         if !(1..=1024).contains(&count) {
             return Err(Errno::INVAL);
         }
@@ -320,15 +292,8 @@ impl Wasi {
             event[16..24].copy_from_slice(&u64::from(*tag != 0).to_le_bytes());
             memory.put(events.wrapping_add(index * 32), &event)?;
         }
-        memory.put_u32(out, narrow(ready.len()))?;
-        Ok(self.clock.monotonic_ns)
+        memory.put_u32(out, narrow(ready.len()))
     }
-}
-
-/// The file from `at` on.
-fn from(bytes: &[u8], at: u64) -> &[u8] {
-    let at = usize::try_from(at).unwrap_or(usize::MAX);
-    bytes.get(at..).unwrap_or_default()
 }
 
 /// As much as fits.
@@ -339,7 +304,7 @@ fn copy(bytes: &[u8], room: &mut [u8]) -> usize {
 }
 
 /// Lengths of what lies in a 32-bit memory.
-fn narrow(len: usize) -> u32 {
+pub(super) fn narrow(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 

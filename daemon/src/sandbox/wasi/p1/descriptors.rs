@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use super::{abi::Errno, files::Folder};
+use super::{super::files::Folder, abi::Errno};
 
 /// 0, 1 and 2 are the standard streams, 3 is `/inputs`, 4 is `/answers`.
-pub(super) struct Descriptors(Vec<Option<Descriptor>>);
+pub(in super::super) struct Descriptors(Vec<Option<Descriptor>>);
 
 #[derive(Clone)]
 pub(super) enum Descriptor {
@@ -18,7 +18,7 @@ impl Descriptors {
     /// More open files than any check needs.
     const MAX: usize = 256;
 
-    pub(super) fn new(inputs: Folder, answers: Folder) -> Self {
+    pub(in super::super) fn new(inputs: Folder, answers: Folder) -> Self {
         Self(vec![
             Some(Descriptor::Stdin),
             Some(Descriptor::Stdout),

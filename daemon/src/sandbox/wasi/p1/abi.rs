@@ -1,6 +1,8 @@
 //! Numbers and layouts of `wasi_snapshot_preview1` (WebAssembly/WASI, `phases/snapshot/docs.md`), and a plugin's memory
 //! as bytes that may lie anywhere.
 
+use super::super::files::PathFault;
+
 /// An error number as a plugin sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Errno(pub(super) i32);
@@ -18,6 +20,18 @@ impl Errno {
     pub(super) const ROFS: Self = Self(69);
     pub(super) const SPIPE: Self = Self(70);
     pub(super) const NOTCAPABLE: Self = Self(76);
+}
+
+impl From<PathFault> for Errno {
+    fn from(fault: PathFault) -> Self {
+        match fault {
+            PathFault::Outside => Self::NOTCAPABLE,
+            PathFault::Missing => Self::NOENT,
+            PathFault::Unreadable => Self::IO,
+            PathFault::ReadOnly => Self::ROFS,
+            PathFault::NotFolder => Self::NOTDIR,
+        }
+    }
 }
 
 /// `filetype`.

@@ -1,17 +1,16 @@
 //! All functions of `wasi_snapshot_preview1` under their names: tool-chains import many that no check needs, and those
 //! answer that there is nothing.
 
+mod abi;
+mod descriptors;
+mod functions;
+
 use wasmtime::{Caller, Extern, Linker};
 
-use super::{
-    Wasi,
-    abi::{Errno, Memory},
-    p1::Written,
-};
-use crate::sandbox::{
-    ended::{Ended, Limit},
-    host::{Halt, Host, log::LogLevel},
-};
+use self::abi::{Errno, Memory};
+pub(super) use self::descriptors::Descriptors;
+use super::Wasi;
+use crate::sandbox::host::{Halt, Host};
 
 const MODULE: &str = "wasi_snapshot_preview1";
 
@@ -76,12 +75,10 @@ fn link_process(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         |mut c: C<'_>, subscriptions: i32, events: i32, count: i32, out: i32| {
             with(&mut c, |host, memory| {
                 let Some(wasi) = &mut host.wasi else { return Ok(Err(Errno::NOSYS)) };
-                let slept_ns = match wasi.poll_oneoff(memory, subscriptions, events, count, out) {
-                    Ok(slept_ns) => slept_ns,
-                    Err(errno) => return Ok(Err(errno)),
-                };
-                // A plugin that sleeps longer than it may run would, on a real clock, have met its limit.
-                if u128::from(slept_ns) > host.watch.wall().as_nanos() { Err(host.end_wall()) } else { Ok(Ok(())) }
+                match wasi.poll_oneoff(memory, subscriptions, events, count, out) {
+                    Ok(()) => Ok(Ok(host.wasi_slept()?)),
+                    Err(errno) => Ok(Err(errno)),
+                }
             })
         },
     )?;
@@ -140,21 +137,21 @@ fn write(
     buffers: (i32, i32),
     out: i32,
 ) -> Result<Result<(), Errno>, Halt> {
-    let Some(wasi) = &mut host.wasi else { return Ok(Err(Errno::NOSYS)) };
-    match wasi.fd_write(memory, fd, buffers, out) {
+    let Some(wasi) = &host.wasi else { return Ok(Err(Errno::NOSYS)) };
+    let (stream, buffers) = match wasi.fd_stream(fd).and_then(|to| Ok((to, memory.buffers(buffers.0, buffers.1)?))) {
+        Ok(found) => found,
         Err(errno) => return Ok(Err(errno)),
-        Ok(Some(Written::Output)) => {}
-        Ok(Some(Written::Lines(lines))) => {
-            for line in lines {
-                host.log_write(LogLevel::Info, &line)?;
-            }
+    };
+    let mut total = 0;
+    // Buffers may overlap: each is counted against its limit before the next is looked at.
+    for (at, len) in buffers {
+        match memory.bytes(at, len) {
+            Ok(bytes) => host.wasi_write(stream, bytes)?,
+            Err(errno) => return Ok(Err(errno)),
         }
-        Ok(None) => {
-            let limit = Limit::Report(host.report_bytes.into());
-            return Err(host.end(Ended::Limit(limit)));
-        }
+        total += len as u32 as usize;
     }
-    Ok(Ok(()))
+    Ok(memory.put_u32(out, functions::narrow(total)))
 }
 
 fn link_paths(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
