@@ -33,15 +33,8 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> (Ended, Host) {
     if uses_wasi {
-        host.wasi = Some(Box::new(Wasi::new(WasiStart {
-            args: Vec::new(),
-            now: request.now.parse().unwrap_or(Timestamp::EPOCH),
-            seed: request.seed,
-            stdin: Vec::new(),
-            stdout_limit: None,
-            inputs: host.inputs.folder(),
-            answers: Folder::default(),
-        })));
+        let now = request.now.parse().unwrap_or(Timestamp::EPOCH);
+        host.wasi = Some(wasi(now, request.seed, host.inputs.folder()));
     }
     let request = v1::request(request);
     let left = host.watch.left();
@@ -67,6 +60,19 @@ pub(super) async fn run(
         }
     };
     (ended, host)
+}
+
+/// What a checker gets of WASI: no arguments, no input, and all that it writes is its log.
+fn wasi(now: Timestamp, seed: [u8; 32], inputs: Folder) -> Box<Wasi> {
+    Box::new(Wasi::new(WasiStart {
+        args: Vec::new(),
+        now,
+        seed,
+        stdin: Vec::new(),
+        stdout_limit: None,
+        inputs,
+        answers: Folder::default(),
+    }))
 }
 
 /// What the checker answered, or how it ended otherwise. What it wrote to its streams is in the log by then.
@@ -101,15 +107,7 @@ pub(super) fn call_bytes(report_bytes: u32) -> usize {
 pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>, uses_wasi: bool) -> About {
     let mut host = describing(sandbox);
     if uses_wasi {
-        host.wasi = Some(Box::new(Wasi::new(WasiStart {
-            args: Vec::new(),
-            now: Timestamp::EPOCH,
-            seed: [0; 32],
-            stdin: Vec::new(),
-            stdout_limit: None,
-            inputs: Folder::default(),
-            answers: Folder::default(),
-        })));
+        host.wasi = Some(wasi(Timestamp::EPOCH, [0; 32], Folder::default()));
     }
     let mut store = sandbox.store(host);
     let _ticking = sandbox.ticker.while_running();
@@ -119,7 +117,7 @@ pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>, uses_was
     });
     let described = match described {
         Ok(Ok(description)) => v1::description(description),
-        Ok(Err(fault)) => Err(ended_by(&mut store.into_data(), &fault).to_string()),
+        Ok(Err(fault)) => Err(judged(&mut store.into_data(), Err(fault)).to_string()),
         Err(fault) => Err(fault.to_string()),
     };
     match described {

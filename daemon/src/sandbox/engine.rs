@@ -104,8 +104,8 @@ impl std::fmt::Debug for Sandbox {
 }
 
 /// Memories, tables and core instances of one plugin. CPython, split into its libraries, has 30 core instances, one
-/// memory and one table; a WASI adapter shares its plugin's memory.
-const MEMORIES: u32 = 2;
+/// memory and one table; QuickJS with stubs in place of WASI has three memories.
+const MEMORIES: u32 = 4;
 const TABLES: u32 = 8;
 const CORE_INSTANCES: u32 = 100;
 

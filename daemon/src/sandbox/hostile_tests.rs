@@ -28,9 +28,11 @@ fn every_hostile_plugin_ends_as_its_own_error() {
     let port = a_server_that_sends_on();
     for name in names {
         let expected = std::fs::read_to_string(folder.join(&name).join("expected.txt")).unwrap();
-        let told = executor.block_on(run_beside_a_sibling(&sandbox, &folder.join(&name), port));
-        check(&name, &expected, &told);
-        assert_eq!(sandbox.memory_used(), 0, "{name}: memory comes back");
+        for bytes in forms_of(&folder.join(&name), port) {
+            let told = executor.block_on(run_beside_a_sibling(&sandbox, &bytes, port));
+            check(&name, &expected, &told);
+            assert_eq!(sandbox.memory_used(), 0, "{name}: memory comes back");
+        }
     }
 }
 
@@ -49,10 +51,9 @@ fn check(name: &str, expected: &str, (ended, log): &Told) {
     assert!(log.iter().all(is_plain), "{name}: control characters in its log");
 }
 
-async fn run_beside_a_sibling(sandbox: &Arc<Sandbox>, folder: &Path, port: u16) -> Told {
-    let bytes = bytes_of(folder, port);
+async fn run_beside_a_sibling(sandbox: &Arc<Sandbox>, bytes: &[u8], port: u16) -> Told {
     let sibling = sandbox.load(&Checker { run: "(global.get $report)", ..Checker::default() }.component()).unwrap();
-    let hostile = match sandbox.load(&bytes) {
+    let hostile = match sandbox.load(bytes) {
         Ok(hostile) => hostile,
         Err(refused) => return (refused.to_string(), Vec::new()),
     };
@@ -72,18 +73,18 @@ async fn run_beside_a_sibling(sandbox: &Arc<Sandbox>, folder: &Path, port: u16) 
     (result.ended.to_string(), result.log)
 }
 
-/// A component if it exports the checker, else a command; or bytes as they are.
-fn bytes_of(folder: &Path, port: u16) -> Vec<u8> {
+/// A component if it exports the checker, else a command, as a module and as a component; or bytes as they are.
+fn forms_of(folder: &Path, port: u16) -> Vec<Vec<u8>> {
     let Ok(text) = std::fs::read_to_string(folder.join("plugin.wat")) else {
-        return std::fs::read(folder.join("plugin.bytes")).unwrap();
+        return vec![std::fs::read(folder.join("plugin.bytes")).unwrap()];
     };
     // All five characters of the port are replaced, so that lengths stay what they are.
     let text = text.replace("PPPPP", &format!("{port:05}"));
     if text.contains("evidenced:check/checker@") {
-        component(&text, include_str!("../../../plugin-sdk/wit/check.wit"))
-    } else {
-        wat::parse_str(text).unwrap()
+        return vec![component_on_wasi(&text)];
     }
+    let module = wat::parse_str(&text).unwrap();
+    if text.contains("wasi_snapshot_preview1") { vec![adapted(&module), module] } else { vec![module] }
 }
 
 /// What a control that may ask one server on this machine gets.

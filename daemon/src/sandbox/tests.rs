@@ -146,6 +146,23 @@ async fn an_undeclared_capability_is_named() {
     assert_eq!(result.ended.reason(), Some(crate::domain::RunReason::GrantMissing));
 }
 
+#[tokio::test]
+async fn a_component_may_be_made_of_several_with_memories_of_their_own() {
+    let text = r#"(component
+        (core module $memory (memory 1))
+        (core instance (instantiate $memory))
+        (core instance (instantiate $memory))
+        (core module $program (memory 1) (func (export "run") (result i32) (i32.const 0)))
+        (core instance $program (instantiate $program))
+        (func $run (result (result)) (canon lift (core func $program "run")))
+        (instance $run (export "run" (func $run)))
+        (export "wasi:cli/run@0.2.0" (instance $run)))"#;
+    let plugin = load_bytes(&wat::parse_str(text).unwrap());
+    let result = SANDBOX.run(&plugin, spec(Nowhere)).await;
+    assert_eq!(result.ended.to_string(), "broken report: the plugin printed no report");
+    assert_eq!(result.peak_memory, 3 << 16);
+}
+
 #[test]
 fn a_component_that_asks_while_it_describes_itself_is_nameless() {
     let plugin = load(&Checker {

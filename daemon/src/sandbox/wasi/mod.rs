@@ -1,7 +1,8 @@
 //! The parts of WASI that tool-chains import whether a program uses them or not, inert and deterministic.
 //!
 //! In: the run's time, its seed, standard input, files in memory. Out: what was written. There is no file, no
-//! environment, no sleep and no clock of this machine behind it; the same calls give the same answers.
+//! environment, no sleep and no clock of this machine behind it; the same calls give the same answers. What they mean
+//! is here, once; `p1` binds it to modules and `p2` to components.
 
 mod files;
 mod streams;

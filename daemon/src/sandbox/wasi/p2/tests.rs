@@ -5,10 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::sandbox::{
     Ended, LoadError, LogLine, Nowhere, RunResult, RunSpec,
-    testing::{Checker, SANDBOX, component_with, input, seen, spec},
+    testing::{Checker, SANDBOX, component_on_wasi, input, seen, spec},
 };
-
-const WASI: &str = include_str!("testing.wit");
 
 /// What every test may call; a component imports of it what it calls.
 const IMPORTS: &str = r#"
@@ -44,7 +42,7 @@ const IMPORTS: &str = r#"
 /// A check with this body of `run`. `$must` traps unless it is given 1, so that a test sees at which line.
 fn check(fields: &str, run: &str) -> Vec<u8> {
     let fields = format!("(func $must (param i32) (if (i32.eqz (local.get 0)) (then unreachable))) {fields}");
-    component_with(&Checker { imports: IMPORTS, fields: &fields, run, ..Checker::default() }, WASI, "wasi:")
+    component_on_wasi(&Checker { imports: IMPORTS, fields: &fields, run, ..Checker::default() }.module())
 }
 
 async fn run_with(fields: &str, run: &str, spec: RunSpec) -> RunResult {
