@@ -104,7 +104,7 @@ pub enum Limit {
     MemoryTotal(u64),
     /// Elements of all tables of the run together, or the number of its tables.
     Tables(u64),
-    /// What a plugin holds open at once, of WASI.
+    /// Handles that are held at once.
     Handles(u64),
     /// Milliseconds of wall clock.
     Wall(u64),

@@ -90,6 +90,7 @@ impl Sandbox {
         let call_bytes = call_bytes(host.report_bytes);
         let mut store = wasmtime::Store::new(&self.engine, host);
         store.set_hostcall_fuel(call_bytes);
+        store.set_max_component_handles(Meter::HANDLES);
         store.limiter(|host| &mut host.meter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().slice_over()?));

@@ -57,6 +57,9 @@ pub(super) struct Meter {
 impl Meter {
     /// Elements of all tables of a run together: more than the largest language runtimes need (CPython: 10,000).
     pub(super) const TABLE_ELEMENTS: u64 = 100_000;
+    /// Handles that a run may hold at once, of the host's resources and of its own: far more than a language needs whose
+    /// collector is late. They lie in tables of the host.
+    pub(super) const HANDLES: usize = 10_000;
 
     pub(super) const fn new(total: Arc<MemoryTotal>, memory_limit: u64) -> Self {
         Self { total, memory_limit, used: 0, peak: 0, table_elements: 0, last_growth: 0, met: None }

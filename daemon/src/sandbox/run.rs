@@ -135,5 +135,8 @@ pub(super) fn ended_by(host: &mut Host, fault: &wasmtime::Error) -> Ended {
     if text.contains("fuel") {
         return Ended::Limit(Limit::Call(component::call_bytes(host.report_bytes) as u64));
     }
+    if text.contains("handle limit") {
+        return Ended::Limit(Limit::Handles(Meter::HANDLES as u64));
+    }
     Ended::Trap(text)
 }

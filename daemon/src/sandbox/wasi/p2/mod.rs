@@ -20,10 +20,8 @@ use super::Wasi;
 use crate::sandbox::{
     ended::{Ended, Limit},
     host::{Halt, Host},
+    memory::Meter,
 };
-
-/// Handles that a plugin may hold at once: far more than a runtime whose collector is late.
-const HANDLES: usize = 10_000;
 
 /// Bytes of one answer: a stream may always give less than it was asked for, and the host holds each answer whole.
 const READ_BYTES: u64 = 1 << 20;
@@ -71,7 +69,7 @@ pub(in crate::sandbox) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()
 
 pub(super) fn no_handles() -> ResourceTable {
     let mut handles = ResourceTable::new();
-    handles.set_max_capacity(HANDLES);
+    handles.set_max_capacity(Meter::HANDLES);
     handles
 }
 
@@ -85,7 +83,7 @@ impl Host {
 
     fn wasi_handle<T: Send + 'static>(&mut self, of: T) -> wasmtime::Result<Resource<T>> {
         match self.wasi()?.handles.push(of) {
-            Err(ResourceTableError::Full) => Err(self.end(Ended::Limit(Limit::Handles(HANDLES as u64))).into()),
+            Err(ResourceTableError::Full) => Err(self.end(Ended::Limit(Limit::Handles(Meter::HANDLES as u64))).into()),
             pushed => Ok(pushed?),
         }
     }
