@@ -143,3 +143,41 @@ fn start_tracing() {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,evidenced=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words in single quotes are one word, as a shell has it.
+    fn split(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (at, piece) in line.split('\'').enumerate() {
+            match at % 2 {
+                0 => words.extend(piece.split_whitespace().map(str::to_owned)),
+                _ => words.push(piece.to_owned()),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_command_that_a_mail_tells_people_to_type_can_be_typed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail/golden");
+        let mut commands = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "txt") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let whole = text.lines().map(str::trim).filter(|line| line.starts_with("evidenced "));
+            let quoted = text.split('`').skip(1).step_by(2).filter(|words| words.starts_with("evidenced "));
+            for command in whole.chain(quoted) {
+                let parsed = Arguments::try_parse_from(split(command));
+                assert!(parsed.is_ok(), "{}: `{command}`: {}", path.display(), parsed.unwrap_err());
+                commands += 1;
+            }
+        }
+        assert!(commands > 5, "only {commands} commands were found");
+    }
+}

@@ -89,12 +89,14 @@ fn systems(config: &Config) -> Vec<ReportedSystem> {
 }
 
 fn proof(ledger: &Ledger<State>, state: &State) -> Proof {
-    let head = ledger.head();
+    let checkpoint = ledger.newest_checkpoint().ok().flatten();
+    let signed = checkpoint.as_deref().and_then(|note| ledger.signed_head(note));
     Proof {
-        checkpoint: ledger.newest_checkpoint().ok().flatten(),
-        size: head.size,
-        root: Some(Digest(head.root)),
-        at: state.head().last_at,
+        size: signed.map_or(0, |head| head.size),
+        root: signed.map(|head| Digest(head.root)),
+        at: signed.and(state.head().checkpoint).map(|newest| newest.at),
+        entries: ledger.head().size,
+        checkpoint,
         held: Vec::new(),
         command: "evidenced verify".to_owned(),
     }

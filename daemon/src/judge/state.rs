@@ -93,12 +93,21 @@ pub enum Testing {
     /// Long enough that it counts as untested.
     Untested {
         since: SlotTime,
+        slots: u64,
         /// A mail of its own has said so.
         told: bool,
     },
 }
 
 impl Testing {
+    /// How many due slots in a row gave no good result, up to now.
+    pub const fn slots_without_result(self) -> u64 {
+        match self {
+            Self::Tested => 0,
+            Self::Lapsing { slots, .. } | Self::Untested { slots, .. } => slots,
+        }
+    }
+
     /// After `count` slots, the first of them `from`, without a good result.
     pub(super) fn lapsed(self, from: SlotTime, count: u64) -> Self {
         match self {
@@ -106,7 +115,7 @@ impl Testing {
             Self::Lapsing { since, slots } => {
                 Self::Lapsing { since: since.min(from), slots: slots.saturating_add(count) }
             }
-            Self::Untested { .. } => self,
+            Self::Untested { since, slots, told } => Self::Untested { since, slots: slots.saturating_add(count), told },
         }
     }
 }
@@ -237,7 +246,10 @@ impl ControlState {
                 }
             }
             Event::ExceptionRecovered { .. } => self.phase = Phase::Passing,
-            Event::WentUntested { since, .. } => self.testing = Testing::Untested { since: *since, told: false },
+            Event::WentUntested { since, .. } => {
+                let slots = self.testing.slots_without_result();
+                self.testing = Testing::Untested { since: *since, slots, told: false };
+            }
             Event::TestedAgain { .. } => self.testing = Testing::Tested,
             Event::AlertQueued { cause, .. } => self.apply_alert(at, *cause),
             // What people add to an exception changes its record, not where the control stands.

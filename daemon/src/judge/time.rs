@@ -103,7 +103,7 @@ pub(super) fn tested_or_not(
             let why = Why { slot: run.slot, reason: run.reason, missed: None };
             went_untested(decision, state.testing.lapsed(run.slot, 1), &run.control, policy, now, why);
         }
-        (_, Testing::Untested { since, told }) => {
+        (_, Testing::Untested { since, told, .. }) => {
             let control = run.control.clone();
             decision.events.push(Event::TestedAgain { control: control.clone(), slot: run.slot });
             // Who was not told that it went untested need not be told that it is over.

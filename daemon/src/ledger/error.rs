@@ -70,13 +70,22 @@ pub enum LedgerError {
 
 /// The place of a fault, as exactly as it can be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{file}`, offset {offset}: {what}")]
+#[error("`{file}`, offset {offset}: {what}{}", first_wrong(*.entry))]
 pub struct Damage {
     pub file: PathBuf,
     /// In bytes from the file's start.
     pub offset: u64,
     /// Names the entry, frame or part where there is one.
     pub what: String,
+    /// The first entry that cannot be vouched for, if that is known: all before it are as they were written.
+    pub entry: Option<u64>,
+}
+
+fn first_wrong(entry: Option<u64>) -> String {
+    match entry {
+        Some(entry) => format!("; entry {entry} is the first that is not as it was written, the {entry} before it are"),
+        None => String::new(),
+    }
 }
 
 impl LedgerError {
@@ -86,7 +95,15 @@ impl LedgerError {
     }
 
     pub(super) fn damaged(file: impl Into<PathBuf>, offset: u64, what: impl Into<String>) -> Self {
-        Self::Damaged(Damage { file: file.into(), offset, what: what.into() })
+        Self::Damaged(Damage { file: file.into(), offset, what: what.into(), entry: None })
+    }
+
+    /// The same damage, found after so many good entries.
+    pub(super) fn after_entries(self, good: u64) -> Self {
+        match self {
+            Self::Damaged(damage) => Self::Damaged(Damage { entry: damage.entry.or(Some(good)), ..damage }),
+            other => other,
+        }
     }
 
     pub(super) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

@@ -53,4 +53,4 @@ pub use options::{Access, Background, NetworkFileSystem, Options, ViewPlace};
 pub use part::{EvidenceClass, Part};
 pub use space::{Space, Usage};
 pub use store::{Batch, Entries, Head, Receipt, StateGuard, Store};
-pub use verify::{Depth, Progress, Verification};
+pub use verify::{Depth, Progress, Verification, Witness};

@@ -126,6 +126,18 @@ impl NoteVerifier {
         })
     }
 
+    /// The head that a checkpoint of this origin somewhere in `text` states, if its signature is right. Mails indent
+    /// what they show, so spaces around lines do not count.
+    pub fn find_checkpoint(&self, text: &str) -> Option<Head> {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        lines.iter().enumerate().filter(|(_, line)| **line == self.name).find_map(|(at, _)| {
+            let [origin, size, root, rest @ ..] = &lines[at..] else { return None };
+            let signatures = rest.iter().skip_while(|line| line.is_empty()).take_while(|line| line.starts_with('—'));
+            let signatures: String = signatures.map(|line| format!("{line}\n")).collect();
+            self.open_checkpoint(&format!("{origin}\n{size}\n{root}\n\n{signatures}"))
+        })
+    }
+
     /// The head that a checkpoint of this origin states, if its signature is right.
     pub fn open_checkpoint(&self, note: &str) -> Option<Head> {
         let mut lines = self.open(note)?.lines();

@@ -46,7 +46,8 @@ impl<F: Fold> Ledger<F> {
         let mut expected = None;
         let scanned = journal::scan(&*layout.disk, &layout.journal(), last_packed_frame, |at, payload| {
             index.replay(&at, payload, &mut expected).map(drop)
-        })?;
+        });
+        let scanned = scanned.map_err(|error| error.after_entries(index.head().size))?;
         // A frame may be in a pack with some of its entries only.
         if let Some((_, size)) = scanned.acknowledged.filter(|(_, size)| *size > index.head().size) {
             return Err(entries_missing(layout.journal().join(journal::ACKNOWLEDGED), size, index.head().size));

@@ -13,6 +13,7 @@ use super::{
     Fold, Head, Ledger, LedgerError, NoteVerifier, Store,
     disk::{read, read_if_there},
     embedded::{Core, with_sources},
+    error::Damage,
     frame::Place,
     journal,
     pack::{self, Pack},
@@ -52,6 +53,8 @@ pub struct Verification {
     pub rollups: u64,
     /// What the file `checkpoint` states, if there is one and its signature is right.
     pub checkpoint: Option<Head>,
+    /// The first entry that is not as it was written, where that is known.
+    pub first_wrong: Option<u64>,
     /// Empty, if all is well. Entries first, in order; then evidence, rollups, checkpoint, state.
     pub faults: Vec<String>,
 }
@@ -95,8 +98,41 @@ impl<F: Fold> Ledger<F> {
             unreferenced: found.unreferenced,
             rollups: found.rollups,
             checkpoint,
+            first_wrong: found.first_wrong,
             faults: found.faults,
         })
+    }
+}
+
+/// How a checkpoint that somebody kept outside stands to this ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// The first entries are those that it was signed over.
+    Agrees(Head),
+    /// It is signed, and the first entries are others: what it was signed over was changed.
+    Contradicts(Head),
+    /// It is signed over more entries than there are: some were taken away.
+    Ahead(Head),
+    /// No checkpoint that this ledger's key has signed is in the text.
+    NotOurs,
+}
+
+impl<F: Fold> Ledger<F> {
+    /// The head that a note of this ledger states; `None` if it is not signed by its key.
+    pub fn signed_head(&self, note: &str) -> Option<Head> {
+        self.core.named_verifier().ok()??.open_checkpoint(note)
+    }
+
+    /// Compares with a signed checkpoint that stands somewhere in `text`, such as the body of a mail.
+    pub fn verify_witness(&self, text: &str) -> Result<Witness, LedgerError> {
+        let Some(verifier) = self.core.named_verifier()? else { return Ok(Witness::NotOurs) };
+        let Some(stated) = verifier.find_checkpoint(text) else { return Ok(Witness::NotOurs) };
+        match self.core.root_at(stated.size) {
+            Ok(root) if root == stated.root => Ok(Witness::Agrees(stated)),
+            Ok(_) => Ok(Witness::Contradicts(stated)),
+            Err(LedgerError::OutOfRange { .. }) => Ok(Witness::Ahead(stated)),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -116,13 +152,14 @@ impl Work<'_> {
 #[derive(Default)]
 struct Findings {
     faults: Vec<String>,
+    first_wrong: Option<u64>,
     segments: u64,
     parts: u64,
     erased: u64,
     unreferenced: u64,
     rollups: u64,
-    /// Rollups that entries name, with the entry.
-    closed_days: HashMap<Digest, u64>,
+    /// What entries say of files beside them.
+    noted: Noted,
     /// Parts that lie in files of their own.
     files: HashMap<Digest, ()>,
 }
@@ -140,6 +177,9 @@ impl Findings {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_damage() => {
+                if let LedgerError::Damaged(Damage { entry: Some(entry), .. }) = &error {
+                    self.first_wrong = Some(self.first_wrong.map_or(*entry, |known| known.min(*entry)));
+                }
                 self.fault(with_sources(&error));
                 Ok(None)
             }
@@ -152,15 +192,46 @@ impl Findings {
     }
 }
 
-/// The digest of the rollup, if the entry closes a day. Parsing every entry would take most of the time.
-fn closed_day(entry: &[u8]) -> Option<Digest> {
-    const MARK: &[u8] = b"\"kind\":\"day-closed\"";
-    if !entry.windows(MARK.len()).any(|window| window == MARK) {
-        return None;
+/// What entries say of files beside them.
+#[derive(Default)]
+struct Noted {
+    /// Rollups that entries name, with the entry.
+    closed_days: HashMap<Digest, u64>,
+    /// Entries that say that a checkpoint was signed behind them.
+    checkpoints: Vec<u64>,
+}
+
+impl Noted {
+    /// Parsing every entry would take most of the time.
+    fn look_at(&mut self, sequence: u64, entry: &[u8]) {
+        const KIND: &[u8] = b"\"kind\":\"";
+        let mut kinds = entry.windows(KIND.len()).enumerate().filter(|(_, window)| *window == KIND);
+        let is_of_note = kinds.any(|(at, _)| {
+            let kind = &entry[at + KIND.len()..];
+            kind.starts_with(b"day-closed\"") || kind.starts_with(b"checkpoint\"")
+        });
+        if !is_of_note {
+            return;
+        }
+        match Entry::from_bytes(entry).map(|entry| entry.event) {
+            Ok(Event::DayClosed { rollup, .. }) => {
+                self.closed_days.insert(rollup, sequence);
+            }
+            Ok(Event::Checkpoint { .. }) => self.checkpoints.push(sequence),
+            Ok(_) | Err(_) => {}
+        }
     }
-    match Entry::from_bytes(entry).ok()?.event {
-        Event::DayClosed { rollup, .. } => Some(rollup),
-        _ => None,
+
+    fn add(&mut self, other: Self) {
+        self.closed_days.extend(other.closed_days);
+        self.checkpoints.extend(other.checkpoints);
+    }
+
+    /// Where the file `checkpoint` must reach at least. A crash may come between the newest such entry and the file.
+    fn signed_at_least(&self) -> Option<u64> {
+        let mut sequences = self.checkpoints.clone();
+        sequences.sort_unstable();
+        sequences.iter().rev().nth(1).copied()
     }
 }
 
@@ -182,9 +253,9 @@ impl<F: Fold> Core<F> {
                         if number >= sealed / per_pack {
                             return;
                         }
-                        let mut days = Vec::new();
-                        let verified = self.verify_pack(number, per_pack, &roots[number as usize], &mut days);
-                        results.lock().unwrap_or_else(PoisonError::into_inner).push((number, verified, days));
+                        let mut noted = Noted::default();
+                        let verified = self.verify_pack(number, per_pack, &roots[number as usize], &mut noted);
+                        results.lock().unwrap_or_else(PoisonError::into_inner).push((number, verified, noted));
                         work.advance(per_pack);
                     }
                 });
@@ -192,23 +263,17 @@ impl<F: Fold> Core<F> {
         });
         let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.sort_by_key(|(number, ..)| *number);
-        for (_, verified, days) in results {
+        for (_, verified, noted) in results {
             found.take(verified)?;
-            found.closed_days.extend(days);
+            found.noted.add(noted);
         }
         Ok(())
     }
 
-    fn verify_pack(
-        &self,
-        number: u64,
-        entries: u64,
-        root: &super::Hash,
-        days: &mut Vec<(Digest, u64)>,
-    ) -> Result<(), LedgerError> {
+    fn verify_pack(&self, number: u64, entries: u64, root: &super::Hash, noted: &mut Noted) -> Result<(), LedgerError> {
         let path = self.layout.packs().join(pack::file_name(number));
         let pack = Pack::open(&*self.layout.disk, &path, number, entries)?;
-        pack.verify(|sequence, entry| days.extend(closed_day(entry).map(|digest| (digest, sequence))))?;
+        pack.verify(|sequence, entry| noted.look_at(sequence, entry))?;
         if pack.root == *root {
             Ok(())
         } else {
@@ -257,12 +322,13 @@ impl<F: Fold> Core<F> {
                 }
             }
             for (sequence, range) in (frame.first..).zip(&frame.entries) {
-                found.closed_days.extend(closed_day(&payload[range.clone()]).map(|digest| (digest, sequence)));
+                found.noted.look_at(sequence, &payload[range.clone()]);
             }
             work.advance(again.head().size - size_before);
             Ok(())
         });
         drop(maintenance);
+        let scanned = scanned.map_err(|error| error.after_entries(again.head().size));
         if found.take(scanned)?.is_some() && again.head().size < head.size {
             found.fault(format!("the journal ends at entry {}, the ledger has {}", again.head().size, head.size));
         }
@@ -336,7 +402,8 @@ impl<F: Fold> Core<F> {
                 there.insert(Digest::of(&read(disk, &path)?), path);
             }
         }
-        let mut named: Vec<(u64, Digest)> = found.closed_days.drain().map(|(digest, entry)| (entry, digest)).collect();
+        let mut named: Vec<(u64, Digest)> =
+            found.noted.closed_days.drain().map(|(digest, entry)| (entry, digest)).collect();
         named.sort_unstable();
         for (entry, digest) in named {
             if there.remove(&digest).is_some() {
@@ -350,9 +417,14 @@ impl<F: Fold> Core<F> {
 
     fn verify_checkpoint(&self, found: &mut Findings) -> Result<Option<Head>, LedgerError> {
         let path = self.layout.checkpoint();
-        let Some(note) = read_if_there(&*self.layout.disk, &path)? else { return Ok(None) };
-        let named = self.verifier()?;
-        let Some(verifier) = named.or_else(|| self.key.as_ref().map(super::NoteKey::verifier)) else {
+        let due = found.noted.signed_at_least();
+        let Some(note) = read_if_there(&*self.layout.disk, &path)? else {
+            if let Some(entry) = due {
+                found.fault(format!("`{}` is missing, and entry {entry} says that it was signed", path.display()));
+            }
+            return Ok(None);
+        };
+        let Some(verifier) = self.named_verifier()? else {
             found.fault(format!("`{}`: the first entry names no key to check it with", path.display()));
             return Ok(None);
         };
@@ -362,7 +434,16 @@ impl<F: Fold> Core<F> {
             return Ok(None);
         };
         match self.root_at(stated.size) {
-            Ok(root) if root == stated.root => Ok(Some(stated)),
+            Ok(root) if root == stated.root => {
+                if let Some(entry) = due.filter(|entry| *entry >= stated.size) {
+                    let size = stated.size;
+                    let path = path.display();
+                    found.fault(format!(
+                        "`{path}` states {size} entries, and entry {entry} says that a newer one was signed"
+                    ));
+                }
+                Ok(Some(stated))
+            }
             Ok(_) => {
                 let size = stated.size;
                 found.fault(format!("`{}`: its root is not that of the first {size} entries", path.display()));
@@ -375,6 +456,11 @@ impl<F: Fold> Core<F> {
             }
             Err(error) => found.take(Err(error)),
         }
+    }
+
+    /// Whoever vouches for checkpoints of this ledger.
+    fn named_verifier(&self) -> Result<Option<NoteVerifier>, LedgerError> {
+        Ok(self.verifier()?.or_else(|| self.key.as_ref().map(super::NoteKey::verifier)))
     }
 
     /// The key that the first entry names.

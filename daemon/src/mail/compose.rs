@@ -126,8 +126,8 @@ pub(super) fn evidence(document: &mut Document, evidence: &EvidenceFacts) {
 pub(super) fn checkpoint(checkpoint: Option<CheckpointFacts>) -> Vec<(&'static str, Vec<Inline>)> {
     let facts = checkpoint.map(|checkpoint| {
         vec![
-            ("Checkpoint", vec![text(words::count(checkpoint.size, "ledger entry"))]),
-            ("Root", vec![code(checkpoint.root.to_string())]),
+            ("Ledger before it", vec![text(words::count(checkpoint.size, "entry"))]),
+            ("Root of these", vec![code(checkpoint.root.to_string())]),
         ]
     });
     facts.unwrap_or_default()

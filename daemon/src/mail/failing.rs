@@ -118,7 +118,15 @@ pub(super) fn recovered(facts: &RecoveredFacts, head: &Letterhead) -> Draft {
         "The exception stays on record. Write what caused it and what was done about it; then someone who is not the \
          control's owner reviews and closes it. Type, or ask a colleague who has a shell to type:",
     );
-    document.verbatim(&format!("evidenced exceptions note {0}\nevidenced exceptions show {0}", exception.id), 2);
+    document.verbatim(
+        &format!(
+            "evidenced exceptions note {0} --about root-cause 'what caused it'\n\
+             evidenced exceptions note {0} --about response 'what was done about it'\n\
+             evidenced exceptions show {0}",
+            exception.id
+        ),
+        3,
+    );
     page(&mut document, head);
     evidence(&mut document, &facts.test.evidence);
     Draft {
@@ -203,7 +211,7 @@ fn finish(mut document: Document, facts: &FailedFacts, head: &Letterhead, state:
          colleague who has a shell to type:",
         control.owner
     ));
-    document.verbatim(&format!("evidenced exceptions ack {}", exception.id), 1);
+    document.verbatim(&format!("evidenced exceptions ack {} 'who mends it, and until when'", exception.id), 1);
     page(&mut document, head);
     evidence(&mut document, &facts.test.evidence);
     Draft {

@@ -22,7 +22,7 @@ pub(super) fn gap(facts: &GapFacts, head: &Letterhead) -> Draft {
         ("From", vec![text(words::time(facts.from, &head.zone))]),
         ("Until", vec![text(words::time(facts.to, &head.zone))]),
         ("Missed", vec![text(words::count(missed, "scheduled test"))]),
-        ("Run late", vec![text(words::count(facts.caught_up, "scheduled test"))]),
+        ("Run after it", vec![text(words::count(facts.caught_up, "scheduled test"))]),
     ];
     list.extend(checkpoint(facts.checkpoint));
     document.facts(list);

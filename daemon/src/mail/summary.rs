@@ -1,7 +1,7 @@
 //! The weekly, the monthly and the whole-window letter. Sent also when all is well: the absence of a mail must mean
 //! a fault.
 
-use super::compose::{Draft, checkpoint};
+use super::compose::Draft;
 use super::document::{Align, Document, Table, Tone, strong, text};
 use super::failing::page;
 use super::{
@@ -72,7 +72,7 @@ fn opening(document: &mut Document, facts: &SummaryFacts, head: &Letterhead, nou
     let deviations = if slots.fail == 0 { "No deviations".to_owned() } else { words::count(slots.fail, "deviation") };
     document.say(format!(
         "{deviations} in {} of {} ({} not performed, {} without an answer, {} late).",
-        words::grouped(slots.run),
+        words::grouped(slots.tested),
         words::count(slots.due, "scheduled test"),
         words::grouped(slots.missed),
         words::grouped(slots.error),
@@ -131,10 +131,10 @@ fn coverage(slots: &SlotCounts) -> String {
     if slots.due == 0 {
         return "–".to_owned();
     }
-    if slots.run >= slots.due {
+    if slots.tested >= slots.due {
         return "100\u{a0}%".to_owned();
     }
-    let tenths = slots.run.saturating_mul(1000) / slots.due;
+    let tenths = slots.tested.saturating_mul(1000) / slots.due;
     format!("{}.{}\u{a0}%", tenths / 10, tenths % 10)
 }
 
@@ -193,14 +193,26 @@ fn untested(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
     if facts.untested.is_empty() {
         return;
     }
-    document.heading("Not tested at the end");
-    let mut table = Table::new([("Control", Left), ("Since", Left), ("Owner", Left), ("Cause", Left)]);
+    document.heading("Not tested for a time");
+    let mut table = Table::new([
+        ("Control", Left),
+        ("Owner", Left),
+        ("For", Left),
+        ("At the end", Left),
+        ("No answer", Right),
+        ("Missed", Right),
+    ]);
     for row in facts.untested.iter().take(ROWS_MAX) {
         table.row([
             format!("{} {}", row.control, row.title),
-            words::short_time(row.since.0, &head.zone),
             row.owner.clone(),
-            row.cause.clone(),
+            words::duration(row.lasted),
+            row.still_since.map_or_else(
+                || "tested again".to_owned(),
+                |since| format!("NOT TESTED since {}", words::short_time(since.0, &head.zone)),
+            ),
+            words::grouped(row.slots.error),
+            words::grouped(row.slots.missed),
         ]);
     }
     table.note = more(facts.untested.len());
@@ -286,7 +298,7 @@ fn controls(document: &mut Document, facts: &SummaryFacts) {
         let length = |length: Option<std::time::Duration>| length.map(words::duration).unwrap_or_default();
         table.row([
             format!("{} {}", row.control, row.title),
-            format!("{} of {}", words::grouped(row.slots.run), words::grouped(row.slots.due)),
+            format!("{} of {}", words::grouped(row.slots.tested), words::grouped(row.slots.due)),
             words::grouped(row.slots.fail),
             words::grouped(row.slots.error),
             words::grouped(row.exceptions),
@@ -377,12 +389,14 @@ fn mail(document: &mut Document, facts: &SummaryFacts) {
 
 fn proof(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
     document.heading("Evidence");
-    if facts.checkpoint.is_some() {
-        document.facts(checkpoint(facts.checkpoint));
+    if let Some(note) = &facts.checkpoint {
+        document.say("The newest checkpoint of the ledger, signed by its key (entries, root, signature):");
+        document.verbatim(note.trim_end(), 8);
         document.say(
             "Keep this mail: whoever holds it can show later that no entry up to this checkpoint was changed or taken \
-             out.",
+             out. Save it as a file, and type:",
         );
+        document.verbatim("evidenced verify --against FILE", 1);
     }
     document.say(match facts.period {
         Period::Window { .. } => {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::CheckpointFacts;
 use crate::domain::{ControlId, ExceptionId, Family, LocalDay, MissedReason, SlotTime, Timestamp, WindowId};
 
 /// A period's numbers and lists; empty lists are left out of the letter, or said to be empty where that is news.
@@ -20,7 +19,7 @@ pub struct SummaryFacts {
     pub open: Vec<ExceptionRow>,
     /// Recovered or closed in the period.
     pub ended: Vec<ExceptionRow>,
-    /// Controls without a good result at the period's end.
+    /// Controls that nobody tested for a time of the period.
     pub untested: Vec<UntestedRow>,
     pub gaps: Vec<GapRow>,
     /// Silences and exclusions that end soon, or never.
@@ -35,7 +34,8 @@ pub struct SummaryFacts {
     /// In the window's letter.
     pub questions: Option<AuditorQuestions>,
     pub mail: MailFacts,
-    pub checkpoint: Option<CheckpointFacts>,
+    /// The newest signed note, as it is kept.
+    pub checkpoint: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +66,12 @@ pub struct Headline {
     pub slots: SlotCounts,
 }
 
-/// How scheduled tests ended. `late` is part of `run`; `run` + `missed` = `due`.
+/// How scheduled tests ended: `tested` + `error` + `missed` = `due`; `late` is part of the first two.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlotCounts {
     pub due: u64,
-    pub run: u64,
+    /// They gave a result: pass, fail or not applicable. An error is none: nobody knows whether the control worked.
+    pub tested: u64,
     pub late: u64,
     pub missed: u64,
     pub pass: u64,
@@ -113,9 +114,11 @@ pub struct UntestedRow {
     pub control: ControlId,
     pub title: String,
     pub owner: String,
-    pub since: SlotTime,
-    /// In words, such as "access denied (github.example)".
-    pub cause: String,
+    /// How long in the period, all times together.
+    pub lasted: Duration,
+    /// The first slot without a result, if it is untested still.
+    pub still_since: Option<SlotTime>,
+    pub slots: SlotCounts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -147,7 +147,7 @@ fn headline() -> Headline {
         gaps: 1,
         slots: SlotCounts {
             due: 9_072,
-            run: 9_051,
+            tested: 9_045,
             late: 4,
             missed: 21,
             pass: 9_030,
@@ -159,7 +159,7 @@ fn headline() -> Headline {
 }
 
 fn quiet() -> Headline {
-    let slots = SlotCounts { due: 9_072, run: 9_072, pass: 9_072, ..SlotCounts::default() };
+    let slots = SlotCounts { due: 9_072, tested: 9_072, pass: 9_072, ..SlotCounts::default() };
     Headline { controls: 54, passed_all: 54, exceptions: 0, gaps: 0, slots }
 }
 
@@ -182,7 +182,7 @@ fn row(number: u32, control: &str, title: &str, since: &str) -> ExceptionRow {
 
 fn week() -> SummaryFacts {
     let day = |text: &str| LocalDay::from_date(text.parse().unwrap());
-    let slots = |due, run| SlotCounts { due, run, pass: run, missed: due - run, ..SlotCounts::default() };
+    let slots = |due, tested| SlotCounts { due, tested, pass: tested, missed: due - tested, ..SlotCounts::default() };
     let family = |family, controls, exceptions, untested, due, run| FamilyRow {
         family,
         controls,
@@ -220,8 +220,9 @@ fn week() -> SummaryFacts {
             control: id("CHG-01"),
             title: "Every deployed change was reviewed".into(),
             owner: "engineering".into(),
-            since: slot("2026-02-13T05:00:00Z"),
-            cause: "access denied (github.example)".into(),
+            lasted: Duration::from_secs(3 * 86_400),
+            still_since: Some(slot("2026-02-13T05:00:00Z")),
+            slots: SlotCounts { due: 7, tested: 4, pass: 4, error: 3, ..SlotCounts::default() },
         }],
         gaps: vec![GapRow {
             from: at("2026-02-10T01:00:00Z"),
@@ -247,7 +248,12 @@ fn week() -> SummaryFacts {
         criteria: Vec::new(),
         questions: None,
         mail: MailFacts::default(),
-        checkpoint: Some(checkpoint()),
+        checkpoint: Some(
+            "example-ai.evidenced/prod\n48211\nqJ8hV9mXQ2pC0l7s1nB4tYk6wR3eZ5uD8aF2gH1jKxM=\n\n— \
+             example-ai.evidenced/prod \
+             u0Yc3kqPZ5vT8xW1nR6mB2dF4hJ7lS9aE0gK3oQ5tU8wY1zC4iN6pV2rX7bM9dL0fH3jG5kS8uT1eA6cW4yQ2nR7vB9mZ0x=\n"
+                .into(),
+        ),
     }
 }
 
@@ -260,7 +266,7 @@ fn month() -> SummaryFacts {
         ControlRow {
             control: id("SEC-01"),
             title: "Access keys are rotated at least every 90 days".into(),
-            slots: SlotCounts { due: 28, run: 28, pass: 26, fail: 2, ..SlotCounts::default() },
+            slots: SlotCounts { due: 28, tested: 28, pass: 26, fail: 2, ..SlotCounts::default() },
             exceptions: 1,
             failing: Duration::from_secs(47 * 3_600),
             to_acknowledge: Some(Duration::from_secs(4 * 3_600 + 720)),
@@ -269,7 +275,7 @@ fn month() -> SummaryFacts {
         ControlRow {
             control: id("SEC-02"),
             title: "Unused keys are removed".into(),
-            slots: SlotCounts { due: 28, run: 28, pass: 28, ..SlotCounts::default() },
+            slots: SlotCounts { due: 28, tested: 28, pass: 28, ..SlotCounts::default() },
             exceptions: 0,
             failing: Duration::ZERO,
             to_acknowledge: None,
@@ -284,7 +290,7 @@ fn month() -> SummaryFacts {
         criterion: "CC6.1".into(),
         controls: vec![id("SEC-01"), id("SEC-02"), id("CNF-01")],
         exceptions: 1,
-        slots: SlotCounts { due: 84, run: 84, ..SlotCounts::default() },
+        slots: SlotCounts { due: 84, tested: 84, ..SlotCounts::default() },
     }];
     facts.mail = MailFacts { waiting: 1, refused: 2 };
     facts
@@ -298,7 +304,7 @@ fn window() -> SummaryFacts {
     facts.before = None;
     facts.trend.clear();
     facts.questions = Some(AuditorQuestions {
-        low_coverage: vec![(id("CHG-01"), SlotCounts { due: 365, run: 350, ..SlotCounts::default() })],
+        low_coverage: vec![(id("CHG-01"), SlotCounts { due: 365, tested: 350, ..SlotCounts::default() })],
         unanswered: vec![ExceptionId { year: 2026, number: 4 }, ExceptionId { year: 2026, number: 7 }],
         unapproved: vec![id("FAR-02")],
         uncovered: vec!["P6.1".into()],
@@ -410,7 +416,7 @@ fn all_well() -> SummaryFacts {
     facts.headline = quiet();
     for family in &mut facts.families {
         family.passed_all = family.controls;
-        (family.exceptions, family.untested, family.slots.run) = (0, 0, family.slots.due);
+        (family.exceptions, family.untested, family.slots.tested) = (0, 0, family.slots.due);
     }
     for list in [&mut facts.open, &mut facts.ended] {
         list.clear();

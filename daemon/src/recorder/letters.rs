@@ -9,12 +9,12 @@ use super::{
 };
 use crate::{
     domain::{
-        AlertCause, Control, ControlId, Entry, Event, Evidence, MissedReason, Outcome, RunEntry, RunReason,
+        AlertCause, Control, ControlId, Departure, Entry, Event, Evidence, MissedReason, Outcome, RunEntry, RunReason,
         SubjectNumber, Timestamp,
     },
     evidence::{EndedRecord, unpack_record},
     fold::State,
-    judge::{Alert, Decision, Testing},
+    judge::{Alert, Decision},
     ledger::{EvidenceClass, Ledger, Store},
     mail::{
         Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts, FailedFacts, Letter,
@@ -50,6 +50,7 @@ impl Letters<'_> {
         run: Option<&RunView<'_>>,
     ) -> Result<(), RecorderError> {
         let Decision { events, alerts } = decision;
+        let departures = departures(&events);
         for event in events {
             if let Event::ExceptionOpened { exception, .. } = &event {
                 draft.opened(*exception);
@@ -68,7 +69,7 @@ impl Letters<'_> {
                 .into_iter()
                 .flat_map(|recipient| recipient.email.iter().map(ToString::to_string))
                 .collect();
-            let Some(letter) = self.letter(draft, control, &alert, run) else { continue };
+            let Some(letter) = self.letter(draft, control, &alert, run, &departures) else { continue };
             let thread = alert
                 .exception
                 .and_then(|id| self.state.exception(id)?.first_alert)
@@ -108,7 +109,14 @@ impl Letters<'_> {
         self.state.head().origin.as_deref().unwrap_or_default()
     }
 
-    fn letter(&self, draft: &Draft, control: &Control, alert: &Alert, run: Option<&RunView<'_>>) -> Option<Letter> {
+    fn letter(
+        &self,
+        draft: &Draft,
+        control: &Control,
+        alert: &Alert,
+        run: Option<&RunView<'_>>,
+        departures: &Departures,
+    ) -> Option<Letter> {
         // The newest run is at hand when the alert comes from it; else it is read back.
         let read_back = if run.is_none() { self.newest_run(&control.id) } else { None };
         let read_view = read_back.as_ref().map(|(sequence, run, ended)| RunView { sequence: *sequence, run, ended });
@@ -122,7 +130,7 @@ impl Letters<'_> {
                 let joined = failed.subjects.clone();
                 Letter::MoreSubjects(MoreSubjectsFacts { failed, joined })
             }
-            AlertCause::Recovered => Letter::Recovered(self.recovered(draft, control, alert, run?)?),
+            AlertCause::Recovered => Letter::Recovered(self.recovered(draft, control, alert, run?, departures)?),
             AlertCause::NotTested => Letter::NotTested(self.not_tested(draft, control, alert, run)),
             AlertCause::TestedAgain => {
                 let run = run?;
@@ -131,7 +139,7 @@ impl Letters<'_> {
                     test: self.test_facts(draft, control, run),
                     outcome: run.run.outcome,
                     since: alert.since,
-                    slots: self.lapsed_slots(&control.id),
+                    slots: self.slots_without_result(&control.id),
                 })
             }
             // These are of no control and are written by whoever tells them.
@@ -152,11 +160,18 @@ impl Letters<'_> {
         })
     }
 
-    fn recovered(&self, draft: &Draft, control: &Control, alert: &Alert, run: &RunView<'_>) -> Option<RecoveredFacts> {
+    fn recovered(
+        &self,
+        draft: &Draft,
+        control: &Control,
+        alert: &Alert,
+        run: &RunView<'_>,
+        departures: &Departures,
+    ) -> Option<RecoveredFacts> {
         let id = alert.exception?;
         let record = self.state.exception(id)?;
         let names = self.names(&control.id);
-        let statuses = run_subjects(run.ended);
+        let findings = run_subjects(run.ended);
         let ended = alert
             .subjects
             .iter()
@@ -167,11 +182,10 @@ impl Letters<'_> {
                     .get(subject)
                     .and_then(|lives| lives.last())
                     .map_or(alert.since, |life| life.first_seen);
-                let why = match statuses.get(text.as_str()) {
-                    Some(_) => crate::domain::Departure::Fixed,
-                    None => crate::domain::Departure::Gone,
-                };
-                EndedSubject { subject: text, label: None, since, until: run.run.slot, why }
+                // Every subject that was failing leaves in the decision that ends the exception.
+                let why = departures.get(subject).copied().unwrap_or(Departure::NoLongerReported);
+                let label = findings.get(text.as_str()).and_then(|finding| finding.label.clone());
+                EndedSubject { subject: text, label, since, until: run.run.slot, why }
             })
             .collect();
         let open = self.state.control(&control.id).and_then(|state| state.open_exception())?;
@@ -200,7 +214,7 @@ impl Letters<'_> {
         NotTestedFacts {
             control: self.control_facts(control),
             since: alert.since,
-            slots: self.lapsed_slots(&control.id) + 1,
+            slots: self.slots_without_result(&control.id) + 1,
             last_good: self.state.control(&control.id).and_then(|state| state.last_good),
             cause,
             source,
@@ -210,11 +224,8 @@ impl Letters<'_> {
     }
 
     /// Due slots without a good result before this decision.
-    fn lapsed_slots(&self, control: &ControlId) -> u64 {
-        match self.state.control(control).map(|state| state.testing) {
-            Some(Testing::Lapsing { slots, .. }) => slots,
-            Some(Testing::Tested | Testing::Untested { .. }) | None => 0,
-        }
+    fn slots_without_result(&self, control: &ControlId) -> u64 {
+        self.state.control(control).map_or(0, |state| state.testing.slots_without_result())
     }
 
     fn control_facts(&self, control: &Control) -> ControlFacts {
@@ -337,6 +348,17 @@ impl Letters<'_> {
             _ => None,
         }
     }
+}
+
+/// Why subjects leave their exception, as the decision says.
+type Departures = HashMap<SubjectNumber, Departure>;
+
+fn departures(events: &[Event]) -> Departures {
+    let left = events.iter().filter_map(|event| match event {
+        Event::SubjectsLeft { why, subjects } => Some((*why, &subjects.subjects)),
+        _ => None,
+    });
+    left.flat_map(|(why, subjects)| subjects.iter().map(move |subject| (*subject, why))).collect()
 }
 
 /// A time without the daemon is one story for all controls, and is told in one letter.

@@ -85,7 +85,7 @@ impl Recorder {
             earlier.insert(0, summary);
         }
         let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
-        let facts = letter(&summary, &earlier, state, letters.checkpoint(draft));
+        let facts = letter(&summary, &earlier, state, self.ledger.newest_checkpoint()?);
         letters.queue(draft, &Letter::Summary(Box::new(facts)), to, None, AlertCause::Summary(kind), None, None)
     }
 }

@@ -4,14 +4,15 @@ use crate::{
     domain::{DayRow, ExceptionState},
     fold::State,
     mail::{
-        AuditorQuestions, ChangeRow, CheckpointFacts, ControlRow, CriterionRow, ExceptionRow, FamilyRow, GapRow,
-        Headline, MailFacts, Period as LetterPeriod, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
+        AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ExceptionRow, FamilyRow, GapRow, Headline, MailFacts,
+        Period as LetterPeriod, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
     },
     summary::{self, ExceptionSummary, Span, Summary},
 };
 
-/// Turns a summary into a letter's facts; `earlier` are the periods before, oldest first.
-pub fn letter(summary: &Summary, earlier: &[Summary], state: &State, checkpoint: CheckpointFacts) -> SummaryFacts {
+/// Turns a summary into a letter's facts; `earlier` are the periods before, oldest first, `checkpoint` the newest
+/// signed note.
+pub fn letter(summary: &Summary, earlier: &[Summary], state: &State, checkpoint: Option<String>) -> SummaryFacts {
     let period = match &summary.period.span {
         Span::Week { year, week } => LetterPeriod::Week { year: *year, week: u8::try_from(*week).unwrap_or(0) },
         Span::Month { year, month } => LetterPeriod::Month { year: *year, month: u8::try_from(*month).unwrap_or(0) },
@@ -53,7 +54,7 @@ pub fn letter(summary: &Summary, earlier: &[Summary], state: &State, checkpoint:
         criteria: if is_week { Vec::new() } else { summary.criteria.iter().map(criterion_row).collect() },
         questions: is_window.then(|| questions(summary)),
         mail: mail_facts(summary, state),
-        checkpoint: Some(checkpoint),
+        checkpoint,
     }
 }
 
@@ -70,7 +71,7 @@ fn headline(headline: &summary::Headline) -> Headline {
 fn slots(row: &DayRow) -> SlotCounts {
     SlotCounts {
         due: row.due(),
-        run: row.run + row.late,
+        tested: row.tested(),
         late: row.late,
         missed: row.missed_total(),
         pass: row.pass,
@@ -109,17 +110,17 @@ fn exception_row(summary: &Summary, exception: &ExceptionSummary) -> ExceptionRo
     }
 }
 
+/// Whoever reads only this letter must learn of a control that nobody tested for days, also when that is over.
 fn untested(summary: &Summary) -> Vec<UntestedRow> {
-    let row = |control: &summary::ControlSummary| {
-        Some(UntestedRow {
-            control: control.control.clone(),
-            title: control.facts.title.clone(),
-            owner: control.facts.owner.clone(),
-            since: control.facts.untested_since?,
-            cause: String::new(),
-        })
+    let row = |control: &summary::ControlSummary| UntestedRow {
+        control: control.control.clone(),
+        title: control.facts.title.clone(),
+        owner: control.facts.owner.clone(),
+        lasted: control.untested,
+        still_since: control.facts.untested_since.filter(|since| since.0 < summary.period.end),
+        slots: slots(&control.total),
     };
-    summary.controls.iter().filter_map(row).collect()
+    summary.controls.iter().filter(|control| control.went_untested()).map(row).collect()
 }
 
 /// A time without the daemon is told by its hours; other gaps by their days.

@@ -135,7 +135,7 @@ pub struct FamilySummary {
     pub controls: u64,
     pub passed_all: u64,
     pub exceptions: u64,
-    /// Untested now.
+    /// Untested for a time of the period.
     pub untested: u64,
     pub total: DayRow,
 }
@@ -249,6 +249,11 @@ impl ControlSummary {
     /// It was tested, and no test failed or stayed without an answer.
     pub const fn passed_all(&self) -> bool {
         self.total.tested() > 0 && self.total.deviations == 0 && self.total.error == 0
+    }
+
+    /// For a time of the period so many slots in a row gave no result that nobody can say whether it worked.
+    pub const fn went_untested(&self) -> bool {
+        !self.untested.is_zero()
     }
 }
 

@@ -212,6 +212,7 @@ fn report() -> Report {
         systems: vec![ReportedSystem { system: "iam".to_owned(), controls: vec![id(KEYS)] }],
         proof: Proof {
             checkpoint: Some("example.ai/prod\n48211\nqJ8…=\n\n— example.ai/prod AbC…=\n".to_owned()),
+            entries: 48_300,
             size: 48_211,
             root: Some(Digest::of(b"root")),
             at: Some(at("2026-04-01T05:00:00Z")),

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{fixture::*, sealing::walk};
-use crate::ledger::*;
+use crate::{
+    domain::{ClockState, Digest, Entry, Event},
+    ledger::*,
+};
 
 fn closed() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -151,4 +154,71 @@ fn a_checkpoint_that_is_ahead_of_the_entries_is_a_witness() {
     let forged = key.sign_checkpoint(&Head { size: 20, root: [1; 32] });
     fs::write(dir.path().join("checkpoint"), forged).unwrap();
     assert!(matches!(Ledger::<Tally>::open(dir.path(), small()), Err(LedgerError::Damaged(_))));
+}
+
+/// A ledger whose checkpoints stand in its entries too, as the daemon's do.
+fn with_checkpoints(dir: &Path) -> [String; 3] {
+    let ledger = Ledger::open(dir, small()).unwrap();
+    let notes = [16, 36, SIZE - 1].map(|size| {
+        grow(&ledger, size);
+        let head = ledger.head();
+        let event = Event::Checkpoint { size: head.size, root: Digest(head.root), clock: ClockState::Synchronised };
+        let entries = vec![Entry::new(entry(size).at, event)];
+        ledger.commit(Batch { entries, parts: Vec::new(), expect: Vec::new() }).unwrap();
+        ledger.checkpoint().unwrap()
+    });
+    ledger.close().unwrap();
+    notes
+}
+
+#[test]
+fn a_checkpoint_that_was_taken_away_or_put_back_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let [oldest, older, newest] = with_checkpoints(dir.path());
+    assert_eq!(faults(dir.path()), Vec::<String>::new());
+    let file = dir.path().join("checkpoint");
+    fs::remove_file(&file).unwrap();
+    let missing = format!("`{}` is missing, and entry 36 says that it was signed", file.display());
+    assert_eq!(faults(dir.path()), [missing]);
+    // The file may be one checkpoint behind its entry: a crash may have come between the two.
+    fs::write(&file, older).unwrap();
+    assert_eq!(faults(dir.path()), Vec::<String>::new());
+    fs::write(&file, oldest).unwrap();
+    let old = format!("`{}` states 17 entries, and entry 36 says that a newer one was signed", file.display());
+    assert_eq!(faults(dir.path()), [old]);
+    fs::write(&file, newest).unwrap();
+    assert_eq!(faults(dir.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_checkpoint_that_somebody_kept_tells_whether_history_was_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let [.., note] = with_checkpoints(dir.path());
+    let ledger = Ledger::<Tally>::open(dir.path(), Options { access: Access::ReadOnly, ..small() }).unwrap();
+    let mail = format!("Subject: Week 9\r\n\r\nThe newest:\r\n\r\n    {}\r\nKeep it.", note.replace('\n', "\r\n    "));
+    assert_eq!(ledger.verify_witness(&mail).unwrap(), Witness::Agrees(ledger.head()));
+    let key = NoteKey::from_seed(ORIGIN, &[7; 32]);
+    let other = Head { size: 20, root: [1; 32] };
+    assert_eq!(ledger.verify_witness(&key.sign_checkpoint(&other)).unwrap(), Witness::Contradicts(other));
+    let ahead = Head { size: SIZE + 9, root: [1; 32] };
+    assert_eq!(ledger.verify_witness(&key.sign_checkpoint(&ahead)).unwrap(), Witness::Ahead(ahead));
+    let stranger = NoteKey::from_seed(ORIGIN, &[8; 32]).sign_checkpoint(&ledger.head());
+    for text in [stranger.as_str(), "", ORIGIN, &note.replace('4', "5")] {
+        assert_eq!(ledger.verify_witness(text).unwrap(), Witness::NotOurs, "{text}");
+    }
+}
+
+#[test]
+fn the_first_entry_that_is_not_as_it_was_written_is_told() {
+    let dir = closed();
+    let journal = files(&dir.path().join("journal"), "journal").pop().unwrap();
+    let whole = fs::read(&journal).unwrap();
+    let first = whole.windows(8).position(|window| window == b"\"at\":\"20").unwrap();
+    let mut harmed = whole.clone();
+    harmed[first] ^= 1;
+    fs::write(&journal, &harmed).unwrap();
+    let Err(LedgerError::Damaged(damage)) = Ledger::<Tally>::open(dir.path(), small()) else { panic!("it opened") };
+    let entry = damage.entry.unwrap();
+    assert!(entry < SIZE, "{damage}");
+    assert!(damage.to_string().contains(&format!("entry {entry} is the first that is not as it was written")));
 }

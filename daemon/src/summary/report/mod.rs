@@ -76,6 +76,8 @@ pub struct ReportedSystem {
 pub struct Proof {
     /// The signed note, as it is kept.
     pub checkpoint: Option<String>,
+    /// Entries of the ledger when the report was made.
+    pub entries: u64,
     /// Entries that the checkpoint covers.
     pub size: u64,
     pub root: Option<Digest>,

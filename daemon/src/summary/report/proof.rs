@@ -24,14 +24,14 @@ pub const NOT_PROVEN: [&str; 4] = [
 /// How much of the ledger stands on more than the operators' own key.
 pub(super) fn standing(report: &Report) -> String {
     let proof = &report.proof;
-    let size = grouped(proof.size);
+    let size = grouped(proof.entries);
     match proof.held.first() {
-        Some(held) if held.size >= proof.size => format!("All {size} entries are held by {} as well.", held.by),
+        Some(held) if held.size >= proof.entries => format!("All {size} entries are held by {} as well.", held.by),
         Some(held) => format!(
             "Entries up to {} are held by {} as well; the {} after them rest on the key alone.",
             grouped(held.size),
             held.by,
-            grouped(proof.size - held.size)
+            grouped(proof.entries - held.size)
         ),
         None => format!("No copy outside is on record: all {size} entries rest on the key alone."),
     }
@@ -58,7 +58,10 @@ pub(super) fn section(report: &Report, clock: &Clock) -> Markup {
                 pre { (checkpoint) }
             }
             @if let Some(at) = proof.at {
-                p.quiet { "Signed at " (clock.minute(at)) ", over " (grouped(proof.size)) " entries." }
+                p.quiet {
+                    "Signed at " (clock.minute(at)) ", over the first " (grouped(proof.size)) " of "
+                    (grouped(proof.entries)) " entries."
+                }
             }
             p { "To verify: " code { (proof.command) } }
         }

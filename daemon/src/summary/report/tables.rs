@@ -32,7 +32,7 @@ pub(super) fn families(report: &Report) -> Markup {
                 thead {
                     tr {
                         th { "Family" } th.n { "Controls" } th.n { "Passed all" } th.n { "Exceptions" }
-                        th.n { "Deviations" } th.n { "Untested now" } th.n { "Coverage" }
+                        th.n { "Deviations" } th.n { "Untested for a time" } th.n { "Coverage" }
                     }
                 }
                 tbody {
