@@ -23,8 +23,9 @@ fn ninety_days_pass_and_everything_that_was_judged_can_be_judged_again() {
     assert_eq!(identical, runs, "{replayed}");
     assert!(runs.parse::<u32>().unwrap() > 8000, "{replayed}");
 
-    let mails: Vec<_> =
-        fs::read_dir(dir.join("mail")).unwrap().map(|mail| fs::read_to_string(mail.unwrap().path()).unwrap()).collect();
+    let mut files: Vec<_> = fs::read_dir(dir.join("mail")).unwrap().map(|mail| mail.unwrap().path()).collect();
+    files.sort();
+    let mails: Vec<_> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let subject =
         |words: &str| mails.iter().filter(|mail| mail.replace("\r\n ", " ").contains(words)).collect::<Vec<_>>();
     // A key that goes overdue, an outage, a check that is denied access, a time without the daemon.
@@ -39,6 +40,22 @@ fn ninety_days_pass_and_everything_that_was_judged_can_be_judged_again() {
         assert_eq!(told.len(), 1, "{words}");
         assert!(told[0].contains("X-Evidenced-Delayed: "), "{}", told[0]);
     }
+    // Of a thread the failure arrives before the recovery, also after the two days without a mail server.
+    let place = |words: &str| mails.iter().position(|mail| mail.replace("\r\n ", " ").contains(words)).unwrap();
+    assert!(place("FAILED AVL-01/iris ") < place("RECOVERED AVL-01/iris "));
+    // A mail that was kept shows that nothing before it was changed.
+    let week = dir.join("week.eml");
+    fs::write(&week, subject("Week 2026-W09")[0]).unwrap();
+    let verify = |against: &std::path::Path| {
+        let mut verify = Command::new(binary());
+        verify.args(["verify", "--config"]).arg(dir.join("evidenced.toml")).arg("--against").arg(against);
+        let output = verify.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, words) = verify(&week);
+    assert!(code == Some(0) && words.contains("week.eml agrees: its "), "{words}");
+    let (code, words) = verify(&dir.join("report/report.json"));
+    assert!(code == Some(1) && words.contains("no checkpoint that this ledger has signed is in "), "{words}");
     for file in ["report.html", "report.json"] {
         assert!(dir.join("report").join(file).exists(), "{file}");
     }

@@ -21,12 +21,17 @@ impl Default for Policy {
 
 /// The deliveries that wait, and whether it is worth trying them.
 ///
+/// What belongs to one thread of one mailbox goes out in order, one after the other: the last word in it must be the
+/// newest, also after a night without a mail server.
+///
 /// Two clocks tick: one a delivery, for a mail that the server does not take this time, and one for the server, so
 /// that a thousand mails do not knock at a closed door. While the door is closed only one delivery is tried.
 #[derive(Debug)]
 pub struct Queue {
     policy: Policy,
     waiting: BTreeMap<Key, Waiting>,
+    /// What waits of each thread of each address.
+    threads: BTreeMap<Thread, BTreeSet<Key>>,
     /// What is not being tried, by when it is due.
     due: BTreeSet<(Timestamp, Key)>,
     retries_in_flight: usize,
@@ -42,6 +47,21 @@ struct Waiting {
     /// In a row, for reasons of its own.
     failures: u32,
     being_tried: Option<Role>,
+}
+
+/// The first mail of a thread by its Message-ID, and an address that gets it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Thread {
+    first: String,
+    to: String,
+}
+
+impl Thread {
+    fn of(delivery: &Delivery) -> Self {
+        let mail = &delivery.mail;
+        let first = mail.references.first().or(mail.in_reply_to.as_ref()).unwrap_or(&mail.message_id);
+        Self { first: first.clone(), to: delivery.to.clone() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +90,7 @@ impl Queue {
         Self {
             policy: Policy { concurrency: policy.concurrency.max(1), held_max: policy.held_max.max(1) },
             waiting: BTreeMap::new(),
+            threads: BTreeMap::new(),
             due: BTreeSet::new(),
             retries_in_flight: 0,
             in_flight: 0,
@@ -82,6 +103,7 @@ impl Queue {
     pub fn push(&mut self, delivery: Delivery, now: Timestamp) {
         let key = delivery.key;
         if let Entry::Vacant(place) = self.waiting.entry(key) {
+            self.threads.entry(Thread::of(&delivery)).or_default().insert(key);
             place.insert(Waiting { delivery, attempts: 0, failures: 0, being_tried: None });
             self.due.insert((now, key));
         }
@@ -147,17 +169,34 @@ impl Queue {
         match &self.door {
             Door::Closed { probing: true, .. } => None,
             Door::Closed { probe_at, .. } => {
-                let (due, key) = *self.due.first()?;
+                let (due, key) = *self.due.iter().find(|(_, key)| self.is_its_turn(*key))?;
                 Some(Startable { due, at: due.max(*probe_at), key, role: Role::Probe })
             }
             Door::Open => {
                 // One place is kept for what was never tried: mails that stall must not hold up all others.
                 let retries_max = self.policy.concurrency.saturating_sub(1).max(1);
-                let mut due = self.due.iter().map(|&(due, key)| {
+                let due = self.due.iter().filter(|(_, key)| self.is_its_turn(*key));
+                let mut due = due.map(|&(due, key)| {
                     let retried = self.waiting.get(&key).is_some_and(|waiting| waiting.failures > 0);
                     Startable { due, at: due, key, role: if retried { Role::Retry } else { Role::Fresh } }
                 });
                 due.find(|next| next.role == Role::Fresh || self.retries_in_flight < retries_max)
+            }
+        }
+    }
+
+    /// Nothing earlier of its thread waits or is being tried.
+    fn is_its_turn(&self, key: Key) -> bool {
+        let thread = self.waiting.get(&key).and_then(|waiting| self.threads.get(&Thread::of(&waiting.delivery)));
+        thread.is_none_or(|keys| keys.first() == Some(&key))
+    }
+
+    fn remove(&mut self, key: Key) {
+        let Some(Waiting { delivery, .. }) = self.waiting.remove(&key) else { return };
+        if let Entry::Occupied(mut keys) = self.threads.entry(Thread::of(&delivery)) {
+            keys.get_mut().remove(&key);
+            if keys.get().is_empty() {
+                keys.remove();
             }
         }
     }
@@ -191,7 +230,7 @@ impl Queue {
         self.door = Door::Open;
         match end {
             Some(end) => {
-                self.waiting.remove(&key);
+                self.remove(key);
                 Some(Outcome { key, attempts, end })
             }
             None => {
@@ -222,7 +261,15 @@ mod tests {
 
     fn delivery(alert: u64) -> Delivery {
         let key = Key { alert, delivery: 0 };
-        Delivery { key, to: "a@example.com".into(), mail: Arc::new(mail()), queued: Timestamp::EPOCH }
+        Delivery { key, to: format!("{alert}@example.com"), mail: Arc::new(mail()), queued: Timestamp::EPOCH }
+    }
+
+    /// The second mail of the thread that the first one began, to the same address.
+    fn reply(alert: u64, to: u64) -> Delivery {
+        let first = delivery(to);
+        let mut mail = mail();
+        mail.references = vec![std::mem::replace(&mut mail.message_id, format!("<{alert}@example.com>"))];
+        Delivery { key: Key { alert, delivery: 0 }, mail: Arc::new(mail), ..first }
     }
 
     fn queue(alerts: u64) -> Queue {
@@ -301,6 +348,23 @@ mod tests {
         assert_eq!(stalled.len(), 3);
         queue.push(delivery(99), now);
         assert_eq!(started(&mut queue, now), [Key { alert: 99, delivery: 0 }]);
+    }
+
+    #[test]
+    fn a_thread_goes_out_in_order_whatever_becomes_of_its_mails() {
+        let mut queue = queue(2);
+        queue.push(reply(7, 0), Timestamp::EPOCH);
+        let [first, other] = started(&mut queue, Timestamp::EPOCH)[..] else { panic!("two threads, two tries") };
+        assert!(queue.finish(other, Attempt::Delivered, Timestamp::EPOCH).is_some());
+        assert_eq!(queue.finish(first, later(), Timestamp::EPOCH), None);
+        assert_eq!(queue.start(Timestamp::EPOCH), None, "the second mail waits for the first");
+        let now = queue.next_start().unwrap();
+        assert_eq!(started(&mut queue, now), [first]);
+        let refused = Attempt::Refused { code: 550, why: "550 no such user".into() };
+        assert!(queue.finish(first, refused, now).is_some());
+        assert_eq!(started(&mut queue, now), [Key { alert: 7, delivery: 0 }]);
+        assert!(queue.finish(Key { alert: 7, delivery: 0 }, Attempt::Delivered, now).is_some());
+        assert!(queue.is_empty() && queue.threads.is_empty());
     }
 
     #[test]
