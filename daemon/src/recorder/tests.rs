@@ -5,7 +5,10 @@ use evidenced_contract::{Finding, Listing, Report, Status};
 use super::{Catalogue, Fact, Recorded, Recorder, RecorderError};
 use crate::{
     config,
-    domain::{ClockState, ControlId, Entry, Event, Evidence, MissedReason, MissedSlots, Outcome, SlotTime, Timestamp},
+    domain::{
+        ClockState, ControlId, Departure, Entry, Event, Evidence, MissedReason, MissedSlots, Outcome, RunReason,
+        SlotTime, Timestamp,
+    },
     evidence::EndedRecord,
     fold::State,
     ledger::{Ledger, Options, Store},
@@ -248,4 +251,42 @@ fn missed_slots_make_a_control_untested_and_its_gap_is_told_once() {
         _ => None,
     });
     assert_eq!(missed, Some(3));
+}
+
+#[test]
+fn how_many_tests_gave_no_answer_is_told_when_one_does_again() {
+    let mut bench = Bench::new();
+    let passes = bench.ran("SEC-01", 2, report("k", Status::Pass));
+    bench.record(2, vec![passes]);
+    for day in 3..7 {
+        let denied =
+            EndedRecord::Other { reason: RunReason::Denied, words: "access denied".to_owned(), is_deterministic: true };
+        let denied = bench.ran("SEC-01", day, denied);
+        bench.record(day, vec![denied]);
+    }
+    let passes = bench.ran("SEC-01", 7, report("k", Status::Pass));
+    bench.record(7, vec![passes]);
+    let [untested, again] = &bench.mails()[..] else { panic!("{:?}", bench.mails()) };
+    assert!(untested.subject.contains("NOT TESTED SEC-01"), "{}", untested.subject);
+    assert!(again.subject.contains("TESTED AGAIN SEC-01"), "{}", again.subject);
+    assert!(again.text.contains("4 scheduled tests"), "{}", again.text);
+}
+
+#[test]
+fn a_recovery_gives_the_reasons_that_the_ledger_has() {
+    let mut bench = Bench::new();
+    let fails = bench.ran("SEC-01", 2, report("k", Status::Fail));
+    bench.record(2, vec![fails]);
+    let EndedRecord::Report(mut passing) = report("other", Status::Pass) else { unreachable!() };
+    passing.listing = Listing::NotPassing;
+    passing.findings.clear();
+    let passes = bench.ran("SEC-01", 3, EndedRecord::Report(passing));
+    bench.record(3, vec![passes]);
+    let why = bench.events().into_iter().find_map(|event| match event {
+        Event::SubjectsLeft { why, .. } => Some(why),
+        _ => None,
+    });
+    assert_eq!(why, Some(Departure::NoLongerReported));
+    let text = &bench.mails()[1].text;
+    assert!(text.contains(crate::mail::words::departure(Departure::NoLongerReported)), "{text}");
 }

@@ -9,7 +9,7 @@ use super::{Options, Service};
 use crate::{
     clock::{Clock, Doubt, DoubtChange, VirtualClock},
     config,
-    domain::{ClockState, ControlId, Entry, Event, ScheduleSpec, Timestamp},
+    domain::{ClockState, ControlId, Entry, Event, MissedReason, ScheduleSpec, Timestamp},
     ledger::Store,
     recorder::ControlPart,
     sandbox::CompileWhere,
@@ -82,6 +82,8 @@ struct World {
     clock: VirtualClock,
     every: u64,
     confirmations: u32,
+    /// Less room than this is left.
+    floor: &'static str,
     service: Option<Service>,
 }
 
@@ -89,7 +91,7 @@ impl World {
     async fn new() -> Self {
         let clock = VirtualClock::new("2026-11-24T17:59:50Z".parse().unwrap());
         let folder = tempfile::tempdir().unwrap();
-        let mut world = Self { folder, clock, every: 1, confirmations: 1, service: None };
+        let mut world = Self { folder, clock, every: 1, confirmations: 1, floor: "1MiB", service: None };
         world.write(CONTROLS);
         world.start().await;
         world
@@ -102,8 +104,9 @@ impl World {
     /// No plugin is there: each run ends at once, as an error of the control, and is recorded.
     fn write(&self, controls: usize) {
         let mut text = format!(
-            "organization = \"Test\"\nstate_dir = \"{}\"\n\n[runner]\nconcurrency = 2\n",
-            self.folder.path().join("state").display()
+            "organization = \"Test\"\nstate_dir = \"{}\"\nfree_space_floor = \"{}\"\n\n[runner]\nconcurrency = 2\n",
+            self.folder.path().join("state").display(),
+            self.floor
         );
         let (every, confirmations) = (self.every, self.confirmations);
         for number in 0..controls {
@@ -258,6 +261,37 @@ fn check(acts: &[Act]) -> Result<(), TestCaseError> {
         }
         Ok(())
     })
+}
+
+#[tokio::test]
+async fn without_room_on_the_disk_nothing_runs_and_every_slot_is_accounted_for() {
+    let mut world = World::new().await;
+    world.live(2500).await;
+    world.floor = "4000TiB";
+    world.reload(CONTROLS).await;
+    world.service().look_at_disk().unwrap();
+    world.live(3000).await;
+    let full = world.clock.now();
+    // Also from the first moment after a start.
+    world.die(0).await;
+    world.live(2000).await;
+    world.floor = "1MiB";
+    world.reload(CONTROLS).await;
+    world.service().look_at_disk().unwrap();
+    world.live(3000).await;
+    let control: ControlId = "C-1".parse().unwrap();
+    let ran = |entry: &Entry| matches!(&entry.event, Event::Run(run) if run.control == control).then_some(entry.at);
+    let (during, after): (Vec<_>, Vec<_>) = world.entries().iter().filter_map(ran).partition(|at| *at < full);
+    assert!(during.len() >= 2 && after.len() >= 2, "{during:?} {after:?}");
+    let missed = world.entries().into_iter().filter_map(|entry| match entry.event {
+        Event::Missed(missed) if missed.control == control && missed.reason == MissedReason::DiskFull => {
+            Some(missed.count)
+        }
+        _ => None,
+    });
+    assert!(missed.sum::<u64>() >= 4);
+    let life = Life::of(&mut world, &control);
+    assert!(life.due(full).into_iter().all(|slot| life.ends.get(&slot) == Some(&1)), "{:?}", life.ends);
 }
 
 proptest! {
