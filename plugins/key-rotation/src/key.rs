@@ -41,9 +41,13 @@ pub(crate) fn days_until(now: Timestamp, said: Option<&str>, what: &str) -> Resu
     Ok(days.max(0.0))
 }
 
-/// Whole days are told without a fraction.
-pub(crate) fn days(days: f64) -> String {
+/// Whole days are told without a fraction. What is just over the limit is told to the minute: "90 days, allowed are 90"
+/// would contradict the verdict.
+pub(crate) fn days(days: f64, limit: f64) -> String {
     let cut = (days * 10.0).floor() / 10.0;
+    if days > limit && cut <= limit {
+        return format!("{cut} days and {} min", ((days - cut) * 24.0 * 60.0).ceil());
+    }
     if cut == 1.0 { "1 day".to_owned() } else { format!("{cut} days") }
 }
 
@@ -69,7 +73,11 @@ mod tests {
 
     #[test]
     fn days_are_told_to_a_tenth_and_never_rounded_up_over_a_limit() {
-        assert_eq!([days(90.0), days(90.04), days(1.0), days(0.55)], ["90 days", "90 days", "1 day", "0.5 days"]);
+        assert_eq!(
+            [days(90.0, 90.0), days(90.04, 99.0), days(1.0, 90.0), days(0.55, 90.0)],
+            ["90 days", "90 days", "1 day", "0.5 days"]
+        );
+        assert_eq!([days(90.04, 90.0), days(90.2, 90.0)], ["90 days and 58 min", "90.2 days"]);
     }
 
     #[test]

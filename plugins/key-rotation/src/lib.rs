@@ -136,13 +136,13 @@ fn judge(
     match promise {
         Promise::AtMostOld { days } => {
             let good = finding.at_most("age", age, unit::DAY, days);
-            Ok(Verdict::pass_if(good, format!("created {} ago, allowed are {days} days", key::days(age))))
+            Ok(Verdict::pass_if(good, format!("created {} ago, allowed are {days} days", key::days(age, days))))
         }
         Promise::UsedWithin { grace_days, .. } if age <= grace_days => {
             finding.measure("age", age, unit::DAY);
             Ok(Verdict::not_applicable(format!(
                 "created {} ago; keys up to {grace_days} days old are too new to be called unused",
-                key::days(age)
+                key::days(age, grace_days)
             )))
         }
         Promise::UsedWithin { days, .. } => {
@@ -150,9 +150,9 @@ fn judge(
             let (unused, words) = match facts.last_used.as_ref().map_err(Clone::clone)? {
                 LastUsed::At(at) => {
                     let unused = key::days_until(run.now(), Some(at), "when it was last used")?;
-                    (unused, format!("last used {} ago", key::days(unused)))
+                    (unused, format!("last used {} ago", key::days(unused, days)))
                 }
-                LastUsed::Never => (age, format!("created {} ago and never used", key::days(age))),
+                LastUsed::Never => (age, format!("created {} ago and never used", key::days(age, days))),
                 LastUsed::Untold => return Err(key::untold("when it was last used")),
             };
             let good = finding.at_most("unused", unused, unit::DAY, days);
