@@ -21,7 +21,7 @@ mod status;
 mod table;
 mod verify;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 
@@ -51,7 +51,16 @@ struct Arguments {
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    command: Command,
+    program: Program,
+}
+
+#[derive(Debug, Subcommand)]
+enum Program {
+    #[command(flatten)]
+    Command(Command),
+    /// Compiles a plugin from standard input; the daemon calls it.
+    #[command(name = "__compile", hide = true)]
+    Compile,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,9 +77,6 @@ enum Command {
     Report(report::ReportArguments),
     Verify(verify::VerifyArguments),
     Replay(replay::ReplayArguments),
-    /// Compiles a plugin from standard input; the daemon calls it.
-    #[command(name = "__compile", hide = true)]
-    Compile,
 }
 
 /// What every subcommand is given.
@@ -107,14 +113,15 @@ struct Loaded {
 
 /// Parses the arguments of this process and runs the command that they name.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if let Command::Compile = arguments.command {
+    let Arguments { config, json, program } = Arguments::parse();
+    let command = match program {
+        Program::Command(command) => command,
         // It must set up nothing else: it runs under tight limits.
-        return compile_child_main();
-    }
+        Program::Compile => return compile_child_main(),
+    };
     start_tracing();
-    let context = Context { config: arguments.config, printer: Printer::new(arguments.json) };
-    let result: anyhow::Result<ExitStatus> = match arguments.command {
+    let context = Context { config, printer: Printer::new(json) };
+    let result: anyhow::Result<ExitStatus> = match command {
         Command::Run(arguments) => arguments.run(&context),
         Command::Demo(arguments) => arguments.run(&context),
         Command::Init(arguments) => arguments.run(&context),
@@ -125,10 +132,8 @@ pub fn main() -> ExitCode {
         Command::Results(arguments) => arguments.run(&context),
         Command::Exceptions(arguments) => arguments.run(&context),
         Command::Report(arguments) => arguments.run(&context),
-
         Command::Verify(arguments) => arguments.run(&context),
         Command::Replay(arguments) => arguments.run(&context),
-        Command::Compile => Ok(ExitStatus::Done),
     };
     let status = result.unwrap_or_else(|error| {
         context.printer.error(&error);
@@ -141,7 +146,13 @@ pub fn main() -> ExitCode {
 fn start_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("EVIDENCED_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,evidenced=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // A file and the journal keep colours as garbage.
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }
 
 #[cfg(test)]

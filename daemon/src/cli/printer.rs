@@ -3,7 +3,11 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::domain::{escaped, escaped_json, escaped_lines};
+
 /// The one way to print. A reader that went away (a broken pipe) is no error.
+///
+/// Subjects, messages and notes come from outside: nothing that steers a terminal is printed as it is.
 #[derive(Debug)]
 pub struct Printer {
     json: bool,
@@ -26,23 +30,23 @@ impl Printer {
 
     /// One line of data.
     pub fn line(&self, line: impl std::fmt::Display) -> io::Result<()> {
-        forgive_broken_pipe(writeln!(io::stdout().lock(), "{line}"))
+        written(writeln!(io::stdout().lock(), "{}", escaped(&line.to_string())))
     }
 
-    /// Text of several lines, as it is.
+    /// Text of several lines. Line ends stay: who puts text from outside into a line of it escapes that first.
     pub fn text(&self, text: &str) -> io::Result<()> {
-        forgive_broken_pipe(io::stdout().lock().write_all(text.as_bytes()))
+        written(io::stdout().lock().write_all(escaped_lines(text).as_bytes()))
     }
 
     /// One JSON object on one line.
     pub fn object(&self, object: &impl Serialize) -> anyhow::Result<()> {
-        Ok(self.line(serde_json::to_string(object)?)?)
+        Ok(written(writeln!(io::stdout().lock(), "{}", escaped_json(&serde_json::to_string(object)?)))?)
     }
 
     /// Talk: what is being done, for a person.
     pub fn talk(&self, words: impl std::fmt::Display) {
         // Why the error is dropped: there is nobody left to tell.
-        let _ = writeln!(io::stderr().lock(), "{words}");
+        let _ = writeln!(io::stderr().lock(), "{}", escaped_lines(&words.to_string()));
     }
 
     /// A progress bar on standard error; on no terminal it is silent. A length of 0 is not known yet.
@@ -64,9 +68,11 @@ impl Printer {
     }
 }
 
-fn forgive_broken_pipe(result: io::Result<()>) -> io::Result<()> {
+/// What became of a write to standard output.
+fn written(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) => Err(io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))),
+        Ok(()) => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use super::{
     files::Files,
     tree::Place,
 };
-use crate::domain::{Timestamp, nearest};
+use crate::domain::{Timestamp, escaped, nearest};
 
 /// What was found so far. Each thing is told once for each place, however many controls a template makes of it.
 #[derive(Debug, Default)]
@@ -192,7 +192,7 @@ impl Errors {
         self.unopened.push(Diagnostic {
             level: Level::Error,
             code: "unreadable-file",
-            message: format!("the file cannot be read: {}", plain(&why.to_string())),
+            message: format!("the file cannot be read: {}", escaped(&why.to_string())),
             file: path.to_owned(),
             position: None,
             hint: Some(hint.to_owned()),
@@ -210,12 +210,11 @@ impl Errors {
             return self.error("set-twice", at, "this key is set already".into(), hint);
         }
         self.unreadable = true;
-        let hint = why.contains("string values must be quoted").then(|| "put text between \"…\"".to_owned());
-        self.error("syntax", at, format!("not TOML: {}", plain(why)), hint);
+        self.error("syntax", at, format!("not TOML: {}", escaped(why)), syntax_hint(why).to_owned());
     }
 
     pub(super) fn add_set_twice(&mut self, at: Place, key: &str, first: &Path, line: u32) {
-        let message = format!("{} is set already in {}:{line}", quoted(key), plain(&first.display().to_string()));
+        let message = format!("{} is set already in {}:{line}", quoted(key), escaped(&first.display().to_string()));
         self.error("set-twice", at, message, "keep one of the two".to_owned());
     }
 
@@ -270,7 +269,7 @@ impl Errors {
 
     pub(super) fn add_out_of_range(&mut self, at: Place, key: &str, range: &str) {
         let message = format!("{} is out of range", quoted(key));
-        self.error("number-out-of-range", at, message, format!("write one {range}"));
+        self.error("number-out-of-range", at, message, format!("write {range}"));
     }
 
     /// Text that has a form of its own, such as a duration.
@@ -335,7 +334,7 @@ impl Errors {
     }
 
     pub(super) fn add_template_cycle(&mut self, at: Place, path: &[&str]) {
-        let message = format!("the template leads back to itself: {}", plain(&path.join(" → ")));
+        let message = format!("the template leads back to itself: {}", escaped(&path.join(" → ")));
         self.error("template-cycle", at, message, "take `template` out of one of them".to_owned());
     }
 
@@ -354,7 +353,7 @@ impl Errors {
     }
 
     pub(super) fn add_plugin_named_twice(&mut self, at: Place, name: &str, other: &str) {
-        let message = format!("two plugins would be called `{name}`: the other one is {}", plain(other));
+        let message = format!("two plugins would be called `{name}`: the other one is {}", escaped(other));
         self.error("plugin-named-twice", at, message, "rename one of the two files".to_owned());
     }
 }
@@ -367,7 +366,7 @@ impl Errors {
         } else {
             "write one such as `5m`"
         };
-        self.error("bad-schedule", at, plain(why), hint.to_owned());
+        self.error("bad-schedule", at, escaped(why), hint.to_owned());
     }
 
     pub(super) fn add_two_schedules(&mut self, at: Place) {
@@ -392,8 +391,11 @@ impl Errors {
     }
 
     pub(super) fn add_holidays_missing(&mut self, at: Place, path: &Path, why: &io::Error, needed: bool) {
-        let message =
-            format!("the calendar {} cannot be read: {}", plain(&path.display().to_string()), plain(&why.to_string()));
+        let message = format!(
+            "the calendar {} cannot be read: {}",
+            escaped(&path.display().to_string()),
+            escaped(&why.to_string())
+        );
         if needed {
             let hint = "a control counts business days: put an iCalendar file there, or take `holidays` out";
             self.error("unreadable-holidays", at, message, hint.to_owned());
@@ -454,7 +456,7 @@ impl Errors {
 
     pub(super) fn add_bad_url(&mut self, at: Place, url: &str, why: &str) {
         let hint = "write scheme, host and port alone, such as `https://api.example.com:8443`".to_owned();
-        self.error("bad-url", at, format!("{}: {}", quoted(url), plain(why)), hint);
+        self.error("bad-url", at, format!("{}: {}", quoted(url), escaped(why)), hint);
     }
 
     pub(super) fn add_credential_in_clear(&mut self, at: Place, url: &str, private: bool) {
@@ -555,7 +557,7 @@ impl Errors {
 
     pub(super) fn add_unused_template(&mut self, at: Place, id: &str) {
         let message = format!("no control uses the template {}", quoted(id));
-        self.warn("unused-template", at, message, format!("write template = \"{}\" in a control", plain(id)));
+        self.warn("unused-template", at, message, format!("write template = \"{}\" in a control", escaped(id)));
     }
 
     pub(super) fn add_no_controls(&mut self, at: Place) {
@@ -571,14 +573,25 @@ fn quoted(text: &str) -> String {
     if shown.len() < text.len() {
         shown.push('…');
     }
-    format!("`{}`", plain(&shown))
+    format!("`{}`", escaped(&shown))
 }
 
-/// Text without control characters: a configuration is shown on terminals.
-fn plain(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+/// What the writer probably meant, by the words of the parser.
+fn syntax_hint(why: &str) -> &'static str {
+    let speaks_of = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    if speaks_of(&["key", "assignment", "`=`"]) {
+        "a setting is one line: name = value"
+    } else if speaks_of(&["quote", "string", "escaped", "unicode"]) {
+        "put text between \"…\", and a backslash in it twice"
+    } else if speaks_of(&["inline table"]) {
+        "a table in one line is { name = value, name = value }"
+    } else if speaks_of(&["array table", "unclosed table", "table open"]) {
+        "the head of a table is [name], of one that comes more than once [[name]]"
+    } else if speaks_of(&["array"]) {
+        "a list is [1, 2]: a comma between two values, a bracket at each end"
+    } else if speaks_of(&["radix", "sign", "digits", "zero", "prefix"]) {
+        "write a number in digits, such as 10 or 0.5; put text between \"…\""
+    } else {
+        "a setting is one line: name = value; text stands between \"…\", a list between [ and ]"
     }
-    shown
 }

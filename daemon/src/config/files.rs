@@ -79,12 +79,14 @@ impl Files {
             start: u32::try_from(start).unwrap_or(u32::MAX),
             end: u32::try_from(end).unwrap_or(u32::MAX),
         };
+        let mut is_text_up_to = bytes.len();
         let text = match String::from_utf8_lossy(&bytes) {
             Cow::Borrowed(text) => text.to_owned(),
             Cow::Owned(text) => {
                 // The broken bytes became U+FFFD; up to the first of them both texts are the same.
                 let at = std::str::from_utf8(&bytes).err().map_or(0, |error| error.valid_up_to());
                 errors.add_not_utf8(place(at, at + 1));
+                is_text_up_to = at;
                 text
             }
         };
@@ -94,6 +96,10 @@ impl Files {
         let mut last_line = None;
         for fault in faults {
             let span = fault.span().unwrap_or(0..0);
+            // What is wrong from there on is that it is no text.
+            if span.end > is_text_up_to {
+                break;
+            }
             let line = lines.partition_point(|&start| start <= span.start);
             if last_line != Some(line) {
                 errors.add_syntax(place(span.start, span.end), fault.message());

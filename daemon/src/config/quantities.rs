@@ -161,7 +161,7 @@ impl<'t> Section<'t> {
     pub(super) fn time_span(&self, key: &'static str, errors: &mut Errors) -> Option<Located<Duration>> {
         let duration = self.duration(key, errors)?;
         if duration.value.is_zero() {
-            errors.add_out_of_range(duration.at, key, "above zero");
+            errors.add_out_of_range(duration.at, key, "one above zero");
             return None;
         }
         Some(duration)
@@ -194,7 +194,7 @@ impl<'t> Section<'t> {
             }
         };
         if bytes == 0 || bytes > most {
-            errors.add_out_of_range(node.at, key, &format!("from 1B to {}", Size(most)));
+            errors.add_out_of_range(node.at, key, &format!("one from 1B to {}", Size(most)));
             return None;
         }
         Some(Located { value: bytes, at: node.at })

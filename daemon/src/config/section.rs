@@ -104,7 +104,7 @@ impl<'t> Section<'t> {
             }
         };
         if number.is_none() {
-            errors.add_out_of_range(node.at, key, &format!("of at least {least}"));
+            errors.add_out_of_range(node.at, key, &format!("a number from {least} up"));
         }
         Some(Located { value: number?, at: node.at })
     }

@@ -97,7 +97,7 @@ pub struct Status {
     pub software: String,
     /// `false`: read from the store, no daemon answered.
     pub is_running: bool,
-    /// Why the running configuration is not the one in the files.
+    /// The files are refused: the running configuration is the last one that was accepted.
     pub configuration_refused: bool,
     pub controls: Vec<ControlLine>,
     pub open_exceptions: u64,
@@ -118,7 +118,7 @@ pub struct ControlLine {
     pub family: String,
     pub severity: Severity,
     pub owner: String,
-    /// `passing`, `suspect`, `failing`, `untested`, `disabled`, `retired`, `new`.
+    /// `passing`, `suspect`, `failing`, `untested`, `disabled`, `new`.
     pub state: String,
     pub last_slot: Option<SlotTime>,
     pub last_outcome: Option<Outcome>,

@@ -11,6 +11,7 @@ mod credential;
 mod day;
 mod digest;
 mod entry;
+mod escape;
 mod exception;
 mod ids;
 mod nearest;
@@ -32,6 +33,7 @@ pub use entry::{
     ClockState, DayCount, Departure, ENTRY_BYTES_MAX, Entry, EntryError, Event, Evidence, ExceptionSubjects,
     MissedReason, MissedSlots, NoteKind, RunEntry, RunReason,
 };
+pub use escape::{escaped, escaped_json, escaped_lines};
 pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEnd, NoteAbout, Recovery};
 pub use ids::{
     ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WindowId,

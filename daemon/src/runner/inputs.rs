@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -41,7 +41,7 @@ fn from_files(
     let mut content = Vec::new();
     let mut read = || {
         if paths.is_empty() {
-            return Err("no file matches".to_owned());
+            return Err(format!("no file matches {named}: put one there, or correct the input's `glob`"));
         }
         for path in &paths {
             append(path, &mut content, bytes_max)?;
@@ -56,9 +56,23 @@ fn append(path: &Path, content: &mut Vec<u8>, bytes_max: u64) -> Result<(), Stri
     let left = bytes_max.saturating_sub(content.len() as u64);
     let read = File::open(path).and_then(|file| file.take(left + 1).read_to_end(content));
     match read {
-        Ok(read) if read as u64 > left => Err(format!("longer than the limit of {bytes_max} bytes")),
+        Ok(read) if read as u64 > left => {
+            Err(format!("longer, with {}, than the limit of {bytes_max} bytes", path.display()))
+        }
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("{}: {}", path.display(), error.kind())),
+        Err(error) => Err(unread(path, &error)),
+    }
+}
+
+/// The file and what to do, without the number of the error.
+fn unread(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no file {path}: put it there, or correct the input's `file`"),
+        io::ErrorKind::PermissionDenied => {
+            format!("the file {path} may not be read: let the user that evidenced runs as read it")
+        }
+        kind => format!("the file {path} cannot be read: {kind}"),
     }
 }
 
@@ -119,4 +133,28 @@ fn finish(
         http,
     };
     InputBytes { input, bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &Path) -> Result<(), String> {
+        append(path, &mut Vec::new(), 4)
+    }
+
+    #[test]
+    fn an_input_that_is_not_there_is_told_with_its_file_and_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        assert_eq!(
+            read(&path).unwrap_err(),
+            format!("there is no file {}: put it there, or correct the input's `file`", path.display())
+        );
+        assert!(
+            read(folder.path()).unwrap_err().starts_with(&format!("the file {} cannot be", folder.path().display()))
+        );
+        std::fs::write(&path, "12345").unwrap();
+        assert_eq!(read(&path).unwrap_err(), format!("longer, with {}, than the limit of 4 bytes", path.display()));
+    }
 }

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Halt, Host};
-use crate::sandbox::ended::{Ended, Limit};
+use crate::{
+    domain::escaped,
+    sandbox::ended::{Ended, Limit},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,38 +60,9 @@ impl Host {
     }
 }
 
-/// Text that cannot steer a terminal or forge a line: control and format characters become `\u{…}`.
-pub(in crate::sandbox) fn escaped(text: &str) -> String {
-    let is_plain = |letter: char| !letter.is_control() && !is_format(letter);
-    if text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    text.chars().fold(String::with_capacity(text.len() + 16), |mut safe, letter| {
-        match letter {
-            letter if is_plain(letter) => safe.push(letter),
-            '\n' => safe.push_str("\\n"),
-            '\t' => safe.push_str("\\t"),
-            '\r' => safe.push_str("\\r"),
-            letter => safe.extend(letter.escape_unicode()),
-        }
-        safe
-    })
-}
-
-/// Marks that reorder or hide what stands beside them (Unicode UAX #9, and line and paragraph separators).
-const fn is_format(letter: char) -> bool {
-    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_steers_a_terminal_is_escaped() {
-        assert_eq!(escaped("\u{1b}[2J\u{7}a\nb\u{202e}c ä"), "\\u{1b}[2J\\u{7}a\\nb\\u{202e}c ä");
-        assert_eq!(escaped("plain"), "plain");
-    }
 
     #[test]
     fn lines_are_kept_up_to_the_limit() {

@@ -2,7 +2,7 @@
 
 use super::{Report, about, departure, time::Clock};
 use crate::{
-    domain::{DayRow, MissedReason, PopulationRange},
+    domain::{DayRow, MissedReason, PopulationRange, escaped_lines},
     summary::{ControlSummary, coverage},
 };
 
@@ -193,11 +193,13 @@ impl Table {
     }
 }
 
-/// Quoted where it must be, and with a quote in front of what a spreadsheet would run as a formula.
+/// Quoted where it must be, with a quote in front of what a spreadsheet would run as a formula, and without control
+/// characters: a file is shown on terminals too.
 fn field(cell: &str) -> String {
-    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if guard.is_empty() && !cell.contains([',', '"', '\n', '\r']) {
-        return cell.to_owned();
+    let cell = escaped_lines(&cell.replace("\r\n", "\n"));
+    let guard = if cell.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
+    if guard.is_empty() && !cell.contains([',', '"', '\n']) {
+        return cell;
     }
     format!("\"{guard}{}\"", cell.replace('"', "\"\""))
 }
@@ -211,5 +213,12 @@ mod tests {
         assert_eq!(field("plain"), "plain");
         assert_eq!(field("a,\"b\"\n"), "\"a,\"\"b\"\"\n\"");
         assert_eq!(field("=cmd()"), "\"'=cmd()\"");
+        assert_eq!(field("\t=cmd()"), "\\t=cmd()");
+        assert_eq!(field("-1\r\n+2"), "\"'-1\n+2\"");
+    }
+
+    #[test]
+    fn a_cell_steers_no_terminal() {
+        assert_eq!(field("a\u{1b}[2J\rb\u{9b}c"), "a\\u{1b}[2J\\rb\\u{9b}c");
     }
 }
