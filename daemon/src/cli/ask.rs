@@ -18,6 +18,19 @@ use crate::{
 pub(super) fn ask(
     context: &Context,
     question: Question,
+    take: impl FnMut(Line) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<ExitStatus>> {
+    match context.load()? {
+        Some(loaded) => ask_by(context, loaded, question, take),
+        None => Ok(Some(ExitStatus::Usage)),
+    }
+}
+
+/// As [`ask`], by a configuration that was read already.
+pub(super) fn ask_by(
+    context: &Context,
+    Loaded { config, are_files_refused }: Loaded,
+    question: Question,
     mut take: impl FnMut(Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<ExitStatus>> {
     let mut refused = None;
@@ -32,7 +45,6 @@ pub(super) fn ask(
         }
         take(line)
     };
-    let Some(Loaded { config, are_files_refused }) = context.load()? else { return Ok(Some(ExitStatus::Usage)) };
     let socket = &config.socket;
     let client =
         Client::connect(socket).with_context(|| format!("cannot talk to the daemon at {}", socket.display()))?;

@@ -12,6 +12,7 @@ use crate::{
     after_help = "Exit status: 0 pass or not applicable; 1 fail; 3 could not be tested.\n\nExample:\n  evidenced check SEC-01"
 )]
 pub(super) struct CheckArguments {
+    /// Its id, such as SEC-01.
     control: ControlId,
 }
 

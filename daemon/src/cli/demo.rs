@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, ExitStatus, replay, report, run, verify};
+use super::{Context, ExitStatus, Printer, plugins, replay, report, run, verify};
 use crate::{
     demo::{Demo, Settings, Story},
     fold::State,
@@ -29,14 +29,14 @@ pub(super) struct DemoArguments {
     /// Where everything is put: an empty folder, kept afterwards [default: a new one for temporary files]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Where the standard plugins lie [default: plugins/ beside the program, or ../plugins]
+    /// Where the standard plugins lie [default: plugins/ beside the program, ../plugins or ../lib/evidenced/plugins]
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
 }
 
 impl DemoArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
-        let plugins = self.plugins.map_or_else(find_plugins, Ok)?;
+        let plugins = self.plugins.map_or_else(plugins::find, Ok)?;
         let dir = match self.dir {
             Some(dir) => dir,
             None => tempfile::Builder::new().prefix("evidenced-demo-").tempdir()?.keep(),
@@ -51,8 +51,8 @@ impl DemoArguments {
 
 async fn show(context: &Context, settings: Settings, exit: bool) -> anyhow::Result<ExitStatus> {
     let printer = &context.printer;
-    printer.line("A company in a box: its AWS accounts, models and mail server are simulated by this process.")?;
-    printer.line("What watches it is the daemon itself, under a virtual clock: 1 January to 31 March 2026.\n")?;
+    say(printer, "A company in a box: its AWS accounts, models and mail server are simulated by this process.\n")?;
+    say(printer, "What watches it is the daemon itself, under a virtual clock: 1 January to 31 March 2026.\n\n")?;
     let bar = printer.progress(1000, "of 90 days");
     let options = settings.options.clone();
     let demo = Demo::observe(settings, &mut |part| bar.set_position((part * 1000.0) as u64)).await?;
@@ -61,15 +61,22 @@ async fn show(context: &Context, settings: Settings, exit: bool) -> anyhow::Resu
     let ledger = Arc::new(run::open_for_reading(&demo.config)?);
     let story = Story::read(&ledger)?;
     for chapter in &story.chapters {
-        let at = chapter.at.to_jiff().in_tz(&demo.config.timezone)?.strftime("%d %b %H:%M");
-        printer.line(format_args!("  {at}  {}", chapter.words))?;
+        if printer.is_json() {
+            printer.object(&serde_json::json!({ "at": chapter.at, "happened": chapter.words }))?;
+        } else {
+            let at = chapter.at.to_jiff().in_tz(&demo.config.timezone)?.strftime("%d %b %H:%M");
+            printer.line(format_args!("  {at}  {}", chapter.words))?;
+        }
     }
     let Story { runs, passed, failed, errors, missed, mails, .. } = story;
-    printer.line(format_args!(
-        "\n90 days in {:.1} s: {runs} sandboxed runs ({passed} passed, {failed} failed, {errors} could not test), \
-         {missed} slots missed and accounted for, {mails} mails delivered.",
-        demo.took.as_secs_f64()
-    ))?;
+    let seconds = demo.took.as_secs_f64();
+    say(
+        printer,
+        &format!(
+            "\n90 days in {seconds:.1} s: {runs} sandboxed runs ({passed} passed, {failed} failed, {errors} could not \
+             test), {missed} slots missed and accounted for, {mails} mails delivered.\n",
+        ),
+    )?;
 
     let report = demo.dir().join("report");
     report::write(&ledger, &demo.config, &"2026-Q1".parse()?, demo.now(), &report)?;
@@ -77,15 +84,25 @@ async fn show(context: &Context, settings: Settings, exit: bool) -> anyhow::Resu
     let verified = ledger.verify(Depth::Refold, &|progress| bar.set_position(progress.done))?;
     bar.finish_and_clear();
     let tally = replay_all(context, &ledger, &demo, options).await?;
-    printer.line(format_args!("\nverify     {}", verify::words(&verified)))?;
-    printer.line(format_args!("replay     {}", replay::words(&tally)))?;
-    printer.line(format_args!(
-        "checkpoint {}",
-        ledger.newest_checkpoint()?.unwrap_or_default().replace('\n', "\n           ").trim_end()
-    ))?;
-    printer.line(format_args!("mails      {}/*.eml", demo.mail.display()))?;
-    printer.line(format_args!("report     {}", report.join("report.html").display()))?;
-    printer.line(format_args!("try        evidenced exceptions --config {}", demo.config_file.display()))?;
+    let checkpoint = ledger.newest_checkpoint()?.unwrap_or_default();
+    if printer.is_json() {
+        printer.object(&serde_json::json!({
+            "seconds": seconds, "runs": runs, "pass": passed, "fail": failed, "error": errors, "missed": missed,
+            "mails": mails, "entries": ledger.head().size, "faults": verified.faults, "replay": tally,
+            "checkpoint": checkpoint, "mail_dir": demo.mail, "report_dir": report, "config": demo.config_file,
+        }))?;
+    } else {
+        printer.text(&format!(
+            "\nverify     {}\nreplay     {}\ncheckpoint {}\nmails      {}/*.eml\nreport     {}\ntry        evidenced \
+             exceptions --config {}\n",
+            verify::words(&verified),
+            replay::words(&tally),
+            checkpoint.replace('\n', "\n           ").trim_end(),
+            demo.mail.display(),
+            report.join("report.html").display(),
+            demo.config_file.display()
+        ))?;
+    }
     let is_well = tally.identical + tally.not_reperformable == tally.runs;
     drop(ledger);
 
@@ -94,6 +111,11 @@ async fn show(context: &Context, settings: Settings, exit: bool) -> anyhow::Resu
     }
     demo.close().await;
     Ok(if is_well { ExitStatus::Done } else { ExitStatus::No })
+}
+
+/// What only a person reads.
+fn say(printer: &Printer, words: &str) -> std::io::Result<()> {
+    if printer.is_json() { Ok(()) } else { printer.text(words) }
 }
 
 async fn replay_all(
@@ -112,30 +134,22 @@ async fn replay_all(
     let sequences = replay::runs(ledger, None)?;
     let bar = context.printer.progress(sequences.len() as u64, "runs replayed");
     let mut replayer = Replayer::new(Arc::clone(ledger), sandbox);
-    let tally = replay::replay(context, &mut replayer, &sequences, &bar).await?;
+    // Of so many runs only those are worth a line that differ.
+    let told = |run: &replay::One<'_>| if run.why.is_some() { run.print(&context.printer, &bar) } else { Ok(()) };
+    let tally = replay::replay(&mut replayer, &sequences, &bar, told).await?;
     bar.finish_and_clear();
     Ok(tally)
 }
 
 async fn stay(context: &Context, demo: &Demo) -> anyhow::Result<()> {
     let page = demo.config.web.map(|address| format!("http://{address}/")).unwrap_or_default();
-    context
-        .printer
-        .line(format_args!("\nThe company lives on, now at the pace of real time: {page} (Ctrl-C ends it)"))?;
+    let words = format!("The company lives on, now at the pace of real time: {page} (Ctrl-C ends it)");
+    // To a script it is no data.
+    if context.printer.is_json() {
+        context.printer.talk(words)
+    } else {
+        context.printer.text(&format!("\n{words}\n"))?
+    }
     demo.stay(CancellationToken::new()).await?;
     Ok(())
-}
-
-fn find_plugins() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let near = program.parent().unwrap_or(&program);
-    let places = [near.join("plugins"), near.join("../plugins"), PathBuf::from("/usr/lib/evidenced/plugins")];
-    let found = places.iter().find(|place| place.join("key-rotation.wasm").exists());
-    found.cloned().with_context(|| {
-        let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
-        format!(
-            "the standard plugins are in none of {}: build them (`make build`), or say --plugins DIR",
-            places.join(", ")
-        )
-    })
 }

@@ -2,10 +2,10 @@ use std::fmt::Write;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Context, ExitStatus, ask::ask, status::minute, table::table};
+use super::{Context, ExitStatus, ask::ask, moment, moment::minute, table::table};
 use crate::{
     desk::{ExceptionLine, Line, Question},
-    domain::{ExceptionId, ExceptionState, NoteKind},
+    domain::{ExceptionId, ExceptionState, NoteKind, escaped},
 };
 
 /// Cases about controls that fail: list them, look at one, acknowledge it, write to it.
@@ -26,16 +26,35 @@ pub(super) struct ExceptionsArguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// All of them, recovered and closed ones too.
+    #[command(
+        after_help = "Example:\n  evidenced exceptions list\n  evidenced exceptions list --state overdue --exit-code"
+    )]
     List(ListArguments),
     /// One, with its subjects and notes.
-    Show { id: ExceptionId },
-    /// Say that a person has seen it.
-    Ack { id: ExceptionId, words: String },
-    /// Write a root cause, a response, a corrective action or a remark to it.
-    Note {
+    #[command(after_help = "Example:\n  evidenced exceptions show EX-2026-0007")]
+    Show {
+        /// The exception, such as EX-2026-0007; `evidenced exceptions` lists them.
         id: ExceptionId,
+    },
+    /// Say that a person has seen it.
+    #[command(after_help = "Example:\n  evidenced exceptions ack EX-2026-0007 'seen, the key is rotated tomorrow'")]
+    Ack {
+        /// The exception, such as EX-2026-0007; `evidenced exceptions` lists them.
+        id: ExceptionId,
+        /// What is to be kept of it, in quotes; your name is added.
+        words: String,
+    },
+    /// Write a root cause, a response, a corrective action or a remark to it.
+    #[command(
+        after_help = "Example:\n  evidenced exceptions note EX-2026-0007 --about root-cause 'the rotation job had lost its role'"
+    )]
+    Note {
+        /// The exception, such as EX-2026-0007; `evidenced exceptions` lists them.
+        id: ExceptionId,
+        /// What the words are about.
         #[arg(long, value_enum, default_value = "remark")]
         about: About,
+        /// What is to be kept, in quotes; your name is added.
         words: String,
     },
 }
@@ -118,10 +137,10 @@ fn row(exception: &ExceptionLine) -> Vec<String> {
         exception.id.to_string(),
         exception.control.to_string(),
         exception.state.as_str().to_owned(),
-        minute(&exception.first_slot.to_string()),
-        minute(&exception.due.to_string()),
-        exception.recovered.map(|slot| minute(&slot.to_string())).unwrap_or_default(),
-        exception.subjects.len().to_string(),
+        moment::slot(exception.first_slot),
+        minute(exception.due),
+        exception.recovered.map(moment::slot).unwrap_or_default(),
+        exception.subject_count.to_string(),
     ]
 }
 
@@ -149,22 +168,22 @@ fn words(exception: &ExceptionLine) -> String {
             let _infallible = writeln!(text, "  {name:<14} {value}");
         }
     };
-    fact("failing since", Some(minute(&exception.first_slot.to_string())));
-    fact("opened", Some(minute(&exception.opened.to_string())));
-    fact("fix until", Some(minute(&exception.due.to_string())));
-    fact("acknowledged", exception.acknowledged.map(|at| minute(&at.to_string())));
-    fact("overdue", exception.overdue.map(|at| minute(&at.to_string())));
-    fact("recovered", exception.recovered.map(|slot| minute(&slot.to_string())));
-    fact("closed", exception.closed.map(|at| minute(&at.to_string())));
+    fact("failing since", Some(moment::slot(exception.first_slot)));
+    fact("opened", Some(minute(exception.opened)));
+    fact("fix until", Some(minute(exception.due)));
+    fact("acknowledged", exception.acknowledged.map(minute));
+    fact("overdue", exception.overdue.map(minute));
+    fact("recovered", exception.recovered.map(moment::slot));
+    fact("closed", exception.closed.map(minute));
     let subjects: Vec<_> = exception
         .subjects
         .iter()
         .map(|subject| {
-            let ended = subject.ended.as_ref().map(|(why, slot)| format!("{why} {}", minute(&slot.to_string())));
+            let ended = subject.ended.as_ref().map(|(why, slot)| format!("{why} {}", moment::slot(*slot)));
             vec![
                 format!("  {}", subject.subject),
-                minute(&subject.first_seen.to_string()),
-                minute(&subject.last_seen.to_string()),
+                moment::slot(subject.first_seen),
+                moment::slot(subject.last_seen),
                 ended.unwrap_or_default(),
             ]
         })
@@ -177,10 +196,10 @@ fn words(exception: &ExceptionLine) -> String {
         let _infallible = write!(
             text,
             "\n  {} {} by {}\n    {}\n",
-            minute(&note.at.to_string()),
+            minute(note.at),
             note.about,
-            note.author,
-            note.words
+            escaped(&note.author),
+            escaped(&note.words)
         );
     }
     text

@@ -7,11 +7,14 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Context, ExitStatus};
+use super::{Context, ExitStatus, plugins};
 
 /// The configuration that the packages install, too.
 const MAIN: &str = include_str!("../../../packaging/config/evidenced.toml");
 const CONTROLS: &str = include_str!("../../../packaging/config/conf.d/controls.toml");
+
+/// The line of it that says where plugins are looked for.
+const PLUGIN_DIRS: &str = "# plugin_dirs = [\"/usr/lib/evidenced/plugins\", \"/etc/evidenced/plugins\"]\n";
 
 /// Write a small commented configuration into a folder.
 ///
@@ -27,23 +30,35 @@ pub(super) struct InitArguments {
 
 impl InitArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
-        let written = write_sample(&self.directory)?;
+        // Without plugins it can be configured all the same.
+        let plugins = plugins::find().ok().filter(|folder| folder != Path::new(plugins::INSTALLED));
+        let written = write_sample(&self.directory, plugins.as_deref())?;
         for path in &written {
-            context.printer.line(path.display())?;
+            context.printer.file(path)?;
         }
         let main = self.directory.join("evidenced.toml");
-        context.printer.talk(format_args!("Next: evidenced check-config --config {}", main.display()));
+        context.printer.talk(format_args!(
+            "Next: evidenced check-config --config {main}\nThe sample's controls are off. Write the addresses of your own \
+             systems into {controls}, then `enabled = true`, and try one: evidenced check AVL-01/assistant --config {main}",
+            main = main.display(),
+            controls = self.directory.join("conf.d/controls.toml").display(),
+        ));
         Ok(ExitStatus::Done)
     }
 }
 
-/// Writes the sample, the state beside it, and returns the files.
-fn write_sample(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let files = [
-        // A folder of one's own keeps its state too; the packages leave that to systemd.
-        (directory.join("evidenced.toml"), MAIN.replacen("# state_dir  =", "state_dir    =", 1)),
-        (directory.join("conf.d/controls.toml"), CONTROLS.to_owned()),
-    ];
+/// Writes the sample, the state beside it, and returns the files. `plugins`: where they are to be looked for, if not
+/// where packages put them.
+fn write_sample(directory: &Path, plugins: Option<&Path>) -> anyhow::Result<Vec<PathBuf>> {
+    // A folder of one's own keeps its state too; the packages leave that to systemd.
+    let mut main = MAIN.replacen("# state_dir  =", "state_dir    =", 1);
+    if let Some(plugins) = plugins {
+        let folder = plugins.to_str().with_context(|| format!("{} is not UTF-8: move it", plugins.display()))?;
+        let line = format!("plugin_dirs  = [{}]\n", toml::Value::from(folder));
+        main = main.replacen(PLUGIN_DIRS, &line, 1);
+    }
+    let files =
+        [(directory.join("evidenced.toml"), main), (directory.join("conf.d/controls.toml"), CONTROLS.to_owned())];
     if let Some((path, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
         anyhow::bail!("{} is there already; nothing was written: name another folder, or move it away", path.display());
     }
@@ -69,7 +84,7 @@ mod tests {
     fn the_sample_is_accepted_without_a_warning() {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("new/folder");
-        let written = write_sample(&directory).unwrap();
+        let written = write_sample(&directory, None).unwrap();
         assert_eq!(written, [directory.join("evidenced.toml"), directory.join("conf.d/controls.toml")]);
         let loaded = crate::config::load(&written[0]).unwrap_or_else(|refused| panic!("{refused}"));
         assert_eq!(loaded.warnings, []);
@@ -80,7 +95,7 @@ mod tests {
     #[test]
     fn the_sample_tells_plugins_what_they_take() {
         let folder = tempfile::tempdir().unwrap();
-        let config = crate::config::load(&write_sample(folder.path()).unwrap()[0]).unwrap().config;
+        let config = crate::config::load(&write_sample(folder.path(), None).unwrap()[0]).unwrap().config;
         let plugins = [
             ("inference-uptime", include_str!("../../../plugins/inference-uptime/config.schema.json")),
             ("key-rotation", include_str!("../../../plugins/key-rotation/config.schema.json")),
@@ -94,11 +109,19 @@ mod tests {
     }
 
     #[test]
+    fn plugins_beside_the_program_are_written_into_the_sample() {
+        let folder = tempfile::tempdir().unwrap();
+        let plugins = folder.path().join("a \"b\"/plugins");
+        let written = write_sample(&folder.path().join("conf"), Some(&plugins)).unwrap();
+        assert_eq!(crate::config::load(&written[0]).unwrap().config.plugin_dirs, [plugins]);
+    }
+
+    #[test]
     fn nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("conf.d")).unwrap();
         fs::write(folder.path().join("conf.d/controls.toml"), "mine").unwrap();
-        let error = write_sample(folder.path()).unwrap_err().to_string();
+        let error = write_sample(folder.path(), None).unwrap_err().to_string();
         assert!(error.contains("controls.toml is there already"), "{error}");
         assert_eq!(fs::read_to_string(folder.path().join("conf.d/controls.toml")).unwrap(), "mine");
         assert!(!folder.path().join("evidenced.toml").exists());

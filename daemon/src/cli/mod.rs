@@ -11,6 +11,8 @@ mod exceptions;
 mod exit;
 mod fit;
 mod init;
+mod moment;
+mod plugins;
 mod printer;
 mod replay;
 mod report;

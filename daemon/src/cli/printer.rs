@@ -1,4 +1,7 @@
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    path::Path,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -41,6 +44,14 @@ impl Printer {
     /// One JSON object on one line.
     pub fn object(&self, object: &impl Serialize) -> anyhow::Result<()> {
         Ok(written(writeln!(io::stdout().lock(), "{}", escaped_json(&serde_json::to_string(object)?)))?)
+    }
+
+    /// A file that was written.
+    pub fn file(&self, path: &Path) -> anyhow::Result<()> {
+        if self.json {
+            return self.object(&serde_json::json!({ "written": path.to_string_lossy() }));
+        }
+        Ok(self.line(path.display())?)
     }
 
     /// Talk: what is being done, for a person.

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::{Context, ExitStatus, Loaded, run};
+use super::{Context, ExitStatus, Loaded, Printer, run};
 use crate::{
+    desk::Unknown,
     domain::{ControlId, Entry, Event},
     ledger::Store,
     replay::{Replayed, Replayer},
@@ -14,7 +15,8 @@ use crate::{
 /// Re-performs runs from their transcripts and compares the reports byte for byte.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit status: 0 every report came out the same, or its run was ended by time and is listed so; 1 one differs.\n\n\
+    after_help = "Exit status: 0 every report came out the same, or its run was ended by time and is listed so; 1 one differs; 3 there \
+                  was no run to re-perform, or one could not be.\n\n\
                   Example:\n  evidenced replay 1042\n  evidenced replay --all\n  evidenced replay --all --control SEC-01"
 )]
 pub(super) struct ReplayArguments {
@@ -55,12 +57,21 @@ impl ReplayArguments {
         })?;
         let sequences = match self.run {
             Some(sequence) => vec![sequence],
-            None => runs(&ledger, self.control.as_ref())?,
+            None => {
+                let unknown = self.control.as_ref().filter(|id| ledger.state().control_record(id).is_none());
+                if let Some(id) = unknown {
+                    let unknown = Unknown::control(id, ledger.state().controls().keys());
+                    context.printer.talk(format_args!("error: {unknown}"));
+                    return Ok(ExitStatus::Usage);
+                }
+                runs(&ledger, self.control.as_ref())?
+            }
         };
         let bar = context.printer.progress(sequences.len() as u64, "runs replayed");
         let mut replayer = Replayer::new(ledger, sandbox);
         let runtime = run::runtime()?;
-        let tally = runtime.block_on(replay(context, &mut replayer, &sequences, &bar))?;
+        let tally =
+            runtime.block_on(replay(&mut replayer, &sequences, &bar, |run| run.print(&context.printer, &bar)))?;
         bar.finish_and_clear();
         if context.printer.is_json() {
             context.printer.object(&tally)?;
@@ -69,7 +80,7 @@ impl ReplayArguments {
         }
         Ok(match tally {
             Tally { different: 1.., .. } => ExitStatus::No,
-            Tally { failed: 1.., .. } | Tally { cannot_tell: 1.., .. } => ExitStatus::Unable,
+            Tally { failed: 1.., .. } | Tally { cannot_tell: 1.., .. } | Tally { runs: 0, .. } => ExitStatus::Unable,
             _ => ExitStatus::Done,
         })
     }
@@ -78,7 +89,13 @@ impl ReplayArguments {
 /// One sentence.
 pub(super) fn words(tally: &Tally) -> String {
     let Tally { runs, identical, different, not_reperformable, cannot_tell, failed } = tally;
-    let mut words = format!("{identical} of {runs} runs re-performed: identical, byte for byte");
+    if *runs == 0 {
+        return "there was no run to re-perform: nothing was compared".to_owned();
+    }
+    let mut words = match identical {
+        0 => format!("none of {runs} runs came out identical"),
+        _ => format!("{identical} of {runs} runs re-performed: identical, byte for byte"),
+    };
     for (count, what) in [
         (different, "different"),
         (not_reperformable, "ended by time or without a plugin, not re-performable"),
@@ -109,17 +126,39 @@ pub(super) fn runs(
     Ok(runs)
 }
 
-/// Replays one after the other and prints each that is not identical.
+/// How one run came out.
+#[derive(serde::Serialize)]
+pub(super) struct One<'r> {
+    run: u64,
+    replay: &'r str,
+    /// `None`: identical.
+    pub(super) why: Option<String>,
+}
+
+impl One<'_> {
+    /// A script is told of every run, a person of those that are not identical.
+    pub(super) fn print(&self, printer: &Printer, bar: &ProgressBar) -> anyhow::Result<()> {
+        if printer.is_json() {
+            return printer.object(self);
+        }
+        if let Self { run, replay, why: Some(why) } = self {
+            bar.suspend(|| printer.line(format_args!("{run}: {replay}: {why}")))?;
+        }
+        Ok(())
+    }
+}
+
+/// Replays one after the other; `told` is told of each.
 pub(super) async fn replay(
-    context: &Context,
     replayer: &mut Replayer,
     sequences: &[u64],
     bar: &ProgressBar,
+    told: impl Fn(&One<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     for sequence in sequences {
         tally.runs += 1;
-        let (count, word, why) = match replayer.replay(*sequence).await {
+        let (count, replay, why) = match replayer.replay(*sequence).await {
             Ok(Replayed::Identical) => (&mut tally.identical, "identical", None),
             Ok(Replayed::Different { recorded, replayed }) => {
                 (&mut tally.different, "different", Some(format!("recorded {recorded}, replayed {replayed}")))
@@ -129,12 +168,26 @@ pub(super) async fn replay(
             Err(error) => (&mut tally.failed, "failed", Some(format!("{:#}", anyhow::Error::from(error)))),
         };
         *count += 1;
-        if context.printer.is_json() {
-            context.printer.object(&serde_json::json!({ "run": sequence, "replay": word, "why": why }))?;
-        } else if let Some(why) = why {
-            bar.suspend(|| context.printer.line(format_args!("{sequence}: {word}: {why}")))?;
-        }
+        told(&One { run: *sequence, replay, why })?;
         bar.inc(1);
     }
     Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_compared_nothing_claims_no_identity() {
+        assert_eq!(words(&Tally::default()), "there was no run to re-perform: nothing was compared");
+        assert_eq!(
+            words(&Tally { runs: 2, not_reperformable: 2, ..Tally::default() }),
+            "none of 2 runs came out identical; 2 ended by time or without a plugin, not re-performable"
+        );
+        assert_eq!(
+            words(&Tally { runs: 2, identical: 2, ..Tally::default() }),
+            "2 of 2 runs re-performed: identical, byte for byte"
+        );
+    }
 }

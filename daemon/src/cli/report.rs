@@ -57,7 +57,7 @@ impl ReportArguments {
         let report = build_report(&ledger, &config, window, SystemClock::new().now())?;
         let formats = if self.format.is_empty() { vec![Format::Html, Format::Json, Format::Csv] } else { self.format };
         for path in write_files(&report, &formats, &self.output)? {
-            context.printer.line(path.display())?;
+            context.printer.file(&path)?;
         }
         Ok(if self.exit_code && !is_clean(&report) { ExitStatus::No } else { ExitStatus::Done })
     }

@@ -1,36 +1,50 @@
 use clap::Args;
 
-use super::{Context, ExitStatus, ask::ask, status::minute, table::table};
+use super::{Context, ExitStatus, ask::ask_by, moment, table::table};
 use crate::{
+    config::Config,
     desk::{Line, Question, SlotLine, SlotState},
     domain::{ControlId, Timestamp},
+    recorder::zone,
 };
 
-/// Every slot of a control, oldest first: run, late or missed.
+/// Every slot of a control, oldest first: run, late or missed; and what was asked for by hand.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  evidenced results SEC-01 --from 2026-03-01T00:00:00Z\n  evidenced results SEC-01 --json"
-)]
+#[command(after_help = "Example:\n  evidenced results SEC-01 --from 2026-03-01\n  evidenced results SEC-01 --json")]
 pub(super) struct ResultsArguments {
+    /// Its id, such as SEC-01.
     control: ControlId,
-    /// First slot, inclusive (RFC 3339).
+    /// The first moment, inclusive: RFC 3339, or a day or time of the clocks of the control's zone.
     #[arg(long, value_name = "TIME")]
-    from: Option<Timestamp>,
-    /// Last slot, exclusive (RFC 3339).
+    from: Option<String>,
+    /// The end, exclusive, written the same way.
     #[arg(long, value_name = "TIME")]
-    to: Option<Timestamp>,
+    to: Option<String>,
 }
 
 impl ResultsArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
-        let question = Question::Results { control: self.control, from: self.from, to: self.to };
-        let mut rows = Vec::new();
-        let refused = ask(context, question, |line| {
-            match line {
-                Line::Slot(slot) if context.printer.is_json() => context.printer.object(&slot)?,
-                Line::Slot(slot) => rows.push(row(&slot)),
-                _ => {}
+        let Some(loaded) = context.load()? else { return Ok(ExitStatus::Usage) };
+        let question = match self.question(&loaded.config) {
+            Ok(question) => question,
+            Err(error) => {
+                context.printer.error(&error);
+                return Ok(ExitStatus::Usage);
             }
+        };
+        let mut rows = Vec::new();
+        let mut unknown = None;
+        let refused = ask_by(context, loaded, question, |line| {
+            let Line::Slot(slot) = line else { return Ok(()) };
+            if context.printer.is_json() {
+                return context.printer.object(&slot);
+            }
+            // Once for a stretch, and not for each of its slots.
+            if slot.unknown.is_some() && unknown != slot.unknown {
+                context.printer.talk(slot.unknown.as_deref().unwrap_or_default());
+            }
+            unknown.clone_from(&slot.unknown);
+            rows.push(row(&slot));
             Ok(())
         })?;
         if refused.is_none() && !context.printer.is_json() {
@@ -38,10 +52,22 @@ impl ResultsArguments {
         }
         Ok(refused.unwrap_or(ExitStatus::Done))
     }
+
+    fn question(self, config: &Config) -> anyhow::Result<Question> {
+        let control = config.control(&self.control);
+        let zone = zone(control.map_or(&config.timezone, |control| &control.check.timezone));
+        let at = |text: Option<String>, option| text.map(|text| moment::parse(&text, &zone, option)).transpose();
+        let (from, to): (Option<Timestamp>, _) = (at(self.from, "--from")?, at(self.to, "--to")?);
+        if from.zip(to).is_some_and(|(from, to)| to < from) {
+            anyhow::bail!("--to is earlier than --from: they name the end, exclusive, and the start, inclusive");
+        }
+        Ok(Question::Results { control: self.control, from, to })
+    }
 }
 
 fn row(slot: &SlotLine) -> Vec<String> {
     let state = match slot.state {
+        SlotState::Run if !slot.scheduled => "by hand",
         SlotState::Run => "run",
         SlotState::Late => "late",
         SlotState::Missed => "missed",
@@ -51,7 +77,7 @@ fn row(slot: &SlotLine) -> Vec<String> {
         _ => String::new(),
     };
     vec![
-        minute(&slot.slot.to_string()),
+        moment::slot(slot.slot),
         state.to_owned(),
         slot.outcome.map(|outcome| outcome.as_str().to_owned()).unwrap_or_default(),
         slot.reason.clone().unwrap_or_default(),

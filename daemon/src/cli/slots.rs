@@ -1,13 +1,14 @@
 use std::{path::Path, time::Duration};
 
 use clap::{ArgGroup, Args};
-use jiff::{civil, tz::TimeZone};
+use jiff::civil;
 use serde::Serialize;
 
-use super::{Context, ExitStatus, Printer};
+use super::{Context, ExitStatus, Printer, moment};
 use crate::{
     clock::{Clock, SystemClock},
     config,
+    desk::Unknown,
     domain::{ControlId, ScheduleSpec, SlotTime, Timestamp},
     schedule::{Firing, Schedule, Shift},
 };
@@ -77,15 +78,16 @@ impl SlotsArguments {
             (None, Some(period), _) => (ScheduleSpec::Every(period), self.timezone),
             (None, None, Some(id)) => {
                 let loaded = config::load(config)?;
-                let check = &loaded.config.control(id).ok_or_else(|| unknown_control(id, config))?.check;
+                let known = || Unknown::control(id, loaded.config.controls.iter().map(|control| &control.id));
+                let check = &loaded.config.control(id).ok_or_else(known)?.check;
                 (check.schedule.clone(), Some(check.timezone.clone()))
             }
             (None, None, None) => anyhow::bail!("give one of --schedule, --every and --control"),
         };
         let zone_name = zone_name.unwrap_or_else(|| "UTC".to_owned());
         let schedule = Schedule::parse(&spec, &zone_name)?;
-        let from = self.from.map_or(Ok(now), |text| time(&text, schedule.zone(), "--from"))?;
-        let to = self.to.map(|text| time(&text, schedule.zone(), "--to")).transpose()?;
+        let from = self.from.map_or(Ok(now), |text| moment::parse(&text, schedule.zone(), "--from"))?;
+        let to = self.to.map(|text| moment::parse(&text, schedule.zone(), "--to")).transpose()?;
         if to.is_some_and(|to| to < from) {
             anyhow::bail!("--to is earlier than --from: they name the end, exclusive, and the start, inclusive");
         }
@@ -181,24 +183,8 @@ fn said(shift: &Shift, local: civil::DateTime) -> String {
     }
 }
 
-fn unknown_control(id: &ControlId, config: &Path) -> anyhow::Error {
-    anyhow::anyhow!("no control is named `{id}` in {}; `evidenced check-config` lists them", config.display())
-}
-
 fn period(text: &str) -> Result<Duration, String> {
     config::duration(text).ok_or_else(|| "write a number and s, m, h or d, such as `5m` or `1h30m`".to_owned())
-}
-
-/// RFC 3339, or what the clocks of `zone` show: a day (its first moment) or a day and a time. A time that they skip
-/// is the one as long after the gap; of a time that comes twice the first is meant.
-fn time(text: &str, zone: &TimeZone, option: &str) -> anyhow::Result<Timestamp> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let wrong =
-        || anyhow::anyhow!("{option} `{text}` is no time; write 2026-03-29, 2026-03-29T02:30 or 2026-03-29T02:30:00Z");
-    let civil: civil::DateTime = text.parse().map_err(|_| wrong())?;
-    zone.to_timestamp(civil).map(Timestamp::from_jiff).map_err(|_| wrong())
 }
 
 #[cfg(test)]

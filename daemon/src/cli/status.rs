@@ -1,7 +1,7 @@
 use clap::Args;
 
-use super::{Context, ExitStatus, ask::ask, table::table};
-use crate::desk::{ControlLine, Line, Question, Status};
+use super::{Context, ExitStatus, ask::ask, moment, table::table};
+use crate::desk::{ControlLine, Line, Question, Status, reason_word};
 
 /// What is tested, and how each control stands.
 #[derive(Debug, Args)]
@@ -49,7 +49,8 @@ fn words(status: &Status) -> String {
     text.push_str(&format!("{entries} entries, root {root}\n"));
     let open = status.open_exceptions;
     let overdue = status.overdue_exceptions;
-    text.push_str(&format!("{open} open exceptions, {overdue} of them overdue\n"));
+    let exceptions = if open == 1 { "exception" } else { "exceptions" };
+    text.push_str(&format!("{open} open {exceptions}, {overdue} of them overdue\n"));
     if status.mails_waiting > 0 || status.dead_letters > 0 {
         let since = status.oldest_waiting.map(|at| format!(" (the oldest since {at})")).unwrap_or_default();
         text.push_str(&format!("{} mails wait{since}, {} dead letters\n", status.mails_waiting, status.dead_letters));
@@ -61,19 +62,18 @@ fn words(status: &Status) -> String {
 }
 
 fn row(control: &ControlLine) -> Vec<String> {
-    let time = |slot: Option<crate::domain::SlotTime>| slot.map(|slot| minute(&slot.to_string())).unwrap_or_default();
+    let time = |slot: Option<crate::domain::SlotTime>| slot.map(moment::slot).unwrap_or_default();
     let exception = control.exception.map(|id| format!(" {id}")).unwrap_or_default();
     vec![
         control.control.to_string(),
         format!("{}{exception}", control.state),
         time(control.last_slot),
-        control.last_outcome.map(|outcome| outcome.as_str().to_owned()).unwrap_or_default(),
+        match (control.last_outcome, control.last_reason) {
+            (Some(outcome), Some(reason)) => format!("{}: {}", outcome.as_str(), reason_word(reason)),
+            (Some(outcome), None) => outcome.as_str().to_owned(),
+            (None, _) => String::new(),
+        },
         time(control.next_slot),
         control.title.clone(),
     ]
-}
-
-/// `2026-03-02T06:00:00.000Z` to the minute.
-pub(super) fn minute(instant: &str) -> String {
-    instant.get(..16).map_or_else(|| instant.to_owned(), |text| format!("{}Z", text.replace('T', " ")))
 }

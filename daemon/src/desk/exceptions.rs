@@ -77,6 +77,7 @@ impl<'a> ExceptionReader<'a> {
             id,
             control: record.control.clone(),
             state: record.state(),
+            subject_count: record.subjects.len() as u64,
             first_slot: record.first_slot,
             opened: record.opened,
             due: record.due,

@@ -9,6 +9,9 @@ mod report;
 mod results;
 mod socket;
 mod status;
+#[cfg(test)]
+mod tests;
+mod unknown;
 mod words;
 
 use std::sync::{Arc, RwLock};
@@ -28,9 +31,10 @@ use crate::{
 
 pub use report::build_report;
 pub use socket::{Client, bind, login_uid, serve};
+pub use unknown::Unknown;
 pub use words::{
     Checked, ControlLine, ExceptionLine, Line, NoteLine, PluginLine, Problem, Question, SlotLine, SlotState, Status,
-    SubjectLine,
+    SubjectLine, reason_word,
 };
 
 /// The one who answers.
@@ -144,8 +148,11 @@ impl Desk {
         let live = self.live.as_ref().context("no daemon runs")?;
         let (answer, answered) = oneshot::channel();
         live.checks.send(CheckNow { control: control.clone(), answer }).await.context("the daemon is stopping")?;
-        let recorded = answered.await.context("the daemon stopped before the check had ended")??;
-        Ok(Some(checked(control, recorded)))
+        match answered.await.context("the daemon stopped before the check had ended")? {
+            Ok(recorded) => Ok(Some(checked(control, recorded))),
+            Err(RecorderError::UnknownControl(id)) => Err(self.unknown_control(&id).into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn say(
@@ -159,6 +166,10 @@ impl Desk {
         let fact = Fact::Said { exception, does, author: author.clone(), words };
         let recorded = live.recorder.record(fact).await?;
         Ok(Some(Line::Recorded { sequence: recorded.sequence }))
+    }
+
+    fn unknown_control(&self, id: &ControlId) -> Unknown {
+        Unknown::control(id, self.ledger.state().controls().keys())
     }
 
     /// Why the daemon is not healthy: the ledger takes no entries, or has not for two hours.
@@ -193,17 +204,17 @@ pub fn checked(control: ControlId, recorded: Recorded) -> Line {
     }
 }
 
-/// What was asked about does not exist.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unknown(String);
-
 /// Whose fault an error is.
 pub fn problem(error: &anyhow::Error) -> Problem {
     let is_question = error.is::<Unknown>()
         || matches!(
             error.downcast_ref::<RecorderError>(),
-            Some(RecorderError::Refused(_) | RecorderError::UnknownControl(_) | RecorderError::UnknownException(_))
+            Some(
+                RecorderError::Refused(_)
+                    | RecorderError::UnknownControl(_)
+                    | RecorderError::UnknownException(_)
+                    | RecorderError::NoWords
+            )
         );
     if is_question { Problem::Question } else { Problem::Daemon }
 }

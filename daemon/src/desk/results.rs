@@ -5,10 +5,9 @@ use std::{
     ops::Range,
 };
 
-use super::{Desk, PluginLine, SlotLine, SlotState, Unknown};
+use super::{Desk, PluginLine, SlotLine, SlotState, Unknown, reason_word};
 use crate::{
-    domain::{ControlId, Entry, Event, MissedSlots, Outcome, RunEntry, Timestamp},
-    fold::VersionChange,
+    domain::{ControlId, Digest, Entry, Event, MissedSlots, Outcome, RunEntry, SlotTime, Timestamp},
     ledger::Store,
     recorder::ControlPart,
     schedule::Schedule,
@@ -31,7 +30,7 @@ impl Desk {
             if !contains(&bytes, needle.as_bytes()) {
                 continue;
             }
-            for line in versions.lines(sequence, Entry::from_bytes(&bytes)?.event)? {
+            for line in versions.lines(sequence, Entry::from_bytes(&bytes)?.event) {
                 if range.contains(&line.slot.0) && !take(line) {
                     return Ok(());
                 }
@@ -56,12 +55,17 @@ impl Desk {
 
     fn versions(&self, control: &ControlId) -> anyhow::Result<Versions> {
         let state = self.ledger.state();
-        let record = state.control_record(control).ok_or_else(|| Unknown(format!("there is no control {control}")))?;
+        let unknown = || Unknown::control(control, state.controls().keys());
+        let record = state.control_record(control).ok_or_else(unknown)?;
         let mut known = HashMap::new();
         for change in &record.versions {
-            let part = self.ledger.part(&change.control_part)?;
-            let part = part.map(|bytes| serde_json::from_slice::<ControlPart>(&bytes)).transpose()?;
-            known.insert(change.version, (*change, part));
+            // One part that cannot be read takes no other slot's answer away.
+            let part = match self.ledger.part(&change.control_part) {
+                Ok(Some(bytes)) => serde_json::from_slice::<ControlPart>(&bytes).map_err(|error| error.to_string()),
+                Ok(None) => Err("it was erased".to_owned()),
+                Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
+            };
+            known.insert(change.version, Version { plugin: change.plugin, part });
         }
         Ok(Versions { control: control.clone(), known })
     }
@@ -70,16 +74,22 @@ impl Desk {
 /// What each version of a control was.
 struct Versions {
     control: ControlId,
-    known: HashMap<u32, (VersionChange, Option<ControlPart>)>,
+    known: HashMap<u32, Version>,
+}
+
+struct Version {
+    plugin: Option<Digest>,
+    /// Or why it cannot be read.
+    part: Result<ControlPart, String>,
 }
 
 impl Versions {
-    fn lines(&self, sequence: u64, event: Event) -> anyhow::Result<Vec<SlotLine>> {
-        Ok(match event {
+    fn lines(&self, sequence: u64, event: Event) -> Vec<SlotLine> {
+        match event {
             Event::Run(run) if run.control == self.control => vec![self.run(sequence, &run)],
-            Event::Missed(missed) if missed.control == self.control => self.missed(sequence, &missed)?,
+            Event::Missed(missed) if missed.control == self.control => self.missed(sequence, &missed),
             _ => Vec::new(),
-        })
+        }
     }
 
     fn run(&self, sequence: u64, run: &RunEntry) -> SlotLine {
@@ -88,17 +98,21 @@ impl Versions {
             slot: run.slot,
             state: if run.late { SlotState::Late } else { SlotState::Run },
             outcome: Some(run.outcome),
-            reason: run.reason.and_then(|reason| serde_json::to_value(reason).ok()?.as_str().map(str::to_owned)),
+            reason: run.reason.map(reason_word),
             sequence,
             plugin: self.plugin(run.version),
+            control_version: run.version,
+            // Only what was asked for by hand counts for no day.
+            scheduled: !run.days.is_empty(),
             population: (run.outcome != Outcome::Error).then_some(run.population),
             failing: (run.outcome != Outcome::Error).then_some(run.counts.fail),
+            unknown: None,
         }
     }
 
     /// One line a slot: a stretch says the first, the last and the count; the schedule of its version has the rest.
-    fn missed(&self, sequence: u64, missed: &MissedSlots) -> anyhow::Result<Vec<SlotLine>> {
-        let line = |slot| SlotLine {
+    fn missed(&self, sequence: u64, missed: &MissedSlots) -> Vec<SlotLine> {
+        let line = |slot, unknown| SlotLine {
             control: missed.control.clone(),
             slot,
             state: SlotState::Missed,
@@ -106,27 +120,54 @@ impl Versions {
             reason: Some(missed.reason.as_str().to_owned()),
             sequence,
             plugin: self.plugin(missed.version),
+            control_version: missed.version,
+            scheduled: true,
             population: None,
             failing: None,
+            unknown,
         };
+        let known_ends = || if missed.from == missed.to { vec![missed.from] } else { vec![missed.from, missed.to] };
         if missed.count <= 2 {
-            let mut slots = vec![missed.from, missed.to];
-            slots.dedup();
-            return Ok(slots.into_iter().map(line).collect());
+            return known_ends().into_iter().map(|slot| line(slot, None)).collect();
         }
-        let part = self.known.get(&missed.version).and_then(|(_, part)| part.as_ref());
-        let part = part
-            .ok_or_else(|| anyhow::anyhow!("the control of entry {sequence} was erased: its slots cannot be told"))?;
+        match self.expanded(missed) {
+            Ok(slots) if slots.len() as u64 == missed.count => slots.into_iter().map(|slot| line(slot, None)).collect(),
+            Ok(slots) => {
+                let why = format!(
+                    "{} slots were missed from {} to {}, and by the time zone data of today it would have been {}: which \
+                     ones is not certain",
+                    missed.count,
+                    missed.from,
+                    missed.to,
+                    slots.len()
+                );
+                slots.into_iter().map(|slot| line(slot, Some(why.clone()))).collect()
+            }
+            Err(why) => {
+                let why = format!(
+                    "{} slots were missed from {} to {}; those between cannot be told: {why}",
+                    missed.count, missed.from, missed.to
+                );
+                known_ends().into_iter().map(|slot| line(slot, Some(why.clone()))).collect()
+            }
+        }
+    }
+
+    /// The slots of a stretch by the schedule of its version, or why they cannot be told.
+    fn expanded(&self, missed: &MissedSlots) -> Result<Vec<SlotTime>, String> {
+        let version = self.known.get(&missed.version).ok_or("the ledger has no such version of the control")?;
+        let part = version.part.as_ref().map_err(|why| format!("the control as it was cannot be read: {why}"))?;
         let check = &part.control.check;
-        let schedule = Schedule::parse(&check.schedule, &check.timezone)?;
+        let schedule = Schedule::parse(&check.schedule, &check.timezone).map_err(|error| error.to_string())?;
         let end = Timestamp::from_millis(missed.to.0.as_millis() + 1);
-        Ok(schedule.slots(missed.from.0..end).map(|firing| line(firing.slot)).collect())
+        Ok(schedule.slots(missed.from.0..end).map(|firing| firing.slot).collect())
     }
 
     fn plugin(&self, version: u32) -> Option<PluginLine> {
-        let (change, part) = self.known.get(&version)?;
-        let name = part.as_ref().map(|part| part.control.check.plugin.to_string()).unwrap_or_default();
-        Some(PluginLine { name, version, digest: change.plugin })
+        let Version { plugin, part } = self.known.get(&version)?;
+        let part = part.as_ref().ok();
+        let name = part.map(|part| part.control.check.plugin.to_string()).unwrap_or_default();
+        Some(PluginLine { name, version: part.and_then(|part| part.plugin_version.clone()), digest: *plugin })
     }
 }
 

@@ -1,8 +1,8 @@
 use super::{ControlLine, Desk, Status};
 use crate::{
-    domain::ExceptionState,
+    domain::{Entry, Event, ExceptionState, Outcome, RunReason},
     fold::ControlRecord,
-    judge::{Phase, Testing},
+    judge::{LastRun, Phase, Testing},
     ledger::Store,
     recorder::Catalogue,
 };
@@ -41,6 +41,18 @@ impl Desk {
         }
     }
 
+    /// Why the newest run of a control could not test, or not everything. Its entry has it.
+    fn reason(&self, run: LastRun) -> Option<RunReason> {
+        if !matches!(run.outcome, Outcome::Error | Outcome::Fail) {
+            return None;
+        }
+        let (_, bytes) = self.ledger.entries(run.sequence..run.sequence + 1).next()?.ok()?;
+        match Entry::from_bytes(&bytes).ok()?.event {
+            Event::Run(run) => run.reason,
+            _ => None,
+        }
+    }
+
     fn control_line(
         &self,
         catalogue: &Catalogue,
@@ -66,7 +78,7 @@ impl Desk {
             state: word.to_owned(),
             last_slot: state.last_run.map(|run| run.slot),
             last_outcome: state.last_run.map(|run| run.outcome),
-            last_reason: None,
+            last_reason: state.last_run.and_then(|run| self.reason(run)),
             exception: state.open_exception().map(|open| open.id),
             next_slot: control.filter(|control| control.enabled).and_then(|control| self.next_slot(control)),
         }

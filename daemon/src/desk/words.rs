@@ -135,6 +135,11 @@ pub enum SlotState {
     Missed,
 }
 
+/// The word that scripts know a reason by, such as `denied`.
+pub fn reason_word(reason: RunReason) -> String {
+    serde_json::to_value(reason).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// One slot; stretches are expanded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotLine {
@@ -147,15 +152,31 @@ pub struct SlotLine {
     /// Its place in the ledger.
     pub sequence: u64,
     pub plugin: Option<PluginLine>,
+    /// Counts the definitions and plugins of the control.
+    #[serde(default)]
+    pub control_version: u32,
+    /// `false`: a person asked for it; it is no slot of the schedule, and no day counts it.
+    #[serde(default = "yes")]
+    pub scheduled: bool,
     pub population: Option<u32>,
     pub failing: Option<u32>,
+    /// What cannot be told any more of this slot, or of the stretch that it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+/// The answer of a daemon that did not say so yet.
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginLine {
+    /// Empty if the part of the control was erased.
     pub name: String,
-    /// Of the control: counts definitions and plugins.
-    pub version: u32,
+    /// What the plugin calls its version; `None` if that was not kept.
+    #[serde(default)]
+    pub version: Option<String>,
     pub digest: Option<Digest>,
 }
 
@@ -164,6 +185,9 @@ pub struct ExceptionLine {
     pub id: ExceptionId,
     pub control: ControlId,
     pub state: ExceptionState,
+    /// How many subjects are or were in it; `subjects` has a line for each time that one came back.
+    #[serde(default)]
+    pub subject_count: u64,
     pub first_slot: SlotTime,
     pub opened: Timestamp,
     pub due: Timestamp,

@@ -4,11 +4,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::{fmt, str::FromStr, sync::Arc};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not {kind}: 1 to 64 characters of A-Z a-z 0-9 . _ - and /, the first a letter or a digit")]
+#[error("`{text}` is not {kind}: {form}")]
 pub struct IdError {
     text: String,
     kind: &'static str,
+    form: &'static str,
 }
+
+const NAME: &str = "1 to 64 characters of A-Z a-z 0-9 . _ - and /, the first a letter or a digit";
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
@@ -26,7 +29,7 @@ macro_rules! id {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                if is_id(text) { Ok(Self(text.into())) } else { Err(IdError { text: text.to_owned(), kind: $kind }) }
+                if is_id(text) { Ok(Self(text.into())) } else { Err(IdError { text: text.to_owned(), kind: $kind, form: NAME }) }
             }
         }
 
@@ -103,7 +106,11 @@ impl FromStr for ExceptionId {
             let id = Self { year: year.parse().ok()?, number: number.parse().ok()? };
             (id.to_string() == text).then_some(id)
         };
-        parse().ok_or_else(|| IdError { text: text.to_owned(), kind: "the id of an exception (EX-2026-0007)" })
+        parse().ok_or_else(|| IdError {
+            text: text.to_owned(),
+            kind: "the id of an exception",
+            form: "write EX, the year and the number in four digits or more, such as EX-2026-0007",
+        })
     }
 }
 
@@ -144,5 +151,19 @@ mod tests {
         assert_eq!(id.to_string(), "EX-2026-0007");
         assert_eq!("EX-2026-0007".parse::<ExceptionId>().unwrap(), id);
         assert!("EX-2026-7".parse::<ExceptionId>().is_err());
+    }
+
+    #[test]
+    fn who_writes_an_id_wrong_is_told_what_one_looks_like() {
+        assert_eq!(
+            "EX-9".parse::<ExceptionId>().unwrap_err().to_string(),
+            "`EX-9` is not the id of an exception: write EX, the year and the number in four digits or more, such as \
+             EX-2026-0007"
+        );
+        assert_eq!(
+            "a b".parse::<ControlId>().unwrap_err().to_string(),
+            "`a b` is not the id of a control: 1 to 64 characters of A-Z a-z 0-9 . _ - and /, the first a letter or a \
+             digit"
+        );
     }
 }

@@ -22,6 +22,9 @@ pub struct ControlPart {
     pub control: Control,
     /// Part: the plugin's bytes.
     pub plugin: Option<Digest>,
+    /// What the plugin calls its version. `None` too in parts that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin_version: Option<String>,
 }
 
 impl Recorder {
@@ -65,7 +68,8 @@ impl Recorder {
                             }
                         }),
                     };
-                    let part = ControlPart { control: (**control).clone(), plugin: plugin_part };
+                    let plugin_version = plugin.map(|plugin| plugin.version.clone());
+                    let part = ControlPart { control: (**control).clone(), plugin: plugin_part, plugin_version };
                     draft.keep(&serde_json::to_vec(&part).expect("a control is plain data"), EvidenceClass::Record)?
                 }
             };

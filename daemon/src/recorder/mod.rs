@@ -53,6 +53,8 @@ pub enum RecorderError {
     UnknownControl(ControlId),
     #[error("there is no exception {0}")]
     UnknownException(crate::domain::ExceptionId),
+    #[error("there are no words in it: write what is to be kept")]
+    NoWords,
     #[error("an entry could not be written")]
     Entry(#[from] Arc<crate::domain::EntryError>),
     #[error("the recorder has stopped")]

@@ -17,6 +17,10 @@ impl Recorder {
         author: Author,
         words: String,
     ) -> Result<Recorded, RecorderError> {
+        // A root cause without a word would let the exception be closed unexplained.
+        if words.trim().is_empty() {
+            return Err(RecorderError::NoWords);
+        }
         let state = self.ledger.state();
         let record = state.exception(exception).ok_or(RecorderError::UnknownException(exception))?;
         let note = serde_json::to_vec(&NoteRecord { author, words }).expect("a note is plain data");

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use anyhow::Context as _;
 use jiff::tz::TimeZone;
 
 use super::{Service, firing::Fired};
@@ -51,8 +52,16 @@ impl Service {
         let zones: Vec<_> = self.zones_in_force();
         let mut gap = Gap { from: last_alive, to: now, reason: MissedReason::Down, missed: Vec::new(), caught_up: 0 };
         for known in self.known() {
-            let Ok(schedule) = Schedule::parse(&known.control.check.schedule, &known.control.check.timezone) else {
-                continue;
+            let check = &known.control.check;
+            let schedule = match Schedule::parse(&check.schedule, &check.timezone) {
+                Ok(schedule) => schedule,
+                Err(error) => {
+                    tracing::error!(
+                        control = %known.id, version = known.version, %error,
+                        "the schedule of this control cannot be read: its missed slots are unknown"
+                    );
+                    continue;
+                }
             };
             // Of an earlier version only what was under way when the next one came has no end.
             if let Some(until) = known.until {
@@ -120,11 +129,18 @@ impl Service {
         for (id, record) in state.controls() {
             for (version, accounted, until) in record.unaccounted() {
                 // Without its part nobody can say what was due.
-                let Ok(Some(bytes)) = self.ledger.part(&version.control_part) else {
-                    tracing::error!(control = %id, "the part of this control cannot be read: its missed slots are unknown");
-                    continue;
+                let part = self.ledger.part(&version.control_part).map_err(anyhow::Error::from);
+                let part = part.and_then(|bytes| bytes.context("it was erased"));
+                let control = match part.and_then(|bytes| Ok(serde_json::from_slice::<ControlPart>(&bytes)?.control)) {
+                    Ok(control) => control,
+                    Err(error) => {
+                        tracing::error!(
+                            control = %id, version = version.version, error = %format_args!("{error:#}"),
+                            "the part of this control cannot be read: its missed slots are unknown"
+                        );
+                        continue;
+                    }
                 };
-                let Ok(ControlPart { control, .. }) = serde_json::from_slice(&bytes) else { continue };
                 if control.enabled {
                     known.push(Known { id: id.clone(), version: version.version, control, accounted, until });
                 }

@@ -186,7 +186,7 @@ fn exception_table(exceptions: &[ExceptionLine]) -> Markup {
             td { (badge(exception.state.as_str())) }
             td { (time(exception.first_slot.0)) }
             td { (time(exception.due)) }
-            td.number { (exception.subjects.len()) }
+            td.number { (exception.subject_count) }
         } } }
     } } }
 }
