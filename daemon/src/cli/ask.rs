@@ -70,6 +70,25 @@ pub(super) fn ask_by(
     Ok(refused)
 }
 
+/// Asks for something to be written, and prints where it was.
+pub(super) fn write(context: &Context, question: Question) -> anyhow::Result<ExitStatus> {
+    let mut at = None;
+    let refused = ask(context, question, |line| {
+        if let Line::Recorded { sequence } = line {
+            at = Some(sequence);
+        }
+        Ok(())
+    })?;
+    if let Some(sequence) = at {
+        if context.printer.is_json() {
+            context.printer.object(&serde_json::json!({ "sequence": sequence }))?;
+        } else {
+            context.printer.line(format_args!("recorded as {sequence}"))?;
+        }
+    }
+    Ok(refused.unwrap_or(ExitStatus::Done))
+}
+
 /// No daemon runs: this process takes the lock and answers as the daemon would.
 async fn own(
     config: Arc<Config>,
@@ -83,8 +102,8 @@ async fn own(
     let (lines, mut answer) = mpsc::channel(64);
     let asking = async move { desk.answer(&author, question, lines).await };
     let serving = async {
-        if let Some(check) = asked.recv().await {
-            service.ask(check).await;
+        if let Some(asked) = asked.recv().await {
+            service.ask(asked).await;
             while let Some(ended) = service.next_ended().await {
                 ended?;
             }

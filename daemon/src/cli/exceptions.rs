@@ -2,7 +2,13 @@ use std::fmt::Write;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Context, ExitStatus, ask::ask, moment, moment::minute, table::table};
+use super::{
+    Context, ExitStatus,
+    ask::{ask, write},
+    moment,
+    moment::minute,
+    table::table,
+};
 use crate::{
     desk::{ExceptionLine, Line, Question},
     domain::{ExceptionId, ExceptionState, NoteKind, escaped},
@@ -203,22 +209,4 @@ fn words(exception: &ExceptionLine) -> String {
         );
     }
     text
-}
-
-fn write(context: &Context, question: Question) -> anyhow::Result<ExitStatus> {
-    let mut at = None;
-    let refused = ask(context, question, |line| {
-        if let Line::Recorded { sequence } = line {
-            at = Some(sequence);
-        }
-        Ok(())
-    })?;
-    if let Some(sequence) = at {
-        if context.printer.is_json() {
-            context.printer.object(&serde_json::json!({ "sequence": sequence }))?;
-        } else {
-            context.printer.line(format_args!("recorded as {sequence}"))?;
-        }
-    }
-    Ok(refused.unwrap_or(ExitStatus::Done))
 }

@@ -6,6 +6,7 @@
 mod ask;
 mod check;
 mod check_config;
+mod clock;
 mod demo;
 mod exceptions;
 mod exit;
@@ -76,6 +77,7 @@ enum Command {
     Status(status::StatusArguments),
     Results(results::ResultsArguments),
     Exceptions(exceptions::ExceptionsArguments),
+    Clock(clock::ClockArguments),
     Report(report::ReportArguments),
     Verify(verify::VerifyArguments),
     Replay(replay::ReplayArguments),
@@ -133,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => arguments.run(&context),
         Command::Results(arguments) => arguments.run(&context),
         Command::Exceptions(arguments) => arguments.run(&context),
+        Command::Clock(arguments) => arguments.run(&context),
         Command::Report(arguments) => arguments.run(&context),
         Command::Verify(arguments) => arguments.run(&context),
         Command::Replay(arguments) => arguments.run(&context),

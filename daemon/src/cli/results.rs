@@ -76,11 +76,16 @@ fn row(slot: &SlotLine) -> Vec<String> {
         (Some(failing), Some(population)) => format!("{failing} of {population}"),
         _ => String::new(),
     };
+    let reason = match (&slot.reason, slot.clock_in_doubt) {
+        (Some(reason), true) => format!("{reason}, clock in doubt"),
+        (None, true) => "clock in doubt".to_owned(),
+        (reason, false) => reason.clone().unwrap_or_default(),
+    };
     vec![
         moment::slot(slot.slot),
         state.to_owned(),
         slot.outcome.map(|outcome| outcome.as_str().to_owned()).unwrap_or_default(),
-        slot.reason.clone().unwrap_or_default(),
+        reason,
         failing,
         slot.sequence.to_string(),
     ]

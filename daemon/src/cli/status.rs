@@ -1,13 +1,17 @@
 use clap::Args;
 
 use super::{Context, ExitStatus, ask::ask, moment, table::table};
-use crate::desk::{ControlLine, Line, Question, Status, reason_word};
+use crate::{
+    desk::{ControlLine, Line, Question, Status, reason_word},
+    fold::DoubtSince,
+    mail::words::clock_doubt,
+};
 
 /// What is tested, and how each control stands.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  evidenced status\n  evidenced status --exit-code && echo all is well")]
 pub(super) struct StatusArguments {
-    /// Exit with 1 when a control fails, is untested, or the configuration was refused.
+    /// Exit with 1 when a control fails, is untested, the configuration was refused, or the clock is in doubt.
     #[arg(long)]
     exit_code: bool,
 }
@@ -30,7 +34,8 @@ impl StatusArguments {
         } else {
             context.printer.text(&words(&status))?;
         }
-        let is_well = !status.configuration_refused && status.controls.iter().all(is_well);
+        let is_well =
+            !status.configuration_refused && status.clock_doubt.is_none() && status.controls.iter().all(is_well);
         Ok(if self.exit_code && !is_well { ExitStatus::No } else { ExitStatus::Done })
     }
 }
@@ -45,6 +50,10 @@ fn words(status: &Status) -> String {
     let mut text = format!("{organization} · {instance} · evidenced {software} · {daemon}\n");
     if status.configuration_refused {
         text.push_str("the files of the configuration are refused: the last accepted configuration is used\n");
+    }
+    if let Some(DoubtSince { since, doubt }) = status.clock_doubt {
+        let why = clock_doubt(doubt);
+        text.push_str(&format!("the clock is in doubt since {since}: {why}; runs go by the time since boot\n"));
     }
     text.push_str(&format!("{entries} entries, root {root}\n"));
     let open = status.open_exceptions;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{ClockState, Timestamp};
+use crate::domain::{ClockDoubt, ClockState, Timestamp};
 
 /// All clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,23 +17,10 @@ pub struct Reading {
     pub kernel: ClockState,
 }
 
-/// Why the wall clock is not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Doubt {
-    #[error("the wall clock is {} s behind the newest entry of the ledger", .by.as_secs())]
-    BehindLedger { by: Duration },
-    #[error("the wall clock is {} days ahead of the newest entry of the ledger and not synchronised", .by.as_secs() / 86_400)]
-    FarAhead { by: Duration },
-    #[error("the wall clock jumped forward by {} s", .by.as_secs())]
-    JumpedForward { by: Duration },
-    #[error("the wall clock jumped back by {} s", .by.as_secs())]
-    JumpedBack { by: Duration },
-}
-
 /// What an observation brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DoubtChange {
-    Began(Doubt),
+    Began(ClockDoubt),
     /// From now on the wall clock is believed again. Slots between the two times are missed (`clock`).
     Ended {
         /// What everything went by until now.
@@ -54,24 +41,30 @@ const SYNCHRONISED_FOR: Duration = Duration::from_secs(5 * 60);
 pub struct Watch {
     /// A time that was believed, and the time since boot at which it was.
     anchor: (Timestamp, Duration),
-    doubt: Option<Doubt>,
+    doubt: Option<ClockDoubt>,
     /// Since when, in boot time, the kernel has called the clock synchronised without a break.
     synchronised_since: Option<Duration>,
 }
 
 impl Watch {
-    /// The rule at start. `newest_entry`: when the newest entry of the ledger was decided.
-    pub fn start(reading: Reading, newest_entry: Option<Timestamp>) -> Self {
+    /// The rule at start. `newest_entry`: when the newest entry of the ledger was decided; `was_in_doubt`: a doubt that
+    /// the ledger knows of has not ended. In doubt, time goes on from the newest entry: what the wall clock says lies
+    /// between the two may never have been.
+    pub fn start(reading: Reading, newest_entry: Option<Timestamp>, was_in_doubt: bool) -> Self {
         let wall = reading.wall;
-        let (time, doubt) = match newest_entry {
-            Some(newest) if wall < newest => (newest, Some(Doubt::BehindLedger { by: newest.since(wall) })),
-            Some(newest)
-                if reading.kernel == ClockState::Unsynchronised && wall.since(newest) > UNSYNCHRONISED_GAP_MAX =>
-            {
-                (wall, Some(Doubt::FarAhead { by: wall.since(newest) }))
+        let doubt = newest_entry.and_then(|newest| {
+            let ahead = wall.since(newest);
+            if wall < newest {
+                Some(ClockDoubt::BehindLedger { by_s: newest.since(wall).as_secs() })
+            } else if was_in_doubt {
+                Some(ClockDoubt::Unsettled)
+            } else if reading.kernel == ClockState::Unsynchronised && ahead > UNSYNCHRONISED_GAP_MAX {
+                Some(ClockDoubt::FarAhead { by_s: ahead.as_secs() })
+            } else {
+                None
             }
-            Some(_) | None => (wall, None),
-        };
+        });
+        let time = newest_entry.filter(|_| doubt.is_some()).unwrap_or(wall);
         Self { anchor: (time, reading.boot), doubt, synchronised_since: synchronised(reading, None) }
     }
 
@@ -98,7 +91,7 @@ impl Watch {
         Some(DoubtChange::Ended { before, after: reading.wall })
     }
 
-    pub const fn doubt(&self) -> Option<Doubt> {
+    pub const fn doubt(&self) -> Option<ClockDoubt> {
         self.doubt
     }
 
@@ -113,14 +106,14 @@ impl Watch {
         time.plus(reading.boot.saturating_sub(boot))
     }
 
-    fn parting(&self, reading: Reading) -> Option<Doubt> {
+    fn parting(&self, reading: Reading) -> Option<ClockDoubt> {
         let expected = self.by_boot(reading);
         let forward = reading.wall.since(expected);
         let back = expected.since(reading.wall);
         if forward > PARTING_MAX {
-            Some(Doubt::JumpedForward { by: forward })
+            Some(ClockDoubt::JumpedForward { by_s: forward.as_secs() })
         } else if back > PARTING_MAX {
-            Some(Doubt::JumpedBack { by: back })
+            Some(ClockDoubt::JumpedBack { by_s: back.as_secs() })
         } else {
             None
         }
@@ -150,10 +143,6 @@ mod tests {
         Timestamp::from_millis((START + seconds) * 1000)
     }
 
-    fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
     #[test]
     fn a_start_after_the_newest_entry_is_believed() {
         for (newest, kernel) in [
@@ -162,7 +151,7 @@ mod tests {
             (Some(-600_000), Unsynchronised),
             (Some(-6_000_000), Synchronised),
         ] {
-            let watch = Watch::start(reading(0, 10, kernel), newest.map(time));
+            let watch = Watch::start(reading(0, 10, kernel), newest.map(time), false);
             assert_eq!(watch.doubt(), None, "{newest:?} {kernel:?}");
             assert_eq!(watch.now(reading(5, 15, kernel)), time(5));
         }
@@ -170,39 +159,51 @@ mod tests {
 
     #[test]
     fn a_start_before_the_newest_entry_goes_on_from_that_entry() {
-        let watch = Watch::start(reading(-90, 10, Synchronised), Some(time(0)));
-        assert_eq!(watch.doubt(), Some(Doubt::BehindLedger { by: seconds(90) }));
+        let watch = Watch::start(reading(-90, 10, Synchronised), Some(time(0)), false);
+        assert_eq!(watch.doubt(), Some(ClockDoubt::BehindLedger { by_s: 90 }));
         assert_eq!(watch.now(reading(-85, 15, Synchronised)), time(5));
     }
 
     #[test]
     fn a_start_long_after_the_newest_entry_is_doubted_if_the_kernel_doubts_it() {
         let week = 7 * 86_400;
-        let start = |wall| Watch::start(reading(wall, 10, Unsynchronised), Some(time(0))).doubt();
-        assert_eq!(start(week), None);
-        assert_eq!(start(week + 1), Some(Doubt::FarAhead { by: seconds(week as u64 + 1) }));
+        let start = |wall| Watch::start(reading(wall, 10, Unsynchronised), Some(time(0)), false);
+        assert_eq!(start(week).doubt(), None);
+        let watch = start(week + 1);
+        assert_eq!(watch.doubt(), Some(ClockDoubt::FarAhead { by_s: week as u64 + 1 }));
+        assert_eq!(watch.now(reading(week + 6, 15, Unsynchronised)), time(5), "from the newest entry on");
+    }
+
+    #[test]
+    fn a_restart_settles_no_doubt() {
+        let mut watch = Watch::start(reading(3600, 10, Synchronised), Some(time(0)), true);
+        assert_eq!(watch.doubt(), Some(ClockDoubt::Unsettled));
+        assert_eq!(watch.observe(reading(3605, 15, Synchronised)), None);
+        assert_eq!(watch.now(reading(3605, 15, Synchronised)), time(5));
+        let ended = watch.observe(reading(3900, 310, Synchronised));
+        assert_eq!(ended, Some(DoubtChange::Ended { before: time(300), after: time(3900) }));
     }
 
     #[test]
     fn clocks_that_part_by_more_than_30_seconds_are_in_doubt_and_boot_time_goes_on() {
-        let mut watch = Watch::start(reading(0, 10, Synchronised), None);
+        let mut watch = Watch::start(reading(0, 10, Synchronised), None, false);
         assert_eq!(watch.observe(reading(90, 70, Synchronised)), None);
         assert_eq!(watch.observe(reading(30, 70, Synchronised)), None);
         let jump = reading(3600, 70, Synchronised);
         assert_eq!(watch.now(jump), time(60), "already before it is observed");
-        let doubt = Doubt::JumpedForward { by: seconds(3540) };
+        let doubt = ClockDoubt::JumpedForward { by_s: 3540 };
         assert_eq!(watch.observe(jump), Some(DoubtChange::Began(doubt)));
         assert_eq!(watch.observe(reading(3610, 80, Synchronised)), None);
         assert_eq!(watch.now(reading(3610, 80, Synchronised)), time(70));
 
-        let mut back = Watch::start(reading(0, 10, Synchronised), None);
-        let doubt = Doubt::JumpedBack { by: seconds(31) };
+        let mut back = Watch::start(reading(0, 10, Synchronised), None, false);
+        let doubt = ClockDoubt::JumpedBack { by_s: 31 };
         assert_eq!(back.observe(reading(29, 70, Synchronised)), Some(DoubtChange::Began(doubt)));
     }
 
     #[test]
     fn doubt_ends_after_five_minutes_of_unbroken_synchronisation() {
-        let mut watch = Watch::start(reading(0, 0, Synchronised), None);
+        let mut watch = Watch::start(reading(0, 0, Synchronised), None, false);
         watch.observe(reading(1000, 100, Synchronised));
         assert_eq!(watch.observe(reading(1200, 300, Synchronised)), None);
         assert_eq!(watch.observe(reading(1250, 350, Unsynchronised)), None);
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_accepted_clock_is_believed_at_once() {
-        let mut watch = Watch::start(reading(-90, 10, Unsynchronised), Some(time(0)));
+        let mut watch = Watch::start(reading(-90, 10, Unsynchronised), Some(time(0)), false);
         let ended = watch.accept(reading(-80, 20, Unsynchronised));
         assert_eq!(ended, Some(DoubtChange::Ended { before: time(10), after: time(-80) }));
         assert_eq!(watch.accept(reading(-80, 20, Unsynchronised)), None);
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_slept_is_not_in_doubt() {
-        let mut watch = Watch::start(reading(0, 10, Synchronised), None);
+        let mut watch = Watch::start(reading(0, 10, Synchronised), None, false);
         assert_eq!(watch.observe(reading(86_400, 86_410, Synchronised)), None);
         assert_eq!(watch.now(reading(86_400, 86_410, Synchronised)), time(86_400));
     }

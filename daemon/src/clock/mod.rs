@@ -16,12 +16,12 @@ use std::{fmt, time::Duration};
 
 use futures_util::future::BoxFuture;
 
-pub use doubt::{Doubt, DoubtChange, Reading, Watch};
+pub use doubt::{DoubtChange, Reading, Watch};
 pub use stopwatch::{Stopwatch, real_pause, stopwatch, timer_now};
 pub use system::SystemClock;
 pub use virtual_clock::VirtualClock;
 
-use crate::domain::{ClockState, Timestamp};
+use crate::domain::{ClockDoubt, ClockState, Timestamp};
 
 /// What tells the time. Shared by everything that acts in time.
 pub trait Clock: fmt::Debug + Send + Sync {
@@ -35,7 +35,11 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn kernel_state(&self) -> ClockState;
 
     /// Whether the time is in doubt, and why.
-    fn doubt(&self) -> Option<Doubt>;
+    fn doubt(&self) -> Option<ClockDoubt>;
+
+    /// Judges the clocks anew by what the ledger knows: when its newest entry was decided, and whether a doubt has not
+    /// ended. To be called once the ledger is open, before anything goes by this clock. The doubt, if there is one.
+    fn restart(&self, newest_entry: Option<Timestamp>, was_in_doubt: bool) -> Option<ClockDoubt>;
 
     /// Looks at the clocks and says whether a doubt began or ended. To be called about once a second.
     fn observe(&self) -> Option<DoubtChange>;

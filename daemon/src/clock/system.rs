@@ -8,8 +8,8 @@ use std::{
 use futures_util::future::BoxFuture;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Clock, Doubt, DoubtChange, Reading, Watch, real_pause};
-use crate::domain::{ClockState, Timestamp};
+use super::{Clock, DoubtChange, Reading, Watch, real_pause};
+use crate::domain::{ClockDoubt, ClockState, Timestamp};
 
 /// The clocks of this machine, and the watch over them.
 #[derive(Debug)]
@@ -22,18 +22,11 @@ pub struct SystemClock {
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl SystemClock {
-    /// A clock that believes the wall clock unless it jumps. The daemon calls [`restart`](Self::restart) once it
-    /// knows its ledger.
+    /// A clock that believes the wall clock unless it jumps. Whoever writes to a ledger calls
+    /// [`restart`](Clock::restart) once it is open.
     #[expect(clippy::new_without_default, reason = "it reads the machine's clocks, which a default does not")]
     pub fn new() -> Self {
-        Self { watch: Mutex::new(Watch::start(reading(), None)) }
-    }
-
-    /// Judges the clocks anew against the newest entry of the ledger. The doubt, if there is one.
-    pub fn restart(&self, newest_entry: Option<Timestamp>) -> Option<Doubt> {
-        let mut watch = self.watch();
-        *watch = Watch::start(reading(), newest_entry);
-        watch.doubt()
+        Self { watch: Mutex::new(Watch::start(reading(), None, false)) }
     }
 
     fn watch(&self) -> MutexGuard<'_, Watch> {
@@ -55,8 +48,14 @@ impl Clock for SystemClock {
         kernel_state()
     }
 
-    fn doubt(&self) -> Option<Doubt> {
+    fn doubt(&self) -> Option<ClockDoubt> {
         self.watch().doubt()
+    }
+
+    fn restart(&self, newest_entry: Option<Timestamp>, was_in_doubt: bool) -> Option<ClockDoubt> {
+        let mut watch = self.watch();
+        *watch = Watch::start(reading(), newest_entry, was_in_doubt);
+        watch.doubt()
     }
 
     fn observe(&self) -> Option<DoubtChange> {
@@ -129,7 +128,7 @@ mod tests {
     fn a_ledger_from_the_future_brings_the_clock_in_doubt() {
         let clock = SystemClock::new();
         let future = clock.now().plus(Duration::from_secs(3600));
-        assert!(matches!(clock.restart(Some(future)), Some(Doubt::BehindLedger { .. })));
+        assert!(matches!(clock.restart(Some(future), false), Some(ClockDoubt::BehindLedger { .. })));
         assert!(clock.now() >= future);
         assert!(matches!(clock.accept(), Some(DoubtChange::Ended { .. })));
         assert!(clock.now() < future);

@@ -9,8 +9,8 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, oneshot};
 
-use super::{Clock, Doubt, DoubtChange};
-use crate::domain::{ClockState, Timestamp};
+use super::{Clock, DoubtChange};
+use crate::domain::{ClockDoubt, ClockState, Timestamp};
 
 /// One virtual time; clones are handles to the same.
 ///
@@ -115,7 +115,11 @@ impl Clock for VirtualClock {
         ClockState::Virtual
     }
 
-    fn doubt(&self) -> Option<Doubt> {
+    fn doubt(&self) -> Option<ClockDoubt> {
+        None
+    }
+
+    fn restart(&self, _newest_entry: Option<Timestamp>, _was_in_doubt: bool) -> Option<ClockDoubt> {
         None
     }
 

@@ -50,14 +50,29 @@ pub struct Desk {
 #[derive(Debug, Clone)]
 pub struct Live {
     pub recorder: Handle,
-    /// Checks that people ask for; bounded, so that asking waits when too many do.
-    pub checks: mpsc::Sender<CheckNow>,
+    /// What the daemon itself must do; bounded, so that asking waits when too many do.
+    pub asks: mpsc::Sender<Asked>,
+}
+
+/// What people ask for that nobody but the daemon itself can do.
+#[derive(Debug)]
+pub enum Asked {
+    Check(CheckNow),
+    AcceptClock(AcceptClock),
 }
 
 /// A check that a person asked for.
 #[derive(Debug)]
 pub struct CheckNow {
     pub control: ControlId,
+    pub answer: oneshot::Sender<Result<Recorded, RecorderError>>,
+}
+
+/// A person says that the wall clock is right.
+#[derive(Debug)]
+pub struct AcceptClock {
+    pub author: Author,
+    pub reason: String,
     pub answer: oneshot::Sender<Result<Recorded, RecorderError>>,
 }
 
@@ -92,6 +107,7 @@ impl Desk {
             Question::Check { control } => self.check(control).await,
             Question::Acknowledge { id, words } => self.say(id, PersonDoes::Acknowledge, author, words).await,
             Question::Note { id, about, words } => self.say(id, PersonDoes::Note(about), author, words).await,
+            Question::AcceptClock { reason } => self.accept_clock(author, reason).await,
             question => {
                 let desk = Arc::clone(self);
                 let to = lines.clone();
@@ -137,7 +153,10 @@ impl Desk {
                 let report = self.report(window)?;
                 take(Line::Report(Box::new(serde_json::to_value(report)?)));
             }
-            Question::Check { .. } | Question::Acknowledge { .. } | Question::Note { .. } => {
+            Question::Check { .. }
+            | Question::Acknowledge { .. }
+            | Question::Note { .. }
+            | Question::AcceptClock { .. } => {
                 anyhow::bail!("this can only be answered by a recorder");
             }
         }
@@ -147,12 +166,22 @@ impl Desk {
     async fn check(&self, control: ControlId) -> anyhow::Result<Option<Line>> {
         let live = self.live.as_ref().context("no daemon runs")?;
         let (answer, answered) = oneshot::channel();
-        live.checks.send(CheckNow { control: control.clone(), answer }).await.context("the daemon is stopping")?;
+        let asked = Asked::Check(CheckNow { control: control.clone(), answer });
+        live.asks.send(asked).await.context("the daemon is stopping")?;
         match answered.await.context("the daemon stopped before the check had ended")? {
             Ok(recorded) => Ok(Some(checked(control, recorded))),
             Err(RecorderError::UnknownControl(id)) => Err(self.unknown_control(&id).into()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn accept_clock(&self, author: &Author, reason: String) -> anyhow::Result<Option<Line>> {
+        let live = self.live.as_ref().context("no daemon runs")?;
+        let (answer, answered) = oneshot::channel();
+        let asked = Asked::AcceptClock(AcceptClock { author: author.clone(), reason, answer });
+        live.asks.send(asked).await.context("the daemon is stopping")?;
+        let recorded = answered.await.context("the daemon stopped before the clock was accepted")??;
+        Ok(Some(Line::Recorded { sequence: recorded.sequence }))
     }
 
     async fn say(
@@ -214,6 +243,7 @@ pub fn problem(error: &anyhow::Error) -> Problem {
                     | RecorderError::UnknownControl(_)
                     | RecorderError::UnknownException(_)
                     | RecorderError::NoWords
+                    | RecorderError::ClockBelieved
             )
         );
     if is_question { Problem::Question } else { Problem::Daemon }

@@ -29,6 +29,7 @@ impl Desk {
             software: env!("CARGO_PKG_VERSION").to_owned(),
             is_running: self.live.is_some(),
             configuration_refused: state.head().refused.is_some(),
+            clock_doubt: state.head().doubt,
             controls,
             open_exceptions: count(&[ExceptionState::Open, ExceptionState::Overdue]),
             overdue_exceptions: count(&[ExceptionState::Overdue]),

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    ControlId, Digest, ExceptionId, ExceptionState, NoteKind, Outcome, RunReason, Severity, SlotTime, Timestamp,
-    WindowId,
+use crate::{
+    domain::{
+        ControlId, Digest, ExceptionId, ExceptionState, NoteKind, Outcome, RunReason, Severity, SlotTime, Timestamp,
+        WindowId,
+    },
+    fold::DoubtSince,
 };
 
 /// One question; its answer is a number of lines.
@@ -41,6 +44,10 @@ pub enum Question {
     Report {
         window: WindowId,
     },
+    /// A person says that the wall clock is right.
+    AcceptClock {
+        reason: String,
+    },
 }
 
 impl Question {
@@ -52,7 +59,7 @@ impl Question {
             | Self::Exceptions { .. }
             | Self::Exception { .. }
             | Self::Report { .. } => true,
-            Self::Acknowledge { .. } | Self::Note { .. } | Self::Check { .. } => false,
+            Self::Acknowledge { .. } | Self::Note { .. } | Self::Check { .. } | Self::AcceptClock { .. } => false,
         }
     }
 }
@@ -99,6 +106,8 @@ pub struct Status {
     pub is_running: bool,
     /// The files are refused: the running configuration is the last one that was accepted.
     pub configuration_refused: bool,
+    /// The wall clock is in doubt: everything goes by the time since boot.
+    pub clock_doubt: Option<DoubtSince>,
     pub controls: Vec<ControlLine>,
     pub open_exceptions: u64,
     pub overdue_exceptions: u64,
@@ -147,6 +156,8 @@ pub struct SlotLine {
     pub slot: SlotTime,
     pub state: SlotState,
     pub outcome: Option<Outcome>,
+    /// It ran by the time since boot, because the wall clock was in doubt.
+    pub clock_in_doubt: bool,
     /// Why it was missed, or why the run is an error.
     pub reason: Option<String>,
     /// Its place in the ledger.

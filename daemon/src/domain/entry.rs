@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertCause, ControlId, Counts, Digest, ExceptionId, Family, LocalDay, Outcome, Severity, SlotTime, SubjectNumber,
-    Timestamp, WindowId, canonical, run_bytes::run_bytes,
+    AlertCause, ClockBelieved, ClockDoubt, ControlId, Counts, Digest, ExceptionId, Family, LocalDay, Outcome, Severity,
+    SlotTime, SubjectNumber, Timestamp, WindowId, canonical, run_bytes::run_bytes,
 };
 
 /// An entry's bytes are canonical JSON (RFC 8785) and no longer than this.
@@ -212,6 +212,11 @@ pub enum Event {
         root: Digest,
         clock: ClockState,
     },
+    /// The wall clock is not believed: until it is again, everything goes by the time since boot.
+    ClockDoubted {
+        doubt: ClockDoubt,
+    },
+    ClockBelieved(ClockBelieved),
     /// The counts of one day are final.
     DayClosed {
         /// Index into `rollup_zones`.
@@ -261,6 +266,8 @@ impl Event {
             | Self::Delivered { .. }
             | Self::DeliveryRefused { .. }
             | Self::Checkpoint { .. }
+            | Self::ClockDoubted { .. }
+            | Self::ClockBelieved(_)
             | Self::DayClosed { .. }
             | Self::WindowOpened { .. }
             | Self::Erased { .. } => None,
@@ -276,6 +283,9 @@ pub struct RunEntry {
     pub slot: SlotTime,
     /// The run's only clock.
     pub now: Timestamp,
+    /// It went by the time since boot, because the wall clock was in doubt.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub clock_in_doubt: bool,
     /// Milliseconds of wall clock that it took.
     pub took_ms: u64,
     pub late: bool,
@@ -488,6 +498,7 @@ mod tests {
                 version: 3,
                 slot: SlotTime("2026-03-02T06:00:00.000Z".parse().unwrap()),
                 now: at,
+                clock_in_doubt: false,
                 took_ms: 12,
                 late: false,
                 days: vec![LocalDay(20514)],

@@ -10,6 +10,7 @@ mod control;
 mod credential;
 mod day;
 mod digest;
+mod doubt;
 mod entry;
 mod escape;
 mod exception;
@@ -29,6 +30,7 @@ pub use control::{
 pub use credential::{CredentialKind, Rate};
 pub use day::{DayRow, Deviation, PopulationRange};
 pub use digest::Digest;
+pub use doubt::{ClockBelieved, ClockDoubt};
 pub use entry::{
     ClockState, DayCount, Departure, ENTRY_BYTES_MAX, Entry, EntryError, Event, Evidence, ExceptionSubjects,
     MissedReason, MissedSlots, NoteKind, RunEntry, RunReason,

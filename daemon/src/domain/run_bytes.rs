@@ -12,6 +12,7 @@ pub(super) fn run_bytes(v: u32, at: Timestamp, run: &RunEntry) -> serde_json::Re
         version,
         slot,
         now,
+        clock_in_doubt,
         took_ms,
         late,
         days,
@@ -29,6 +30,9 @@ pub(super) fn run_bytes(v: u32, at: Timestamp, run: &RunEntry) -> serde_json::Re
 
     let mut entry = Members(Vec::with_capacity(512));
     entry.put("{\"at\":", &at)?;
+    if *clock_in_doubt {
+        entry.put(",\"clock_in_doubt\":", clock_in_doubt)?;
+    }
     entry.put(",\"control\":", control)?;
     entry.put(",\"counts\":{\"attention\":", attention)?;
     entry.put(",\"error\":", error)?;
@@ -84,6 +88,7 @@ mod tests {
             version: 3,
             slot: SlotTime("2026-03-02T06:00:00.000Z".parse().unwrap()),
             now: at,
+            clock_in_doubt: false,
             took_ms: 12,
             late: false,
             days: vec![],
@@ -98,6 +103,7 @@ mod tests {
             evidence: Evidence::SameAs(5),
         };
         let failed = RunEntry {
+            clock_in_doubt: true,
             late: true,
             days: vec![LocalDay(20514), LocalDay(-1)],
             outcome: Outcome::NotApplicable,

@@ -1,6 +1,6 @@
 use super::{
-    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, Key, NamedPart, Outage, Pending, RolledUp, Spell,
-    SpellKind, State, VersionChange, WindowRecord,
+    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, Key, NamedPart, Outage, Pending, RolledUp,
+    Spell, SpellKind, State, VersionChange, WindowRecord,
 };
 use crate::{
     domain::{
@@ -27,7 +27,11 @@ impl State {
             self.apply_to_control(sequence, *at, control, event);
         }
         self.apply_elsewhere(sequence, *at, event);
-        self.head.last_at = self.head.last_at.max(Some(*at));
+        self.head.last_at = match event {
+            // From here on the wall clock is the rule again, and it may be behind.
+            Event::ClockBelieved(_) => Some(*at),
+            _ => self.head.last_at.max(Some(*at)),
+        };
     }
 
     fn apply_to_control(&mut self, sequence: u64, at: Timestamp, control: &ControlId, event: &Event) {
@@ -181,6 +185,8 @@ impl State {
                 self.head.checkpoint = Some(checkpoint);
                 self.head.alive = Some(at);
             }
+            Event::ClockDoubted { doubt } => self.head.doubt = Some(DoubtSince { since: at, doubt: *doubt }),
+            Event::ClockBelieved(believed) => self.clock_believed(sequence, at, believed.before),
             Event::DayClosed { zone, day, until, rollup } => {
                 let closed = RolledUp { until: *until, rollup: *rollup, sequence };
                 self.day_closed(*zone, *day, closed);
@@ -203,12 +209,23 @@ impl State {
     fn started(&mut self, sequence: u64, at: Timestamp, software: &str) {
         let had_run = self.head.started.is_some();
         if let Some(from) = self.head.last_at.filter(|from| had_run && *from < at) {
-            self.outages.insert(sequence, Outage { from, to: at, stopped: self.head.stopped, missed: 0 });
+            let reason = if self.head.stopped { MissedReason::Shutdown } else { MissedReason::Down };
+            self.outages.insert(sequence, Outage { from, to: at, reason, missed: 0 });
             self.mark(Key::Outage(sequence));
         }
         self.head.software = Some(software.to_owned());
         self.head.started = Some(at);
         self.head.stopped = false;
+    }
+
+    fn clock_believed(&mut self, sequence: u64, at: Timestamp, before: Timestamp) {
+        self.head.doubt = None;
+        self.head.alive = self.head.alive.map(|alive| alive.min(at));
+        if before < at {
+            let outage = Outage { from: before, to: at, reason: MissedReason::Clock, missed: 0 };
+            self.outages.insert(sequence, outage);
+            self.mark(Key::Outage(sequence));
+        }
     }
 
     /// Zones keep their numbers for ever; a new one counts from here on.
@@ -288,10 +305,10 @@ impl State {
     }
 
     fn count_missed(&mut self, missed: &MissedSlots) {
-        if let (MissedReason::Down | MissedReason::Shutdown, Some(mut newest)) =
+        if let (MissedReason::Down | MissedReason::Shutdown | MissedReason::Clock, Some(mut newest)) =
             (missed.reason, self.outages.last_entry())
         {
-            // What fell into the time without the daemon is written when it is back.
+            // What fell into such a time is written when it is over.
             let outage = newest.get_mut();
             if missed.from.0 >= outage.from && missed.from.0 <= outage.to {
                 outage.missed += missed.count;

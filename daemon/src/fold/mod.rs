@@ -22,7 +22,7 @@ pub use days::{RolledUp, Spell, SpellKind};
 pub use outbox::{DeadLetter, DeliveryState, Pending};
 pub use records::{ControlRecord, NamedPart, Outage, VersionChange, WindowRecord};
 pub use rows::{Key, LoadError};
-pub use state::{CheckpointAt, ClosingDay, Head, State};
+pub use state::{CheckpointAt, ClosingDay, DoubtSince, Head, State};
 
 /// Of the folded form. A view with another number is dropped and folded anew.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;

@@ -332,6 +332,7 @@ impl Scribe {
                 version: state.version,
                 slot,
                 now: self.now,
+                clock_in_doubt: false,
                 took_ms: 3,
                 late,
                 days: self.zones.iter().map(|zone| day(self.now, zone)).collect(),

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::days::Spell;
 use crate::{
-    domain::{Digest, LocalDay, SlotTime, Timestamp},
+    domain::{Digest, LocalDay, MissedReason, SlotTime, Timestamp},
     judge::ControlState,
 };
 
@@ -80,14 +80,14 @@ pub struct WindowRecord {
     pub part: Digest,
 }
 
-/// The daemon did not run.
+/// A time in which nothing was tested: the daemon did not run, or the clock had left it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
-    /// The last entry before it: at most as long before the end as entries were apart (an hour).
+    /// The last entry before it: at most as long before its real beginning as entries were apart (an hour).
     pub from: Timestamp,
     pub to: Timestamp,
-    /// It was stopped, and did not die.
-    pub stopped: bool,
+    /// `Shutdown`, `Down` or `Clock`.
+    pub reason: MissedReason,
     /// Slots, of all controls, that fell into it.
     pub missed: u64,
 }

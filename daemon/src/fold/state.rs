@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{ControlRecord, DeadLetter, Key, NamedPart, Outage, Pending, RolledUp, Spell, SpellKind, WindowRecord};
 use crate::{
     domain::{
-        ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber, SummaryKind,
-        Timestamp, WindowId,
+        ClockDoubt, ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber,
+        SummaryKind, Timestamp, WindowId,
     },
     judge::ControlState,
 };
@@ -60,6 +60,15 @@ pub struct Head {
     /// The zones of the configuration, by number.
     pub rolled: Vec<u32>,
     pub checkpoint: Option<CheckpointAt>,
+    /// The wall clock is in doubt.
+    pub doubt: Option<DoubtSince>,
+}
+
+/// A doubt about the wall clock that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoubtSince {
+    pub since: Timestamp,
+    pub doubt: ClockDoubt,
 }
 
 /// The newest checkpoint entry.
@@ -213,7 +222,7 @@ impl State {
         &self.windows
     }
 
-    /// Times without the daemon, by the entry that ended each.
+    /// Times in which nothing was tested, by the entry that ended each.
     pub const fn outages(&self) -> &BTreeMap<u64, Outage> {
         &self.outages
     }

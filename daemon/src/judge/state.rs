@@ -263,6 +263,8 @@ impl ControlState {
             | Event::Delivered { .. }
             | Event::DeliveryRefused { .. }
             | Event::Checkpoint { .. }
+            | Event::ClockDoubted { .. }
+            | Event::ClockBelieved(_)
             | Event::DayClosed { .. }
             | Event::WindowOpened { .. }
             | Event::Erased { .. } => {}

@@ -438,6 +438,7 @@ impl Story {
             version,
             slot,
             now: slot.0,
+            clock_in_doubt: false,
             took_ms: 5,
             late: false,
             days: Vec::new(),

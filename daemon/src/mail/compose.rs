@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::document::{Document, Inline, code, text};
 use super::frozen::Rendered;
 use super::{Attachment, CheckpointFacts, ControlFacts, EvidenceFacts, Letter, Letterhead, Mail};
-use super::{clean, failing, html, operations, summary, testing, text as plain, words};
+use super::{clean, clock, failing, html, operations, summary, testing, text as plain, words};
 use crate::domain::{ControlId, Timestamp};
 
 /// Longer subjects are cut off by every reader.
@@ -46,6 +46,8 @@ pub fn compose(letter: &Letter, head: &Letterhead, posting: &Posting) -> Mail {
         Letter::NotTested(facts) => testing::not_tested(facts, head),
         Letter::TestedAgain(facts) => testing::tested_again(facts, head),
         Letter::MonitoringGap(facts) => operations::gap(facts, head),
+        Letter::ClockDoubted(facts) => clock::doubted(facts, head),
+        Letter::ClockBelieved(facts) => clock::believed(facts, head),
         Letter::ConfigurationRefused(facts) => operations::refused(facts, head),
         Letter::PluginFault(facts) => operations::plugin_fault(facts, head),
         Letter::Summary(facts) => summary::summary(facts, head),

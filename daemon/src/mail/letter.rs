@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 
 use super::SummaryFacts;
 use crate::domain::{
-    ControlId, Counts, Departure, Digest, ExceptionId, Family, MissedReason, PluginName, RunReason, Severity, SlotTime,
-    Timestamp, WindowId,
+    ClockDoubt, ControlId, Counts, Departure, Digest, ExceptionId, Family, MissedReason, PluginName, RunReason,
+    Severity, SlotTime, Timestamp, WindowId,
 };
 
 /// What is told to people, and everything that is needed to tell it.
@@ -24,6 +24,9 @@ pub enum Letter {
     Overdue(FailedFacts),
     Recovered(RecoveredFacts),
     MonitoringGap(GapFacts),
+    /// The wall clock is in doubt.
+    ClockDoubted(ClockDoubtedFacts),
+    ClockBelieved(ClockBelievedFacts),
     ConfigurationRefused(RefusedFacts),
     PluginFault(PluginFaultFacts),
     /// Weekly, monthly or of a whole window, as its period says.
@@ -200,6 +203,27 @@ pub struct GapFacts {
     pub missed: Vec<(ControlId, u64)>,
     /// Slots that ran late after the gap.
     pub caught_up: u64,
+    pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClockDoubtedFacts {
+    /// By what everything goes now.
+    pub at: Timestamp,
+    pub doubt: ClockDoubt,
+    pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClockBelievedFacts {
+    pub since: Timestamp,
+    /// What everything went by until now, and what it goes by from now on.
+    pub before: Timestamp,
+    pub after: Timestamp,
+    /// Why a person accepted the clock; `None`: it was synchronised for long enough.
+    pub accepted: Option<String>,
+    /// Controls with slots that fell into it and did not run, and how many.
+    pub missed: Vec<(ControlId, u64)>,
     pub checkpoint: Option<CheckpointFacts>,
 }
 

@@ -8,6 +8,7 @@
 //! `UPDATE_GOLDEN=1 cargo test -p evidenced --lib mail::` writes them anew, to be read as a diff.
 
 mod clean;
+mod clock;
 mod compose;
 mod csv;
 mod document;
@@ -28,9 +29,9 @@ mod tests;
 pub use compose::{Posting, compose, message_id};
 pub use frozen::{Attachment, Mail, MailError};
 pub use letter::{
-    Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts, FailedFacts, GapFacts, Letter,
-    Letterhead, MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts, RecoveredFacts, RefusedFacts, SubjectFacts,
-    TestFacts, TestedAgainFacts,
+    Cause, CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, ControlFacts, EndedSubject, EvidenceFacts,
+    ExceptionFacts, FailedFacts, GapFacts, Letter, Letterhead, MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts,
+    RecoveredFacts, RefusedFacts, SubjectFacts, TestFacts, TestedAgainFacts,
 };
 pub use summary_facts::{
     AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ExceptionRow, FamilyRow, GapRow, Headline, MailFacts,

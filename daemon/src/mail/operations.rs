@@ -4,6 +4,7 @@ use super::compose::{Draft, checkpoint};
 use super::document::{Align, Document, Table, Tone, code, strong, text};
 use super::failing::page;
 use super::{GapFacts, Letterhead, PluginFaultFacts, RefusedFacts, clean, words};
+use crate::domain::ControlId;
 
 /// A mail names this many controls; the status page has all.
 const CONTROLS_SHOWN_MAX: usize = 40;
@@ -29,23 +30,28 @@ pub(super) fn gap(facts: &GapFacts, head: &Letterhead) -> Draft {
     if facts.missed.is_empty() {
         document.say("No scheduled test fell into this time: nothing is missing from the record.");
     } else {
-        document.heading("Controls with missed tests");
-        let mut table = Table::new([("Control", Align::Left), ("Missed", Align::Right)]);
-        for (control, slots) in facts.missed.iter().take(CONTROLS_SHOWN_MAX) {
-            table.row([control.to_string(), words::grouped(*slots)]);
-        }
-        let more = facts.missed.len().saturating_sub(CONTROLS_SHOWN_MAX);
-        table.note = (more > 0).then(|| format!("… and {}.", words::count(more as u64, "more control")));
-        document.table(&table);
-        document.heading("What it means");
-        document.say(
-            "These tests count as not performed. The report of the window lists them with this reason; an auditor will \
-             ask what happened. Write it down while it is fresh.",
-        );
+        missed_tests(&mut document, &facts.missed);
     }
     page(&mut document, head);
     let subject = format!("Monitoring gap {length} on {day}");
     Draft { subject, document, attachments: Vec::new(), control: None }
+}
+
+/// Controls with missed tests, and what that means.
+pub(super) fn missed_tests(document: &mut Document, missed: &[(ControlId, u64)]) {
+    document.heading("Controls with missed tests");
+    let mut table = Table::new([("Control", Align::Left), ("Missed", Align::Right)]);
+    for (control, slots) in missed.iter().take(CONTROLS_SHOWN_MAX) {
+        table.row([control.to_string(), words::grouped(*slots)]);
+    }
+    let more = missed.len().saturating_sub(CONTROLS_SHOWN_MAX);
+    table.note = (more > 0).then(|| format!("… and {}.", words::count(more as u64, "more control")));
+    document.table(&table);
+    document.heading("What it means");
+    document.say(
+        "These tests count as not performed. The report of the window lists them with this reason; an auditor will \
+         ask what happened. Write it down while it is fresh.",
+    );
 }
 
 pub(super) fn refused(facts: &RefusedFacts, head: &Letterhead) -> Draft {

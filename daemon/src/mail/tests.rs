@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::domain::{
-    ControlId, Counts, Departure, Digest, ExceptionId, Family, LocalDay, MissedReason, Outcome, RunReason, Severity,
-    SlotTime, Timestamp, WindowId,
+    ClockDoubt, ControlId, Counts, Departure, Digest, ExceptionId, Family, LocalDay, MissedReason, Outcome, RunReason,
+    Severity, SlotTime, Timestamp, WindowId,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -374,6 +374,25 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         caught_up: 2,
         checkpoint: Some(checkpoint()),
     };
+    let doubted = ClockDoubtedFacts {
+        at: at("2026-03-03T01:00:00Z"),
+        doubt: ClockDoubt::JumpedForward { by_s: 7_800 },
+        checkpoint: Some(checkpoint()),
+    };
+    let believed = ClockBelievedFacts {
+        since: at("2026-03-03T01:00:00Z"),
+        before: at("2026-03-03T01:05:00Z"),
+        after: at("2026-03-03T03:15:00Z"),
+        accepted: None,
+        missed: vec![(id("AVL-01/iris"), 130), (id("SEC-01"), 1)],
+        checkpoint: Some(checkpoint()),
+    };
+    let accepted = ClockBelievedFacts {
+        after: at("2026-03-03T00:55:00Z"),
+        accepted: Some("the host has no time server; compared with a watch".to_owned()),
+        missed: Vec::new(),
+        ..believed.clone()
+    };
     let refused = RefusedFacts {
         at: at("2026-03-02T05:00:00Z"),
         errors:
@@ -402,6 +421,17 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("overdue", Letter::Overdue(late), Posting { queued: at("2026-03-09T05:00:03Z"), ..follow_up() }),
         ("recovered", Letter::Recovered(recovered), follow_up()),
         ("monitoring-gap", Letter::MonitoringGap(gap), Posting { queued: at("2026-03-03T03:10:02Z"), ..posting() }),
+        ("clock-doubted", Letter::ClockDoubted(doubted), Posting { queued: at("2026-03-03T01:00:01Z"), ..posting() }),
+        (
+            "clock-believed",
+            Letter::ClockBelieved(believed),
+            Posting { queued: at("2026-03-03T03:15:01Z"), ..posting() },
+        ),
+        (
+            "clock-accepted",
+            Letter::ClockBelieved(accepted),
+            Posting { queued: at("2026-03-03T00:55:01Z"), ..posting() },
+        ),
         ("configuration-refused", Letter::ConfigurationRefused(refused), posting()),
         ("plugin-fault", Letter::PluginFault(plugin_fault), posting()),
         ("week", Letter::Summary(Box::new(week())), monday()),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use evidenced_contract::Measurement;
 use jiff::tz::TimeZone;
 
-use crate::domain::{Departure, Family, LocalDay, MissedReason, RunReason, ScheduleSpec, Timestamp, Within};
+use crate::domain::{
+    ClockDoubt, Departure, Family, LocalDay, MissedReason, RunReason, ScheduleSpec, Timestamp, Within,
+};
 
 /// `Mon 2 March 2026, 06:00 CET (UTC+01:00)`.
 pub fn time(at: Timestamp, zone: &TimeZone) -> String {
@@ -234,6 +236,20 @@ pub const fn missed_reason(reason: MissedReason) -> &'static str {
         MissedReason::Clock => "the clock was in doubt",
         MissedReason::DiskFull => "the disk was full",
         MissedReason::Superseded => "a later run took its place",
+    }
+}
+
+/// What is wrong with the wall clock.
+pub fn clock_doubt(doubt: ClockDoubt) -> String {
+    let by = |seconds| duration(Duration::from_secs(seconds));
+    match doubt {
+        ClockDoubt::BehindLedger { by_s } => format!("at the start it was {} behind the newest entry", by(by_s)),
+        ClockDoubt::FarAhead { by_s } => {
+            format!("at the start it was {} ahead of the newest entry and not synchronised", by(by_s))
+        }
+        ClockDoubt::JumpedForward { by_s } => format!("it jumped forward by {}", by(by_s)),
+        ClockDoubt::JumpedBack { by_s } => format!("it jumped back by {}", by(by_s)),
+        ClockDoubt::Unsettled => "it was in doubt before the start, and nothing has settled it".to_owned(),
     }
 }
 

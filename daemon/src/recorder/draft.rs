@@ -20,6 +20,8 @@ const ENTRIES_MAX: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Draft {
     at: Timestamp,
+    /// What the clock said when the draft was begun.
+    now: Timestamp,
     /// Sequence of the first entry.
     first: u64,
     root: Digest,
@@ -60,7 +62,7 @@ impl Draft {
         let head = ledger.head();
         let state = ledger.state();
         Self {
-            // Entries never go back in time, whatever the clock does.
+            // Entries never go back in time, whatever the clock does, until people are told that it does.
             at: state.head().last_at.map_or(now, |last| now.max(last)),
             first: head.size,
             root: Digest(head.root),
@@ -72,6 +74,7 @@ impl Draft {
     pub(super) fn empty(now: Timestamp) -> Self {
         Self {
             at: now,
+            now,
             first: 0,
             root: Digest([0; 32]),
             entries: Vec::new(),
@@ -120,6 +123,11 @@ impl Draft {
     /// When the entries say that they were decided.
     pub(super) const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The clock is believed again, also if it is behind the newest entry.
+    pub(super) const fn believe_the_clock(&mut self) {
+        self.at = self.now;
     }
 
     /// Size and root of the tree before this batch.

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Catalogue;
 use crate::{
-    domain::{ClockState, ControlId, Event, ExceptionId, MissedReason, MissedSlots, Outcome, RunReason, Timestamp},
+    domain::{
+        ClockDoubt, ClockState, ControlId, Event, ExceptionId, MissedReason, MissedSlots, Outcome, RunReason, Timestamp,
+    },
     judge::PersonDoes,
     mail::PluginFaultFacts,
     runner::Finished,
@@ -36,6 +38,9 @@ pub enum Fact {
     PluginFault(Box<PluginFaultFacts>),
     /// The daemon was away; the missed slots themselves are facts of their own.
     Gap(Box<Gap>),
+    /// The wall clock is not believed.
+    ClockDoubted(ClockDoubt),
+    ClockBelieved(Box<Belief>),
     /// Time has passed.
     Tick {
         clock: ClockState,
@@ -54,6 +59,8 @@ impl Fact {
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
             | Self::Gap(_)
+            | Self::ClockDoubted(_)
+            | Self::ClockBelieved(_)
             | Self::Tick { .. } => None,
         }
     }
@@ -67,6 +74,8 @@ impl Fact {
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
             | Self::Gap(_)
+            | Self::ClockDoubted(_)
+            | Self::ClockBelieved(_)
             | Self::Tick { .. } => true,
         }
     }
@@ -81,6 +90,16 @@ pub struct Gap {
     pub missed: Vec<(ControlId, u64)>,
     /// Slots that run late now.
     pub caught_up: u64,
+}
+
+/// The wall clock is believed again; the slots that fell into the doubt are facts of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belief {
+    /// What everything went by until now.
+    pub before: Timestamp,
+    /// Who says so, and why; `None`: it was synchronised for long enough.
+    pub said: Option<NoteRecord>,
+    pub missed: Vec<(ControlId, u64)>,
 }
 
 /// Who did something: taken from the socket's peer, never from what it says.

@@ -361,9 +361,12 @@ fn departures(events: &[Event]) -> Departures {
     left.flat_map(|(why, subjects)| subjects.iter().map(move |subject| (*subject, why))).collect()
 }
 
-/// A time without the daemon is one story for all controls, and is told in one letter.
+/// A time without the daemon, or without a clock, is one story for all controls, and is told in one letter.
 fn is_told_by_the_gap(alert: &Alert) -> bool {
-    let away = matches!(alert.missed, Some(MissedReason::Down | MissedReason::Shutdown | MissedReason::Interrupted));
+    let away = matches!(
+        alert.missed,
+        Some(MissedReason::Down | MissedReason::Shutdown | MissedReason::Interrupted | MissedReason::Clock)
+    );
     alert.cause == AlertCause::NotTested && away
 }
 

@@ -8,6 +8,7 @@
 //! holds. Throughput comes from group commit: what waits is decided together and made durable by one fdatasync.
 
 mod catalogue;
+mod clock;
 mod configure;
 mod draft;
 mod fact;
@@ -33,7 +34,7 @@ use crate::{
 pub(crate) use catalogue::zone;
 pub use catalogue::{Catalogue, PluginFacts};
 pub use configure::ControlPart;
-pub use fact::{Author, Fact, Gap, NoteRecord, Recorded, RunAnswer};
+pub use fact::{Author, Belief, Fact, Gap, NoteRecord, Recorded, RunAnswer};
 pub(crate) use letters::entry_at;
 pub(crate) use runs::settled;
 pub(crate) use subjects::{ERASED, texts};
@@ -55,6 +56,8 @@ pub enum RecorderError {
     UnknownException(crate::domain::ExceptionId),
     #[error("there are no words in it: write what is to be kept")]
     NoWords,
+    #[error("the clock is not in doubt")]
+    ClockBelieved,
     #[error("an entry could not be written")]
     Entry(#[from] Arc<crate::domain::EntryError>),
     #[error("the recorder has stopped")]
@@ -115,6 +118,8 @@ impl Recorder {
             Fact::ConfigurationRefused { errors, count } => self.configuration_refused(draft, &errors, count),
             Fact::PluginFault(facts) => self.plugin_fault(draft, *facts),
             Fact::Gap(gap) => self.gap(draft, *gap),
+            Fact::ClockDoubted(doubt) => self.clock_doubted(draft, doubt),
+            Fact::ClockBelieved(belief) => self.clock_believed(draft, *belief),
             Fact::Tick { clock } => self.tick(draft, clock),
         };
         if decided.is_err() {

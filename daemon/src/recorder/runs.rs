@@ -139,7 +139,7 @@ impl Recorder {
         draft: &mut Draft,
         finished: Finished,
     ) -> std::result::Result<Recorded, RecorderError> {
-        let Finished { order, now, took, ended, transcript, inputs, new_state } = finished;
+        let Finished { order, now, clock_in_doubt, took, ended, transcript, inputs, new_state } = finished;
         let control = &*order.control;
         let id = &control.id;
         let (ended, result) = result(control, now, ended);
@@ -185,6 +185,7 @@ impl Recorder {
             version: order.version,
             slot: order.slot,
             now,
+            clock_in_doubt,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             late: order.is_late,
             days: if order.is_scheduled { days_of(order.slot, self.catalogue.zones()) } else { Vec::new() },

@@ -93,6 +93,7 @@ impl Bench {
         Fact::Ran(Box::new(Finished {
             order,
             now: at(day),
+            clock_in_doubt: false,
             took: Duration::ZERO,
             ended,
             transcript: Transcript::default(),

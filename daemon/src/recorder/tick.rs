@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Recorded, Recorder, RecorderError, draft::Draft, fact::Gap};
 use crate::{
-    domain::{AlertCause, ClockState, Event, LocalDay},
+    domain::{AlertCause, ClockState, Event, LocalDay, Timestamp},
     fold::{ClosingDay, State},
     judge::decide_time,
     ledger::Store,
@@ -24,12 +24,18 @@ impl Recorder {
         let state = self.ledger.state();
         // First in its batch, so that the size that it names is its own place and replays find its root there.
         let newest = state.head().checkpoint;
-        if newest.is_none_or(|newest| draft.at().since(newest.at) >= CHECKPOINT_EVERY) {
+        // One from before a clock that went back would keep the next away for as long as it went back.
+        let is_due = |last: Timestamp| draft.at() < last || draft.at().since(last) >= CHECKPOINT_EVERY;
+        if newest.is_none_or(|newest| is_due(newest.at)) {
             let (size, root) = draft.base();
             draft.push(Event::Checkpoint { size, root, clock })?;
         }
-        // Behind nothing but the checkpoint: what else this batch decides belongs to the day after.
-        self.close_days(draft, &state)?;
+        // No day is known to be over while the clock is in doubt.
+        let is_in_doubt = state.head().doubt.is_some();
+        if !is_in_doubt {
+            // Behind nothing but the checkpoint: what else this batch decides belongs to the day after.
+            self.close_days(draft, &state)?;
+        }
         for (control, record) in state.controls() {
             let Some(policy) = self.catalogue.policy(control) else { continue };
             let decision = decide_time(&record.state, control, policy, draft.at());
@@ -38,7 +44,9 @@ impl Recorder {
                 self.write(draft, &state, decision)?;
             }
         }
-        self.summaries(draft, &state)?;
+        if !is_in_doubt {
+            self.summaries(draft, &state)?;
+        }
         Ok(Recorded { sequence, at: draft.at(), run: None })
     }
 

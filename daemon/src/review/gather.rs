@@ -112,7 +112,7 @@ fn outages(state: &State) -> Vec<OutageFacts> {
     let facts = |outage: &crate::fold::Outage| OutageFacts {
         from: outage.from,
         to: outage.to,
-        stopped: outage.stopped,
+        reason: outage.reason,
         missed: outage.missed,
     };
     state.outages().values().map(facts).collect()

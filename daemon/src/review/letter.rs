@@ -123,16 +123,19 @@ fn untested(summary: &Summary) -> Vec<UntestedRow> {
     summary.controls.iter().filter(|control| control.went_untested()).map(row).collect()
 }
 
-/// A time without the daemon is told by its hours; other gaps by their days.
+/// A time in which nothing was tested is told by its hours; other gaps by their days.
 fn gaps(summary: &Summary) -> Vec<GapRow> {
     use crate::domain::MissedReason;
     let mut rows: Vec<_> = summary
         .outages
         .iter()
-        .map(|outage| GapRow { from: outage.from, to: outage.to, reason: MissedReason::Down, missed: outage.missed })
+        .map(|outage| GapRow { from: outage.from, to: outage.to, reason: outage.reason, missed: outage.missed })
         .collect();
     let zone = crate::recorder::zone(&summary.period.zone);
-    let others = summary.gaps.iter().filter(|gap| !matches!(gap.reason, MissedReason::Disabled | MissedReason::Down));
+    let others = summary
+        .gaps
+        .iter()
+        .filter(|gap| !matches!(gap.reason, MissedReason::Disabled | MissedReason::Down | MissedReason::Clock));
     rows.extend(others.map(|gap| GapRow {
         from: gap.from.start(&zone),
         to: gap.to.next().start(&zone),

@@ -52,6 +52,8 @@ pub struct Finished {
     pub order: Order,
     /// The run's only clock.
     pub now: Timestamp,
+    /// When it began, the wall clock was in doubt.
+    pub clock_in_doubt: bool,
     pub took: std::time::Duration,
     pub ended: EndedRecord,
     pub transcript: Transcript,
@@ -73,6 +75,7 @@ pub struct Executor {
 impl Executor {
     pub async fn run(&self, shelf: &Shelf, order: Order) -> Finished {
         let now = self.clock.now();
+        let clock_in_doubt = self.clock.doubt().is_some();
         let started = clock::stopwatch();
         let control = Arc::clone(&order.control);
         let shelved = match shelf.fitted(&control) {
@@ -83,6 +86,7 @@ impl Executor {
                 return Finished {
                     order,
                     now,
+                    clock_in_doubt,
                     took,
                     ended,
                     transcript: Transcript::default(),
@@ -118,6 +122,7 @@ impl Executor {
         Finished {
             order,
             now,
+            clock_in_doubt,
             took: started.elapsed(),
             ended: ended_record(result.ended),
             transcript: result.transcript,

@@ -107,6 +107,11 @@ impl Queue {
         self.running.get(control).is_some_and(|running| running.is_scheduled && running.slot < slot)
     }
 
+    /// Whether an earlier slot of the control waits.
+    pub fn waits_before(&self, control: &ControlId, slot: SlotTime) -> bool {
+        self.waiting.iter().any(|waiting| waiting.control == *control && waiting.slot < slot)
+    }
+
     pub fn is_idle(&self) -> bool {
         self.running.is_empty() && self.waiting.is_empty()
     }

@@ -27,7 +27,8 @@ impl Stretch {
         MissedSlots { control, version, reason, from, to, count, days }
     }
 
-    fn first(slot: SlotTime, days: Vec<LocalDay>) -> Self {
+    /// Of one slot, by its days.
+    pub fn first(slot: SlotTime, days: Vec<LocalDay>) -> Self {
         let days = days.into_iter().map(|day| vec![DayCount { day, slots: 1 }]).collect();
         Self { from: slot, to: slot, count: 1, days }
     }

@@ -47,7 +47,7 @@ impl Service {
     /// Slots that were due while it still lived were interrupted; later ones fell into its absence.
     pub(super) async fn account_for(&mut self, absence: Absence) -> Result<Option<Gap>, RecorderError> {
         let now = self.clock.now();
-        self.firing.fired = Some(Fired::Starts(now));
+        self.firing.note_fired(Fired::Starts(now));
         let Absence { last_alive, was_stopped } = absence;
         let zones: Vec<_> = self.zones_in_force();
         let mut gap = Gap { from: last_alive, to: now, reason: MissedReason::Down, missed: Vec::new(), caught_up: 0 };

@@ -9,13 +9,13 @@ use tokio::task::JoinSet;
 
 use super::Service;
 use crate::{
-    desk::CheckNow,
+    desk::{Asked, CheckNow},
     domain::{Control, ControlId, MissedReason, Overlap, SlotTime, Timestamp},
     fold::ControlRecord,
     ledger::Store,
     recorder::{Fact, Recorded, RecorderError},
     runner::{Action, Executor, Order, Queue, Shelf},
-    schedule::{Agenda, Schedule, days_of, is_late, missed},
+    schedule::{Agenda, Schedule, Stretch, days_of, is_late, missed},
 };
 
 /// The agenda, the queue, and the runs under way.
@@ -34,9 +34,9 @@ pub(super) struct Firing {
     disabled: BTreeMap<ControlId, Timestamp>,
     /// Slots that were missed while an earlier slot of their control was running or to run. They are recorded after it: of a
     /// slot that is recorded out of its turn, a start after a crash would conclude that all before it had ended.
-    missed_meanwhile: BTreeMap<ControlId, Vec<(SlotTime, MissedReason)>>,
+    missed_meanwhile: BTreeMap<ControlId, Vec<(Stretch, MissedReason)>>,
     /// What was fired, or accounted for at the start.
-    pub(super) fired: Option<Fired>,
+    fired: Option<Fired>,
 }
 
 /// Up to where slots were fired.
@@ -46,6 +46,14 @@ pub(super) enum Fired {
     Starts(Timestamp),
     /// Every slot that is not later, whether it was to wait for its jitter or not.
     Slots(Timestamp),
+}
+
+impl Fired {
+    const fn until(self) -> Timestamp {
+        match self {
+            Self::Starts(until) | Self::Slots(until) => until,
+        }
+    }
 }
 
 /// A run that was recorded, or could not be.
@@ -88,8 +96,20 @@ impl Firing {
         self.late.iter().any(|(late, _)| late == control)
     }
 
+    /// A clock that went back makes nothing unfired.
+    pub(super) fn note_fired(&mut self, fired: Fired) {
+        if self.fired.is_none_or(|before| before.until() <= fired.until()) {
+            self.fired = Some(fired);
+        }
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.agenda.next_deadline()
+    }
+
+    /// Slots were planned.
+    pub(super) fn has_agenda(&self) -> bool {
+        self.fired.is_some()
     }
 
     pub(super) fn has_runs(&self) -> bool {
@@ -136,7 +156,7 @@ impl Service {
         let mut actions = Vec::new();
         self.fire_late(&mut actions);
         let now = self.clock.now();
-        self.firing.fired = Some(Fired::Starts(now));
+        self.firing.note_fired(Fired::Starts(now));
         self.pop_until(now, &mut actions);
         self.act(actions).await
     }
@@ -149,7 +169,7 @@ impl Service {
         }
         let mut actions = Vec::new();
         self.fire_late(&mut actions);
-        self.firing.fired = Some(Fired::Slots(until));
+        self.firing.note_fired(Fired::Slots(until));
         self.firing.agenda.release(until);
         self.pop_until(until, &mut actions);
         self.act(actions).await
@@ -188,8 +208,15 @@ impl Service {
         }
     }
 
-    /// A person asked for a check.
-    pub async fn ask(&mut self, asked: CheckNow) {
+    /// Does what a person asked for.
+    pub async fn ask(&mut self, asked: Asked) {
+        match asked {
+            Asked::Check(check) => self.check_now(check).await,
+            Asked::AcceptClock(accept) => self.accept_clock(accept).await,
+        }
+    }
+
+    async fn check_now(&mut self, asked: CheckNow) {
         let Some(control) = self.catalogue.control(&asked.control).cloned() else {
             // Whoever asked may have gone.
             let _ = asked.answer.send(Err(RecorderError::UnknownControl(asked.control)));
@@ -221,7 +248,7 @@ impl Service {
         if let Some(at) = self.firing.asked.iter().position(|waiting| waiting.control == control)
             && let Some(waiting) = self.firing.asked.remove(at)
         {
-            self.ask(waiting).await;
+            self.check_now(waiting).await;
         }
         let fatal = match (&result, &asked) {
             (Err(RecorderError::Refused(refused)), None) => {
@@ -248,18 +275,35 @@ impl Service {
                     None => {
                         let more = self.firing.queue.finished(&control);
                         self.miss(&control, slot, MissedReason::Disabled).await?;
+                        self.miss_meanwhile(&control).await?;
                         Box::pin(self.act(more)).await?;
                     }
                 },
-                Action::Miss { control, slot, reason }
-                    if self.firing.queue.runs_before(&control, slot) || self.firing.is_late(&control) =>
-                {
-                    self.firing.missed_meanwhile.entry(control).or_default().push((slot, reason));
+                Action::Miss { control, slot, reason } => {
+                    let stretch = Stretch::first(slot, days_of(slot, self.catalogue.zones()));
+                    self.miss_in_turn(control, stretch, reason).await?;
                 }
-                Action::Miss { control, slot, reason } => self.miss(&control, slot, reason).await?,
             }
         }
         Ok(())
+    }
+
+    /// Records missed slots, now or once the earlier slots that are to run are recorded.
+    pub(super) async fn miss_in_turn(
+        &mut self,
+        control: ControlId,
+        stretch: Stretch,
+        reason: MissedReason,
+    ) -> Result<(), RecorderError> {
+        let Firing { queue, .. } = &self.firing;
+        if queue.runs_before(&control, stretch.from)
+            || queue.waits_before(&control, stretch.from)
+            || self.firing.is_late(&control)
+        {
+            self.firing.missed_meanwhile.entry(control).or_default().push((stretch, reason));
+            return Ok(());
+        }
+        self.miss_stretch(&control, stretch, reason).await
     }
 
     /// Records what was missed while earlier slots were to run, once all of those are recorded.
@@ -268,28 +312,29 @@ impl Service {
             return Ok(());
         }
         let mut missed = self.firing.missed_meanwhile.remove(control).unwrap_or_default();
-        missed.sort_by_key(|(slot, _)| *slot);
-        for (slot, reason) in missed {
-            self.miss(control, slot, reason).await?;
+        missed.sort_by_key(|(stretch, _)| stretch.from);
+        for (stretch, reason) in missed {
+            if self.firing.queue.waits_before(control, stretch.from) {
+                self.firing.missed_meanwhile.entry(control.clone()).or_default().push((stretch, reason));
+            } else {
+                self.miss_stretch(control, stretch, reason).await?;
+            }
         }
         Ok(())
     }
 
     async fn miss(&self, control: &ControlId, slot: SlotTime, reason: MissedReason) -> Result<(), RecorderError> {
+        self.miss_stretch(control, Stretch::first(slot, days_of(slot, self.catalogue.zones())), reason).await
+    }
+
+    async fn miss_stretch(
+        &self,
+        control: &ControlId,
+        stretch: Stretch,
+        reason: MissedReason,
+    ) -> Result<(), RecorderError> {
         let Some(version) = self.ledger.state().control(control).map(|state| state.version) else { return Ok(()) };
-        let days = days_of(slot, self.catalogue.zones())
-            .into_iter()
-            .map(|day| vec![crate::domain::DayCount { day, slots: 1 }])
-            .collect();
-        let missed = crate::domain::MissedSlots {
-            control: control.clone(),
-            version,
-            reason,
-            from: slot,
-            to: slot,
-            count: 1,
-            days,
-        };
+        let missed = stretch.into_missed(control.clone(), version, reason);
         match self.recorder.record(Fact::Missed(missed)).await {
             // Its run was recorded while it was being given up.
             Err(RecorderError::Refused(refused)) => {

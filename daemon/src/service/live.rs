@@ -14,7 +14,7 @@ use super::{OpenError, Options, Service, post};
 use crate::{
     clock::Clock,
     config::Config,
-    desk::{CheckNow, Desk},
+    desk::{Asked, Desk},
     ledger::Store,
     outbox::OutboxError,
     recorder::RecorderError,
@@ -168,7 +168,7 @@ async fn work(
     service: &mut Service,
     tasks: &mut Tasks,
     desk: &Arc<Desk>,
-    asked: &mut mpsc::Receiver<CheckNow>,
+    asked: &mut mpsc::Receiver<Asked>,
     config_file: &std::path::Path,
 ) -> Result<(), LiveError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(LiveError::Signals)?;
@@ -178,6 +178,9 @@ async fn work(
     let stop = tasks.stop.clone();
     let mut next_tick = clock.now().plus(TICK);
     loop {
+        if service.observe_clock().await? {
+            next_tick = clock.now();
+        }
         service.fire().await?;
         if clock.now() >= next_tick {
             if let Err(error) = service.look_at_disk() {
@@ -187,9 +190,6 @@ async fn work(
             service.account_for_disabled().await?;
             next_tick = clock.now().plus(TICK);
         }
-        if let Some(change) = clock.observe() {
-            tracing::warn!(?change, "the clock");
-        }
         let wake = service.firing.next_deadline().map_or(next_tick, |deadline| deadline.min(next_tick));
         let runs = service.firing.has_runs();
         tokio::select! {
@@ -198,7 +198,11 @@ async fn work(
             _ = interrupt.recv() => return Ok(()),
             _ = hangup.recv() => service.reload(config_file, desk).await?,
             Some(ended) = service.next_ended(), if runs => ended?,
-            Some(check) = asked.recv() => service.ask(check).await,
+            Some(asked) = asked.recv() => {
+                service.ask(asked).await;
+                // It may have changed the time.
+                next_tick = next_tick.min(clock.now().plus(TICK));
+            }
             name = tasks.ended() => return Err(LiveError::Task(name)),
             () = clock.sleep_until(wake) => {}
         }

@@ -6,6 +6,9 @@
 //! Must not know: how anything is decided, kept, drawn or printed.
 
 mod backlog;
+mod clock;
+#[cfg(test)]
+mod clock_tests;
 mod disk;
 mod firing;
 mod history;

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::JoinHandle,
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -14,7 +15,7 @@ use super::{LedgerHistory, firing::Firing};
 use crate::{
     clock::Clock,
     config::Config,
-    desk::{CheckNow, Desk, Live},
+    desk::{Asked, Desk, Live},
     domain::{Event, PluginName},
     fold::State,
     gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy},
@@ -25,7 +26,7 @@ use crate::{
     sandbox::{CompileWhere, Sandbox, SandboxError, SandboxSettings},
 };
 
-/// Checks that people have asked for and that have not been looked at; then asking waits.
+/// What people have asked for and was not looked at; then asking waits.
 const ASKED_MAX: usize = 32;
 
 /// What the command line adds to the configuration.
@@ -63,6 +64,8 @@ pub struct Service {
     pub(super) executor: Arc<Executor>,
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) firing: Firing,
+    /// The time since boot at which this daemon started with its clock in doubt.
+    pub(super) doubtful_since: Option<Duration>,
 }
 
 impl Service {
@@ -88,6 +91,11 @@ impl Service {
     fn assemble(config: Arc<Config>, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let ledger = Ledger::<State>::open(&config.state_dir, ledger_options(&config))?;
         let ledger = Arc::new(ledger);
+        let doubt = {
+            let state = ledger.state();
+            clock.restart(state.head().last_at, state.head().doubt.is_some())
+        };
+        let doubtful_since = doubt.map(|_| clock.boot());
         let sandbox = Sandbox::new(SandboxSettings {
             cache_dir: options.cache_dir.clone(),
             cache_key: cache_key(&config.state_dir)?,
@@ -108,7 +116,7 @@ impl Service {
         let recorder = Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue));
         let (recorder, recorder_thread) = recorder::start(recorder, Arc::clone(&clock)).map_err(OpenError::Thread)?;
         let firing = Firing::new(config.runner.concurrency as usize, shelf);
-        Ok(Self { clock, ledger, catalogue, recorder, recorder_thread, executor, sandbox, firing })
+        Ok(Self { clock, ledger, catalogue, recorder, recorder_thread, executor, sandbox, firing, doubtful_since })
     }
 
     pub const fn ledger(&self) -> &Arc<Ledger<State>> {
@@ -130,6 +138,9 @@ impl Service {
         let absence = self.absence();
         let started = Event::DaemonStarted { software: env!("CARGO_PKG_VERSION").to_owned() };
         self.recorder.record(Fact::Event(started)).await?;
+        if let Some(doubt) = self.clock.doubt() {
+            self.doubt_clock(doubt).await?;
+        }
         if let Some(absence) = absence
             && let Some(gap) = self.account_for(absence).await?
         {
@@ -150,10 +161,10 @@ impl Service {
         self.recorder.record(Fact::Event(event)).await.map(|_| ())
     }
 
-    /// A desk that can write, and the checks that people ask it for.
-    pub fn desk(&self) -> (Arc<Desk>, mpsc::Receiver<CheckNow>) {
-        let (checks, asked) = mpsc::channel(ASKED_MAX);
-        let live = Live { recorder: self.recorder.clone(), checks };
+    /// A desk that can write, and what people ask it for that the daemon itself must do.
+    pub fn desk(&self) -> (Arc<Desk>, mpsc::Receiver<Asked>) {
+        let (asks, asked) = mpsc::channel(ASKED_MAX);
+        let live = Live { recorder: self.recorder.clone(), asks };
         let desk =
             Desk::new(Arc::clone(&self.ledger), Arc::clone(&self.catalogue), Arc::clone(&self.clock), Some(live));
         (Arc::new(desk), asked)

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::{Options, Service};
 use crate::{
-    clock::{Clock, Doubt, DoubtChange, VirtualClock},
+    clock::{Clock, DoubtChange, VirtualClock},
     config,
-    domain::{ClockState, ControlId, Entry, Event, MissedReason, ScheduleSpec, Timestamp},
+    domain::{ClockDoubt, ClockState, ControlId, Entry, Event, MissedReason, ScheduleSpec, Timestamp},
     ledger::Store,
     recorder::ControlPart,
     sandbox::CompileWhere,
@@ -60,8 +60,12 @@ impl Clock for Hasty {
         self.0.kernel_state()
     }
 
-    fn doubt(&self) -> Option<Doubt> {
+    fn doubt(&self) -> Option<ClockDoubt> {
         self.0.doubt()
+    }
+
+    fn restart(&self, newest_entry: Option<Timestamp>, was_in_doubt: bool) -> Option<ClockDoubt> {
+        self.0.restart(newest_entry, was_in_doubt)
     }
 
     fn observe(&self) -> Option<DoubtChange> {

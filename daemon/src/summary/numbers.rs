@@ -47,13 +47,13 @@ pub struct VersionFacts {
     pub sequence: u64,
 }
 
-/// The daemon did not run.
+/// A time in which nothing was tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct OutageFacts {
     pub from: Timestamp,
     pub to: Timestamp,
-    /// It was stopped, and did not die.
-    pub stopped: bool,
+    /// `Shutdown`, `Down` or `Clock`.
+    pub reason: MissedReason,
     /// Slots that fell into it.
     pub missed: u64,
 }

@@ -162,7 +162,7 @@ fn exceptions() -> BTreeMap<ExceptionId, ExceptionRecord> {
 }
 
 fn outages() -> [OutageFacts; 2] {
-    let outage = |from, to, missed| OutageFacts { from: at(from), to: at(to), stopped: false, missed };
+    let outage = |from, to, missed| OutageFacts { from: at(from), to: at(to), reason: MissedReason::Down, missed };
     [
         outage("2025-11-01T00:00:00Z", "2025-11-02T00:00:00Z", 7),
         outage("2026-02-14T03:10:00Z", "2026-02-14T05:20:00Z", 132),

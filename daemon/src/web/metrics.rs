@@ -24,6 +24,8 @@ pub(super) fn render(status: &Status) -> String {
         "1: the files are refused, the last accepted ones are used.",
         &alone(refused),
     );
+    let in_doubt = u64::from(status.clock_doubt.is_some());
+    metric("evidenced_clock_in_doubt", "1: the wall clock is not believed.", &alone(in_doubt));
     let mut by_state = BTreeMap::<&str, u64>::new();
     for control in &status.controls {
         *by_state.entry(&control.state).or_default() += 1;

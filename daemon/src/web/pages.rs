@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::{
     desk::{ControlLine, ExceptionLine, SlotLine, SlotState, Status},
     domain::{Family, SlotTime, Timestamp},
+    mail::words::clock_doubt,
 };
 
 const STYLE: &str = include_str!("style.css");
@@ -28,6 +29,12 @@ pub(super) fn status(status: &Status, open: &[ExceptionLine]) -> Markup {
             h1 { (headline) }
             @if status.configuration_refused {
                 p.notice { "The files of the configuration are refused; the last accepted configuration is used. " code { "evidenced check-config" } " says why." }
+            }
+            @if let Some(doubt) = status.clock_doubt {
+                p.notice {
+                    "The clock is in doubt since " (time(doubt.since)) ": " (clock_doubt(doubt.doubt)) ". Tests go on by the time since boot. "
+                    code { "evidenced clock accept --reason '…'" } " says that it is right."
+                }
             }
             dl.figures {
                 (figure("controls", status.controls.len()))
@@ -123,7 +130,7 @@ pub(super) fn control(status: &Status, control: &ControlLine, slots: &[SlotLine]
                     td { (time(slot.slot.0)) }
                     td { (match slot.state { SlotState::Run => "run", SlotState::Late => "late", SlotState::Missed => "missed" }) }
                     td { @if let Some(outcome) = slot.outcome { (badge(outcome.as_str())) } }
-                    td { @if let Some(reason) = &slot.reason { (reason) } }
+                    td { @if let Some(reason) = &slot.reason { (reason) } @if slot.clock_in_doubt { " clock in doubt" } }
                     td { @if let (Some(failing), Some(population)) = (slot.failing, slot.population) { (failing) " of " (population) } }
                     td.number { (slot.sequence) }
                 } } }

@@ -126,6 +126,7 @@ impl Growing<'_> {
         Finished {
             order: rig::order(self.catalogue, control, slot),
             now,
+            clock_in_doubt: false,
             took: Duration::from_millis(1 + jitter(self.minute, control.id.as_str().len(), 3)),
             ended: self.seen.ended.clone(),
             transcript: self.seen.transcript.clone(),

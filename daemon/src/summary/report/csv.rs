@@ -156,7 +156,11 @@ fn outages(report: &Report, clock: &Clock) -> String {
         table.row(&[
             clock.rfc3339(outage.from),
             clock.rfc3339(outage.to),
-            if outage.stopped { "stopped" } else { "down" }.to_owned(),
+            match outage.reason {
+                MissedReason::Shutdown => "stopped",
+                reason => reason.as_str(),
+            }
+            .to_owned(),
             outage.missed.to_string(),
         ]);
     }

@@ -107,7 +107,7 @@ fn gaps(report: &Report) -> Markup {
 
 fn outages(report: &Report, clock: &Clock) -> Markup {
     html! {
-        h3 { "Times without the daemon" }
+        h3 { "Times in which nothing was tested" }
         table {
             thead { tr { th { "From" } th { "To" } th.n { "Length" } th { "How" } th.n { "Slots missed" } } }
             tbody {
@@ -116,7 +116,11 @@ fn outages(report: &Report, clock: &Clock) -> Markup {
                         td.at { (clock.minute(outage.from)) }
                         td.at { (clock.minute(outage.to)) }
                         td.n { (length(outage.to.since(outage.from))) }
-                        td { @if outage.stopped { "it was stopped" } @else { "it was down" } }
+                        td { (match outage.reason {
+                            MissedReason::Shutdown => "it was stopped",
+                            MissedReason::Down => "it was down",
+                            reason => missed(reason),
+                        }) }
                         td.n { (grouped(outage.missed)) }
                     }
                 }
