@@ -147,6 +147,15 @@ fn an_old_key_in_a_real_iam_is_found_told_and_told_again_when_it_is_gone() {
     let exceptions = daemon.exceptions();
     assert_eq!(exceptions.len(), 1, "{exceptions:?}");
     assert_eq!(exceptions[0]["state"], "recovered");
+    let id = exceptions[0]["id"].as_str().unwrap();
+    let unanswered = daemon.ask(&["exceptions", "close", id, "--root-cause", "nobody rotated it"]);
+    assert_eq!(unanswered.code(), 2, "{unanswered:?}");
+    assert!(unanswered.stderr.contains("root cause and the response"), "{unanswered:?}");
+    let answers = ["--root-cause", "nobody rotated it", "--response", "it is rotated by a job now"];
+    let closed = daemon.ask(&[&["exceptions", "close", id][..], &answers].concat()).done();
+    assert!(closed[0]["sequence"].is_u64(), "{closed:?}");
+    assert_eq!(daemon.exceptions()[0]["state"], "closed");
+    assert_eq!(daemon.status()["unclosed_exceptions"], 0);
     assert_eq!(daemon.terminate().code(), Some(0));
     daemon.ask(&["verify", "--deep"]).done();
     daemon.ask(&["replay", "--all"]).done();

@@ -14,13 +14,14 @@ use crate::{
     domain::{ExceptionId, ExceptionState, NoteKind, escaped},
 };
 
-/// Cases about controls that fail: list them, look at one, acknowledge it, write to it.
+/// Cases about controls that fail: list them, look at one, acknowledge it, write to it, close it.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Example:\n  evidenced exceptions\n  evidenced exceptions show EX-2026-0007\n  evidenced exceptions ack EX-2026-0007 \
                   'seen, the key is rotated tomorrow'\n  evidenced exceptions note EX-2026-0007 --about root-cause 'the \
-                  rotation job had lost its role'"
+                  rotation job had lost its role'\n  evidenced exceptions close EX-2026-0007 --root-cause 'the rotation job \
+                  had lost its role' --response 'the role is back, and its loss is alerted'"
 )]
 pub(super) struct ExceptionsArguments {
     #[command(subcommand)]
@@ -61,6 +62,19 @@ enum Action {
         #[arg(long, value_enum, default_value = "remark")]
         about: About,
         /// What is to be kept, in quotes; your name is added.
+        words: String,
+    },
+    /// Close it: the test passes again, and root cause and response are given, here or in notes before.
+    Close {
+        id: ExceptionId,
+        /// Why it failed.
+        #[arg(long, value_name = "TEXT")]
+        root_cause: Option<String>,
+        /// What was done about it.
+        #[arg(long, value_name = "TEXT")]
+        response: Option<String>,
+        /// Of the closing itself: who reviewed it, say.
+        #[arg(default_value = "closed")]
         words: String,
     },
 }
@@ -105,6 +119,9 @@ impl ExceptionsArguments {
                     About::Remark => NoteKind::Remark,
                 };
                 write(context, Question::Note { id, about, words })
+            }
+            Action::Close { id, root_cause, response, words } => {
+                write(context, Question::Close { id, root_cause, response, words })
             }
         }
     }

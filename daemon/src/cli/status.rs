@@ -11,7 +11,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  evidenced status\n  evidenced status --exit-code && echo all is well")]
 pub(super) struct StatusArguments {
-    /// Exit with 1 when a control fails, is untested, the configuration was refused, or the clock is in doubt.
+    /// Exit with 1 when a control fails or is untested, the configuration was refused, the clock is in doubt, or
+    /// something is wrong with evidenced itself.
     #[arg(long)]
     exit_code: bool,
 }
@@ -34,8 +35,9 @@ impl StatusArguments {
         } else {
             context.printer.text(&words(&status))?;
         }
-        let is_well =
-            !status.configuration_refused && status.clock_doubt.is_none() && status.controls.iter().all(is_well);
+        let is_itself_well =
+            !status.configuration_refused && status.clock_doubt.is_none() && status.problems.is_empty();
+        let is_well = is_itself_well && status.controls.iter().all(is_well);
         Ok(if self.exit_code && !is_well { ExitStatus::No } else { ExitStatus::Done })
     }
 }
@@ -59,10 +61,16 @@ fn words(status: &Status) -> String {
     let open = status.open_exceptions;
     let overdue = status.overdue_exceptions;
     let exceptions = if open == 1 { "exception" } else { "exceptions" };
-    text.push_str(&format!("{open} open {exceptions}, {overdue} of them overdue\n"));
+    let unclosed = status.unclosed_exceptions;
+    text.push_str(&format!(
+        "{open} open {exceptions}, {overdue} of them overdue; {unclosed} recovered and not closed\n"
+    ));
     if status.mails_waiting > 0 || status.dead_letters > 0 {
         let since = status.oldest_waiting.map(|at| format!(" (the oldest since {at})")).unwrap_or_default();
         text.push_str(&format!("{} mails wait{since}, {} dead letters\n", status.mails_waiting, status.dead_letters));
+    }
+    for problem in &status.problems {
+        text.push_str(&format!("problem: {problem}\n"));
     }
     text.push('\n');
     let rows: Vec<_> = status.controls.iter().map(row).collect();

@@ -5,6 +5,9 @@
 //! Must not know: how answers are printed or drawn.
 
 mod exceptions;
+mod health;
+#[cfg(test)]
+mod health_tests;
 mod report;
 mod results;
 mod socket;
@@ -25,8 +28,8 @@ use crate::{
     domain::{ControlId, SlotTime, Timestamp},
     fold::State,
     judge::PersonDoes,
-    ledger::{Ledger, Store},
-    recorder::{Author, Catalogue, Fact, Handle, Recorded, RecorderError},
+    ledger::Ledger,
+    recorder::{Author, Catalogue, Closing, Fact, Handle, Recorded, RecorderError},
 };
 
 pub use report::build_report;
@@ -107,6 +110,10 @@ impl Desk {
             Question::Check { control } => self.check(control).await,
             Question::Acknowledge { id, words } => self.say(id, PersonDoes::Acknowledge, author, words).await,
             Question::Note { id, about, words } => self.say(id, PersonDoes::Note(about), author, words).await,
+            Question::Close { id: exception, root_cause, response, words } => {
+                let author = author.clone();
+                self.write(Fact::Closed(Box::new(Closing { exception, author, root_cause, response, words }))).await
+            }
             Question::AcceptClock { reason } => self.accept_clock(author, reason).await,
             question => {
                 let desk = Arc::clone(self);
@@ -156,6 +163,7 @@ impl Desk {
             Question::Check { .. }
             | Question::Acknowledge { .. }
             | Question::Note { .. }
+            | Question::Close { .. }
             | Question::AcceptClock { .. } => {
                 anyhow::bail!("this can only be answered by a recorder");
             }
@@ -191,24 +199,17 @@ impl Desk {
         author: &Author,
         words: String,
     ) -> anyhow::Result<Option<Line>> {
-        let live = self.live.as_ref().context("no daemon runs")?;
-        let fact = Fact::Said { exception, does, author: author.clone(), words };
-        let recorded = live.recorder.record(fact).await?;
-        Ok(Some(Line::Recorded { sequence: recorded.sequence }))
+        self.write(Fact::Said { exception, does, author: author.clone(), words }).await
     }
 
     fn unknown_control(&self, id: &ControlId) -> Unknown {
         Unknown::control(id, self.ledger.state().controls().keys())
     }
 
-    /// Why the daemon is not healthy: the ledger takes no entries, or has not for two hours.
-    pub fn unhealthy(&self) -> Option<String> {
-        if let Some(why) = self.ledger.poisoned() {
-            return Some(format!("the ledger takes no entries: {why}"));
-        }
-        let newest = self.ledger.state().head().checkpoint?.at;
-        let age = self.clock.now().since(newest);
-        (age.as_secs() > 2 * 3600).then(|| format!("the newest checkpoint is of {newest}, more than two hours ago"))
+    async fn write(&self, fact: Fact) -> anyhow::Result<Option<Line>> {
+        let live = self.live.as_ref().context("no daemon runs")?;
+        let recorded = live.recorder.record(fact).await?;
+        Ok(Some(Line::Recorded { sequence: recorded.sequence }))
     }
 
     fn next_slot(&self, control: &crate::domain::Control) -> Option<SlotTime> {

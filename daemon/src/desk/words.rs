@@ -37,6 +37,13 @@ pub enum Question {
         about: NoteKind,
         words: String,
     },
+    /// A person closes it, with what was not noted before.
+    Close {
+        id: ExceptionId,
+        root_cause: Option<String>,
+        response: Option<String>,
+        words: String,
+    },
     /// Runs the check now and records the result.
     Check {
         control: ControlId,
@@ -59,7 +66,11 @@ impl Question {
             | Self::Exceptions { .. }
             | Self::Exception { .. }
             | Self::Report { .. } => true,
-            Self::Acknowledge { .. } | Self::Note { .. } | Self::Check { .. } | Self::AcceptClock { .. } => false,
+            Self::Acknowledge { .. }
+            | Self::Note { .. }
+            | Self::Close { .. }
+            | Self::Check { .. }
+            | Self::AcceptClock { .. } => false,
         }
     }
 }
@@ -111,9 +122,13 @@ pub struct Status {
     pub controls: Vec<ControlLine>,
     pub open_exceptions: u64,
     pub overdue_exceptions: u64,
+    /// Recovered, and not closed by a person.
+    pub unclosed_exceptions: u64,
     pub mails_waiting: u64,
     pub oldest_waiting: Option<Timestamp>,
     pub dead_letters: u64,
+    /// What is wrong with evidenced itself, in words; `/health` says the same.
+    pub problems: Vec<String>,
     pub entries: u64,
     pub root: Digest,
     pub last_entry: Option<Timestamp>,

@@ -399,16 +399,17 @@ impl Scribe {
 
     fn person(&mut self, does: u8) {
         let Some((id, record)) = self.state.exceptions().iter().next_back() else { return };
-        let does = [
-            PersonDoes::Acknowledge,
-            PersonDoes::Note(NoteKind::RootCause),
-            PersonDoes::Note(NoteKind::Response),
-            PersonDoes::Close,
-        ][usize::from(does)];
-        let control = self.state.control(&record.control);
-        if let Ok(decision) = decide_note(control, *id, record, does, Digest::of(b"note")) {
-            self.commit(decision);
-        }
+        let note = Digest::of(b"note");
+        let decision = match does {
+            0 => decide_note(*id, record, PersonDoes::Acknowledge, note),
+            1 => decide_note(*id, record, PersonDoes::Note(NoteKind::RootCause), note),
+            2 => decide_note(*id, record, PersonDoes::Note(NoteKind::Response), note),
+            _ => match decide_close(self.state.control(&record.control), *id, record, &[], note) {
+                Ok(decision) => decision,
+                Err(_) => return,
+            },
+        };
+        self.commit(decision);
     }
 
     /// Closes all days that are over at `now`, those of a zone in one batch.

@@ -26,7 +26,7 @@ mod time;
 mod tests;
 
 pub use definition::{DefinedControl, decide_definition, decide_retired};
-pub use people::{PersonDoes, decide_note};
+pub use people::{PersonDoes, decide_close, decide_note};
 pub use policy::{Calendar, Policy, Remediation};
 pub use run::{NamedSubjects, RunFacts, SubjectStatus, decide_run};
 pub use state::{ControlState, KeptEvidence, LastRun, OpenException, Phase, Testing};

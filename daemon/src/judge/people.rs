@@ -6,36 +6,47 @@ use crate::domain::{Digest, Event, ExceptionId, ExceptionRecord, NoteKind};
 pub enum PersonDoes {
     Acknowledge,
     Note(NoteKind),
-    Close,
 }
 
-/// Records what a person did; `note` is the part with author and words.
+/// Records what a person did; `note` is the part with author and words. Notes may be added at any time, also after the
+/// exception was closed.
+pub fn decide_note(exception: ExceptionId, record: &ExceptionRecord, does: PersonDoes, note: Digest) -> Decision {
+    let control = record.control.clone();
+    let event = match does {
+        PersonDoes::Acknowledge => Event::ExceptionAcknowledged { exception, control, note },
+        PersonDoes::Note(about) => Event::ExceptionNoted { exception, control, about, note },
+    };
+    Decision { events: vec![event], alerts: Vec::new() }
+}
+
+/// Closes an exception; `answers` are notes that are given with it, and `note` the part with who closed it.
 ///
 /// An exception is closed once it has recovered (or its control is retired, and nothing can show it any more), and its
-/// root cause and the response to it are noted. Notes may be added at any time, also afterwards.
-pub fn decide_note(
+/// root cause and the response to it are noted, before or now.
+pub fn decide_close(
     control: Option<&ControlState>,
     exception: ExceptionId,
     record: &ExceptionRecord,
-    does: PersonDoes,
+    answers: &[(NoteKind, Digest)],
     note: Digest,
 ) -> Result<Decision, Refused> {
-    let id = record.control.clone();
-    let event = match does {
-        PersonDoes::Acknowledge => Event::ExceptionAcknowledged { exception, control: id, note },
-        PersonDoes::Note(about) => Event::ExceptionNoted { exception, control: id, about, note },
-        PersonDoes::Close => {
-            if record.closed.is_some() {
-                return Err(Refused::Closed(exception));
-            }
-            if record.recovered.is_none() && !control.is_some_and(|control| control.retired) {
-                return Err(Refused::StillFailing(exception));
-            }
-            if !record.has_note(NoteKind::RootCause) || !record.has_note(NoteKind::Response) {
-                return Err(Refused::Unanswered(exception));
-            }
-            Event::ExceptionClosed { exception, control: id, note }
-        }
-    };
-    Ok(Decision { events: vec![event], alerts: Vec::new() })
+    if record.closed.is_some() {
+        return Err(Refused::Closed(exception));
+    }
+    if record.recovered.is_none() && !control.is_some_and(|control| control.retired) {
+        return Err(Refused::StillFailing(exception));
+    }
+    let is_answered = |kind| record.has_note(kind) || answers.iter().any(|(about, _)| *about == kind);
+    if !is_answered(NoteKind::RootCause) || !is_answered(NoteKind::Response) {
+        return Err(Refused::Unanswered(exception));
+    }
+    let noted = answers.iter().map(|(about, note)| Event::ExceptionNoted {
+        exception,
+        control: record.control.clone(),
+        about: *about,
+        note: *note,
+    });
+    let mut events: Vec<_> = noted.collect();
+    events.push(Event::ExceptionClosed { exception, control: record.control.clone(), note });
+    Ok(Decision { events, alerts: Vec::new() })
 }

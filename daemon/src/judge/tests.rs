@@ -265,17 +265,22 @@ fn an_exception_is_closed_when_it_has_recovered_and_is_answered() {
         first_alert: None,
         subjects: BTreeMap::new(),
     };
-    let close = |record: &ExceptionRecord| decide_note(None, id, record, PersonDoes::Close, note);
+    let close = |record: &ExceptionRecord| decide_close(None, id, record, &[], note);
     assert_eq!(close(&record), Err(Refused::StillFailing(id)));
     record.recovered = Some(Recovery { slot, at: now });
     assert_eq!(close(&record), Err(Refused::Unanswered(id)));
+    let cause = (NoteKind::RootCause, Digest::of(b"cause"));
+    assert_eq!(decide_close(None, id, &record, &[cause], note), Err(Refused::Unanswered(id)));
+    let answers = [cause, (NoteKind::Response, Digest::of(b"response"))];
+    let closed = decide_close(None, id, &record, &answers, note).unwrap();
+    assert_eq!(closed.events.len(), 3, "what is given with it is noted with it");
     for kind in [NoteKind::RootCause, NoteKind::Response] {
         record.notes.push(ExceptionNote { at: now, about: NoteAbout::Note(kind), note });
     }
     assert_eq!(close(&record).unwrap().events, [Event::ExceptionClosed { exception: id, control: control(), note }]);
     record.closed = Some(now);
     assert_eq!(close(&record), Err(Refused::Closed(id)));
-    assert!(decide_note(None, id, &record, PersonDoes::Note(NoteKind::Remark), note).is_ok());
+    assert_eq!(decide_note(id, &record, PersonDoes::Note(NoteKind::Remark), note).events.len(), 1);
 }
 
 const START: &str = "2026-03-02T00:00:00Z";

@@ -19,13 +19,15 @@ pub enum Fact {
     Missed(MissedSlots),
     /// What needs no judgement: the daemon started or stopped, a mail was delivered or refused.
     Event(Event),
-    /// A person acknowledged, noted or closed an exception.
+    /// A person acknowledged an exception, or wrote to it.
     Said {
         exception: ExceptionId,
         does: PersonDoes,
         author: Author,
         words: String,
     },
+    /// A person closed an exception.
+    Closed(Box<Closing>),
     Configured {
         catalogue: Arc<Catalogue>,
         expanded: String,
@@ -55,6 +57,7 @@ impl Fact {
             Self::Missed(missed) => Some(&missed.control),
             Self::Event(event) => event.control(),
             Self::Said { .. }
+            | Self::Closed(_)
             | Self::Configured { .. }
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
@@ -70,6 +73,7 @@ impl Fact {
         match self {
             Self::Ran(_) | Self::Missed(_) | Self::Event(_) => false,
             Self::Said { .. }
+            | Self::Closed(_)
             | Self::Configured { .. }
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
@@ -108,6 +112,17 @@ pub struct Author {
     pub uid: u32,
     /// The uid that logged in, so that sudo hides nobody.
     pub login_uid: Option<u32>,
+}
+
+/// A person closes an exception, with what was not said before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    pub exception: ExceptionId,
+    pub author: Author,
+    pub root_cause: Option<String>,
+    pub response: Option<String>,
+    /// Of the closing itself.
+    pub words: String,
 }
 
 /// The part that a person's words are kept in.

@@ -34,7 +34,7 @@ use crate::{
 pub(crate) use catalogue::zone;
 pub use catalogue::{Catalogue, PluginFacts};
 pub use configure::ControlPart;
-pub use fact::{Author, Belief, Fact, Gap, NoteRecord, Recorded, RunAnswer};
+pub use fact::{Author, Belief, Closing, Fact, Gap, NoteRecord, Recorded, RunAnswer};
 pub(crate) use letters::entry_at;
 pub(crate) use runs::settled;
 pub(crate) use subjects::{ERASED, texts};
@@ -114,6 +114,7 @@ impl Recorder {
             Fact::Missed(missed) => self.missed(draft, missed),
             Fact::Event(event) => draft.push(event),
             Fact::Said { exception, does, author, words } => self.said(draft, exception, does, author, words),
+            Fact::Closed(closing) => self.closed(draft, *closing),
             Fact::Configured { catalogue, expanded } => self.configured(draft, catalogue, &expanded),
             Fact::ConfigurationRefused { errors, count } => self.configuration_refused(draft, &errors, count),
             Fact::PluginFault(facts) => self.plugin_fault(draft, *facts),

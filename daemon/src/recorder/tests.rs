@@ -2,15 +2,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use evidenced_contract::{Finding, Listing, Report, Status};
 
-use super::{Catalogue, Fact, Recorded, Recorder, RecorderError};
+use super::{Author, Catalogue, Closing, Fact, Recorded, Recorder, RecorderError};
 use crate::{
     config,
     domain::{
-        ClockState, ControlId, Departure, Entry, Event, Evidence, MissedReason, MissedSlots, Outcome, RunReason,
-        SlotTime, Timestamp,
+        ClockState, ControlId, Departure, Entry, Event, Evidence, ExceptionId, MissedReason, MissedSlots, Outcome,
+        RunReason, SlotTime, Timestamp,
     },
     evidence::EndedRecord,
     fold::State,
+    judge::Refused,
     ledger::{Ledger, Options, Store},
     mail::Mail,
     runner::{Finished, Order},
@@ -173,6 +174,41 @@ fn a_failing_run_opens_an_exception_and_its_recovery_is_told_in_the_same_thread(
     assert!(mails[0].text.contains("AKIA-ALICE"), "{}", mails[0].text);
     assert!(mails[1].text.contains("It failed for 3 days"), "{}", mails[1].text);
     assert_eq!(mails[0].to, ["audit@example.com", "compliance@example.com"]);
+}
+
+#[test]
+fn an_exception_is_closed_with_its_root_cause_and_the_response_in_one_batch() {
+    let mut bench = Bench::new();
+    let fails = bench.ran("SEC-01", 2, report("k", Status::Fail));
+    bench.record(2, vec![fails]);
+    let exception = ExceptionId { year: 2026, number: 1 };
+    let close = |response: Option<&str>| {
+        Fact::Closed(Box::new(Closing {
+            exception,
+            author: Author { uid: 1001, login_uid: None },
+            root_cause: Some("the rotation job had lost its role".to_owned()),
+            response: response.map(str::to_owned),
+            words: "reviewed".to_owned(),
+        }))
+    };
+    let refused = |answers: Vec<Result<Recorded, RecorderError>>| match &answers[0] {
+        Err(RecorderError::Refused(refused)) => refused.clone(),
+        answer => panic!("{answer:?}"),
+    };
+    let early = bench.recorder.record(at(2), vec![close(Some("the role is back"))]);
+    assert_eq!(refused(early), Refused::StillFailing(exception));
+    let passes = bench.ran("SEC-01", 3, report("k", Status::Pass));
+    bench.record(3, vec![passes]);
+    let size = bench.ledger.head().size;
+    assert_eq!(refused(bench.recorder.record(at(3), vec![close(None)])), Refused::Unanswered(exception));
+    assert_eq!(bench.ledger.head().size, size, "a refused closing leaves no note");
+    let recorded = bench.record(4, vec![close(Some("the role is back"))]);
+    assert_eq!(recorded[0].sequence, size + 2, "the closing, behind its two notes");
+    let state = bench.ledger.state();
+    let record = state.exception(exception).unwrap();
+    assert_eq!((record.closed, record.notes.len()), (Some(at(4)), 3));
+    drop(state);
+    assert_eq!(refused(bench.recorder.record(at(5), vec![close(None)])), Refused::Closed(exception));
 }
 
 #[test]

@@ -40,6 +40,10 @@ impl Service {
     /// A person says that the wall clock is right.
     pub(super) async fn accept_clock(&mut self, accept: AcceptClock) {
         let AcceptClock { author, reason, answer } = accept;
+        if reason.trim().is_empty() {
+            let _ = answer.send(Err(RecorderError::NoWords));
+            return;
+        }
         let accepted = match self.clock.accept() {
             Some(DoubtChange::Ended { before, after }) => {
                 let said = NoteRecord { author, words: reason };

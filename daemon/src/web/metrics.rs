@@ -24,6 +24,8 @@ pub(super) fn render(status: &Status) -> String {
         "1: the files are refused, the last accepted ones are used.",
         &alone(refused),
     );
+    let problems = status.problems.len() as u64;
+    metric("evidenced_problems", "What is wrong with evidenced itself; /health says what.", &alone(problems));
     let in_doubt = u64::from(status.clock_doubt.is_some());
     metric("evidenced_clock_in_doubt", "1: the wall clock is not believed.", &alone(in_doubt));
     let mut by_state = BTreeMap::<&str, u64>::new();

@@ -99,12 +99,14 @@ async fn metrics_text(State(desk): State<Arc<Desk>>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(&desk.status())).into_response()
 }
 
-/// 200 while the hourly checkpoint is not older than 2 hours and the ledger takes entries; else 503 and why.
+/// 200 while the ledger takes entries, the hourly checkpoint is not older than 2 hours, and mail goes out; else 503 and
+/// why, a line each. That no mail goes out is told by no mail: whoever watches this must hear of it.
 async fn health(State(desk): State<Arc<Desk>>) -> Response {
-    match desk.unhealthy() {
-        None => (StatusCode::OK, "ok\n").into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    let problems = desk.problems();
+    if problems.is_empty() {
+        return (StatusCode::OK, "ok\n").into_response();
     }
+    (StatusCode::SERVICE_UNAVAILABLE, problems.join("\n") + "\n").into_response()
 }
 
 fn is_open(exception: &ExceptionLine) -> bool {

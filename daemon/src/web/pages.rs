@@ -30,6 +30,7 @@ pub(super) fn status(status: &Status, open: &[ExceptionLine]) -> Markup {
             @if status.configuration_refused {
                 p.notice { "The files of the configuration are refused; the last accepted configuration is used. " code { "evidenced check-config" } " says why." }
             }
+            @for problem in &status.problems { p.notice { (problem) } }
             @if let Some(doubt) = status.clock_doubt {
                 p.notice {
                     "The clock is in doubt since " (time(doubt.since)) ": " (clock_doubt(doubt.doubt)) ". Tests go on by the time since boot. "
@@ -104,6 +105,9 @@ pub(super) fn exception(status: &Status, exception: &ExceptionLine) -> Markup {
                 @for note in &exception.notes {
                     p { strong { (note.about) } " · " (time(note.at)) " · " (note.author) br; (note.words) }
                 }
+            }
+            @if exception.recovered.is_some() && exception.closed.is_none() {
+                p { "To close: " code { "evidenced exceptions close " (exception.id) " --root-cause '…' --response '…'" } }
             }
             p { "To answer: " code { "evidenced exceptions note " (exception.id) " --about root-cause '…'" } }
         },
