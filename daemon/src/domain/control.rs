@@ -161,14 +161,22 @@ pub enum OnEmpty {
     NotApplicable,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TranscriptClass {
+    #[default]
     Full,
-    /// Texts are cut out, digests kept.
+    /// Which calls were made and how they ended; bodies and values of headers are digests. Not re-performable from it
+    /// alone, and marked so.
     Redacted,
     /// Not re-performable, and marked so.
     DigestOnly,
+}
+
+impl TranscriptClass {
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
 }
 
 /// The time to fix what failed.

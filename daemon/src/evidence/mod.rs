@@ -5,16 +5,20 @@
 //! Must not know: what the result means, where parts are kept.
 
 mod pack;
+mod redact;
 mod unpack;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use evidenced_contract::{Failure, Input, Report};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Digest, RunReason};
+use crate::domain::{Digest, RunReason, TranscriptClass};
 
-pub use pack::{Keep, Packed, Seen, pack, state_json};
+pub use pack::{Packed, Seen, pack, state_json};
 pub use unpack::{EvidenceError, Unpacked, state_from_json, unpack, unpack_record};
 
 /// The part that stands for a run: what is new in it is written here, what repeats is named by digest.
@@ -23,6 +27,12 @@ pub use unpack::{EvidenceError, Unpacked, state_from_json, unpack, unpack_record
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     pub ended: EndedRecord,
+    /// How much of what it saw was kept.
+    #[serde(skip_serializing_if = "TranscriptClass::is_full", default)]
+    pub transcript: TranscriptClass,
+    /// Bytes of each content that was not kept, where that much is said of it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub sizes: BTreeMap<Digest, u64>,
     /// Content: the calls of the transcript. `None`: there were none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub calls: Option<Digest>,

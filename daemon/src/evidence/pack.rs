@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{EndedRecord, InputRecord, RunRecord};
+use super::{EndedRecord, InputRecord, RunRecord, redact};
 use crate::{
-    domain::Digest,
+    domain::{Digest, TranscriptClass},
     ledger::{EvidenceClass, LedgerError, Part},
     sandbox::{InputBytes, Transcript},
 };
@@ -65,11 +65,23 @@ pub fn pack(
     transcript: &Transcript,
     inputs: &[InputBytes],
     state: &BTreeMap<String, Vec<u8>>,
-    keep: Keep,
+    class: TranscriptClass,
     seen: &Seen,
 ) -> Result<(Packed, Vec<Part>), LedgerError> {
-    let mut packing = Packing { seen, keep, parts: Vec::new(), contents: BTreeMap::new() };
-    let calls = if transcript.calls.is_empty() { None } else { Some(packing.content(&transcript.calls_json())?) };
+    let mut packing = Packing { seen, class, parts: Vec::new(), contents: BTreeMap::new(), sizes: BTreeMap::new() };
+    let redacted;
+    let told = match class {
+        TranscriptClass::Full => transcript,
+        TranscriptClass::Redacted | TranscriptClass::DigestOnly => {
+            redacted = redact::redact(transcript);
+            &redacted
+        }
+    };
+    let calls = match (told.calls.is_empty(), class) {
+        (true, _) => None,
+        (false, TranscriptClass::Full | TranscriptClass::Redacted) => Some(packing.keep(&told.calls_json())?),
+        (false, TranscriptClass::DigestOnly) => Some(packing.content(&transcript.calls_json())?),
+    };
     for bytes in transcript.blobs.values() {
         packing.content(bytes)?;
     }
@@ -79,14 +91,18 @@ pub fn pack(
             packing.content(bytes)?;
         }
         let unreadable = input.bytes.as_ref().err().cloned();
-        input_records.push(InputRecord { input: input.input.clone(), unreadable });
+        let mut input = input.input.clone();
+        if let (false, Some(http)) = (class.is_full(), &mut input.http) {
+            http.headers = redact::headers(&http.headers);
+        }
+        input_records.push(InputRecord { input, unreadable });
     }
     let state = if state.is_empty() { None } else { Some(packing.content(&state_json(state))?) };
-    let volatile = (!transcript.volatile.is_empty()).then(|| {
-        serde_json::from_slice(&transcript.volatile_json()).expect("what was just written as JSON can be read")
-    });
-    let Packing { mut parts, contents, .. } = packing;
-    let record = RunRecord { ended, calls, volatile, inputs: input_records, state, parts: contents };
+    let volatile = (!told.volatile.is_empty() && class != TranscriptClass::DigestOnly)
+        .then(|| serde_json::from_slice(&told.volatile_json()).expect("what was just written as JSON can be read"));
+    let Packing { mut parts, contents, sizes, .. } = packing;
+    let record =
+        RunRecord { ended, transcript: class, sizes, calls, volatile, inputs: input_records, state, parts: contents };
     let plain = plain(&record);
     if let Some(last) = seen.record
         && last.plain == plain
@@ -120,25 +136,31 @@ fn plain(record: &RunRecord) -> Digest {
     Digest::of(&serde_json::to_vec(record).expect("a record is plain data with text keys"))
 }
 
-/// Whether what a run saw is kept, or only its digests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    Contents,
-    /// The run cannot be re-performed, and is marked so.
-    Digests,
-}
-
 struct Packing<'s> {
     seen: &'s Seen,
-    keep: Keep,
+    class: TranscriptClass,
     parts: Vec<Part>,
     contents: BTreeMap<Digest, Digest>,
+    sizes: BTreeMap<Digest, u64>,
 }
 
 impl Packing<'_> {
+    /// A content that the class may say to leave out.
     fn content(&mut self, bytes: &[u8]) -> Result<Digest, LedgerError> {
+        match self.class {
+            TranscriptClass::Full => self.keep(bytes),
+            TranscriptClass::Redacted => {
+                let content = Digest::of(bytes);
+                self.sizes.insert(content, bytes.len() as u64);
+                Ok(content)
+            }
+            TranscriptClass::DigestOnly => Ok(Digest::of(bytes)),
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<Digest, LedgerError> {
         let content = Digest::of(bytes);
-        if self.keep == Keep::Digests || self.contents.contains_key(&content) {
+        if self.contents.contains_key(&content) {
             return Ok(content);
         }
         let part = match self.seen.parts.get(&content) {

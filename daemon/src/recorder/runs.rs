@@ -14,9 +14,9 @@ use super::{
 use crate::{
     domain::{
         Control, ControlId, Counts, Evidence, MissedSlots, Outcome, ReportFault, RunEntry, RunReason, SubjectNumber,
-        Timestamp, TranscriptClass, Verdict, verdict,
+        Timestamp, Verdict, verdict,
     },
-    evidence::{EndedRecord, Keep, Packed, Seen, pack, state_json, unpack_record},
+    evidence::{EndedRecord, Packed, Seen, pack, state_json, unpack_record},
     fold::State,
     judge::{ControlState, Decision, NamedSubjects, Policy, RunFacts, SubjectStatus, decide_missed, decide_run},
     ledger::{EvidenceClass, Ledger, Store},
@@ -168,12 +168,8 @@ impl Recorder {
             EndedRecord::Report(report) => report.covered_until.as_deref().and_then(|until| until.parse().ok()),
             EndedRecord::Failure(_) | EndedRecord::Other { .. } => None,
         };
-        let keep = match control.check.transcript {
-            TranscriptClass::Full => Keep::Contents,
-            TranscriptClass::Redacted | TranscriptClass::DigestOnly => Keep::Digests,
-        };
         let seen = self.runs.seen(ledger, &state, id);
-        let (packed, parts) = pack(ended.clone(), &transcript, &inputs, &order.state, keep, seen)?;
+        let (packed, parts) = pack(ended.clone(), &transcript, &inputs, &order.state, control.check.transcript, seen)?;
         draft.keep_all(parts);
         let plugin_state = match new_state {
             Some(state) => Some(draft.keep(&state_json(&state), EvidenceClass::Transcript)?),

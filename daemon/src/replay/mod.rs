@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     domain::{Digest, Entry, Event, Evidence, RunEntry, TranscriptClass},
-    evidence::{EndedRecord, EvidenceError, RunRecord, unpack},
+    evidence::{EndedRecord, EvidenceError, RunRecord, unpack, unpack_record},
     fold::State,
     ledger::{Ledger, LedgerError, Store},
     recorder::{ControlPart, settled},
@@ -71,13 +71,19 @@ impl Replayer {
         let control = self.control(&run)?;
         let ledger = Arc::clone(&self.ledger);
         let read = move |part: &Digest| ledger.part(part).map_err(|error| error.to_string());
-        let unpacked = match unpack(&record_part, &read) {
-            Ok(unpacked) => unpacked,
-            Err(EvidenceError::Unnamed(_)) if control.control.check.transcript != TranscriptClass::Full => {
-                return Ok(Replayed::NotReperformable("only digests of its transcript were kept".to_owned()));
-            }
-            Err(error) => return Err(ReplayError::Evidence(sequence, error)),
+        let evidence = |error| ReplayError::Evidence(sequence, error);
+        let why = match unpack_record(&record_part, &read).map_err(evidence)?.transcript {
+            TranscriptClass::Full => None,
+            TranscriptClass::Redacted => Some(
+                "its transcript was kept redacted: bodies and values of headers are digests, and a plugin cannot be run \
+                 again on those alone",
+            ),
+            TranscriptClass::DigestOnly => Some("only digests of its transcript were kept"),
         };
+        if let Some(why) = why {
+            return Ok(Replayed::NotReperformable(why.to_owned()));
+        }
+        let unpacked = unpack(&record_part, &read).map_err(evidence)?;
         if let EndedRecord::Other { words, is_deterministic: false, .. } = &unpacked.record.ended {
             return Ok(Replayed::NotReperformable(words.clone()));
         }

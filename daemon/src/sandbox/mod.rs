@@ -47,5 +47,5 @@ pub use host::log::{LogLevel, LogLine};
 pub use plugin::{Plugin, PluginKind};
 pub use replay::{Comparison, ReplaySpec, compare, report_bytes};
 pub use run::{InputBytes, RunResult, RunSpec};
-pub use transcript::{Call, Transcript, TranscriptError};
+pub use transcript::{Answer, Call, Fault, Received, Sent, Transcript, TranscriptError, Volatile};
 pub use world::{History, Live, Nowhere, World};
