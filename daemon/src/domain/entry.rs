@@ -127,6 +127,8 @@ pub enum Event {
     },
     Run(RunEntry),
     Missed(MissedSlots),
+    /// Subjects that failed for the first time in a run that confirms nothing yet.
+    SubjectsSuspected(SuspectedSubjects),
     ExceptionOpened {
         exception: ExceptionId,
         control: ControlId,
@@ -247,6 +249,7 @@ impl Event {
             | Self::SubjectsNamed { control, .. }
             | Self::Run(RunEntry { control, .. })
             | Self::Missed(MissedSlots { control, .. })
+            | Self::SubjectsSuspected(SuspectedSubjects { control, .. })
             | Self::ExceptionOpened { control, .. }
             | Self::SubjectsJoined(ExceptionSubjects { control, .. })
             | Self::SubjectsLeft { subjects: ExceptionSubjects { control, .. }, .. }
@@ -426,7 +429,7 @@ impl MissedReason {
     }
 }
 
-/// Subjects that enter or leave an exception in one slot.
+/// Subjects that enter or leave an exception: of those that enter, the slot in which they first failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExceptionSubjects {
     pub exception: ExceptionId,
@@ -438,6 +441,14 @@ pub struct ExceptionSubjects {
 impl ExceptionSubjects {
     /// More are split over several entries, so that each stays under [`ENTRY_BYTES_MAX`].
     pub const MAX: usize = 300;
+}
+
+/// Subjects whose failing is not confirmed, by the slot in which they first failed; at most [`ExceptionSubjects::MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspectedSubjects {
+    pub control: ControlId,
+    pub slot: SlotTime,
+    pub subjects: Vec<SubjectNumber>,
 }
 
 /// Why a subject's life in an exception ended.

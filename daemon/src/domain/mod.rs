@@ -33,7 +33,7 @@ pub use digest::Digest;
 pub use doubt::{ClockBelieved, ClockDoubt};
 pub use entry::{
     ClockState, DayCount, Departure, ENTRY_BYTES_MAX, Entry, EntryError, Event, Evidence, ExceptionSubjects,
-    MissedReason, MissedSlots, NoteKind, RunEntry, RunReason,
+    MissedReason, MissedSlots, NoteKind, RunEntry, RunReason, SuspectedSubjects,
 };
 pub use escape::{escaped, escaped_json, escaped_lines};
 pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEnd, NoteAbout, Recovery};

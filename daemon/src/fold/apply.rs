@@ -79,7 +79,7 @@ impl State {
                 }
                 self.end_spells(control, at, |_| true);
             }
-            Event::ControlPresented { .. } | Event::Missed(_) => {}
+            Event::ControlPresented { .. } | Event::Missed(_) | Event::SubjectsSuspected(_) => {}
             Event::SubjectsNamed { control, first, count, subjects } => {
                 self.subjects.insert((control.clone(), *first), NamedPart { count: *count, part: *subjects });
                 self.mark(Key::Subjects(control.clone(), *first));

@@ -5,7 +5,7 @@ use evidenced_contract::Listing;
 use super::{Alert, ControlState, Decision, OpenException, Phase, Policy, Refused, time};
 use crate::domain::{
     AlertCause, ControlId, Departure, Digest, Event, ExceptionId, ExceptionSubjects, Outcome, RunEntry, SlotTime,
-    SubjectNumber, Timestamp,
+    SubjectNumber, SuspectedSubjects, Timestamp,
 };
 
 /// What a run found, with numbers in place of texts.
@@ -69,11 +69,13 @@ pub fn decide_run(
         (Phase::Failing(open), _) => time::overdue(&mut decision, &run.control, open, run.slot, now),
         (phase @ (Phase::Passing | Phase::Suspect { .. }), Outcome::Fail) => {
             let (first, fails) = match phase {
-                Phase::Suspect { first, fails } => (*first, fails + 1),
+                Phase::Suspect { first, fails, .. } => (*first, fails + 1),
                 Phase::Passing | Phase::Failing(_) => (run.slot, 1),
             };
             if fails >= policy.confirmations {
                 opened(&mut decision, state, policy, next_exception, first, facts);
+            } else {
+                suspected(&mut decision, state, facts);
             }
         }
         (Phase::Passing | Phase::Suspect { .. }, _) => {}
@@ -111,8 +113,14 @@ fn opened(
     let due = policy.remediation.due(first_slot.0);
     decision.events.push(Event::ExceptionOpened { exception, control: run.control.clone(), first_slot, due });
     let failing = failing(facts);
-    let entries = in_entries(exception, &run.control, run.slot, &failing);
-    decision.events.extend(entries.map(Event::SubjectsJoined));
+    let mut by_first_fail: BTreeMap<SlotTime, Vec<SubjectNumber>> = BTreeMap::new();
+    for subject in &failing {
+        by_first_fail.entry(state.suspected_since(*subject).unwrap_or(run.slot)).or_default().push(*subject);
+    }
+    for (slot, subjects) in by_first_fail {
+        let entries = in_entries(exception, &run.control, slot, &subjects);
+        decision.events.extend(entries.map(Event::SubjectsJoined));
+    }
     decision.alerts.push(Alert {
         cause: if state.fresh { AlertCause::AlreadyFailing } else { AlertCause::Failed },
         control: run.control.clone(),
@@ -124,6 +132,19 @@ fn opened(
         reason: None,
         missed: None,
     });
+}
+
+/// What fails now may be confirmed later, and has then failed since now.
+fn suspected(decision: &mut Decision, state: &ControlState, facts: &RunFacts) {
+    let mut new = failing(facts);
+    new.retain(|subject| state.suspected_since(*subject).is_none());
+    decision.events.extend(new.chunks(ExceptionSubjects::MAX).map(|chunk| {
+        Event::SubjectsSuspected(SuspectedSubjects {
+            control: facts.run.control.clone(),
+            slot: facts.run.slot,
+            subjects: chunk.to_vec(),
+        })
+    }));
 }
 
 fn still_failing(

@@ -54,6 +54,8 @@ pub enum Phase {
     Suspect {
         first: SlotTime,
         fails: u32,
+        /// The subjects that failed, each with the slot in which it first did.
+        subjects: BTreeMap<SubjectNumber, SlotTime>,
     },
     Failing(OpenException),
 }
@@ -174,6 +176,14 @@ impl ControlState {
         }
     }
 
+    /// Since which slot a subject fails, as far as it is suspected already.
+    pub fn suspected_since(&self, subject: SubjectNumber) -> Option<SlotTime> {
+        match &self.phase {
+            Phase::Suspect { subjects, .. } => subjects.get(&subject).copied(),
+            Phase::Passing | Phase::Failing(_) => None,
+        }
+    }
+
     /// Whether a run tells something new about the control as it is now. If not it is only counted: it is of a
     /// version that was replaced while it ran, or of a slot before one that was judged.
     pub fn judges(&self, run: &RunEntry) -> bool {
@@ -207,6 +217,13 @@ impl ControlState {
             }
             Event::Run(run) => self.apply_run(sequence, at, run),
             Event::Missed(missed) => self.apply_missed(missed),
+            Event::SubjectsSuspected(suspected) => {
+                if let Phase::Suspect { subjects, .. } = &mut self.phase {
+                    for subject in &suspected.subjects {
+                        subjects.entry(*subject).or_insert(suspected.slot);
+                    }
+                }
+            }
             Event::ExceptionOpened { exception, first_slot, due, .. } => {
                 // The run that opens it was counted as the newest of those in a row.
                 let fails = match self.phase {
@@ -301,7 +318,9 @@ impl ControlState {
         }
         match (run.outcome, &mut self.phase) {
             (Outcome::Fail, Phase::Suspect { fails, .. }) => *fails += 1,
-            (Outcome::Fail, Phase::Passing) => self.phase = Phase::Suspect { first: run.slot, fails: 1 },
+            (Outcome::Fail, Phase::Passing) => {
+                self.phase = Phase::Suspect { first: run.slot, fails: 1, subjects: BTreeMap::new() };
+            }
             (Outcome::Fail, Phase::Failing(_)) => self.fresh = false,
             (_, phase) => {
                 if let Phase::Suspect { .. } = phase {

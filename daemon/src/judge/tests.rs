@@ -46,24 +46,32 @@ fn fails_in_a_row_open_one_exception_and_a_pass_ends_it() {
 #[test]
 fn confirmations_count_fails_in_a_row_and_the_exception_begins_at_the_first() {
     check(2, "P F P F P", "");
-    check(2, "P F F P", "2:open(1 since 1) 2:join(a) 2!failed(a) 3:left(a fixed) 3:recovered 3!recovered(a)");
-    check(3, "P F F P F F F", "6:open(1 since 4) 6:join(a) 6!failed(a)");
+    check(2, "P F F P", "2:open(1 since 1) 2:join(a since 1) 2!failed(a) 3:left(a fixed) 3:recovered 3!recovered(a)");
+    check(3, "P F F P F F F", "6:open(1 since 4) 6:join(a since 4) 6!failed(a)");
     check(2, "P F N F", "");
 }
 
 #[test]
+fn a_subject_fails_since_the_slot_that_was_confirmed_and_not_since_the_one_that_confirmed_it() {
+    check(2, "P F F(ab)", "2:open(1 since 1) 2:join(a since 1) 2:join(b) 2!failed(a,b)");
+    check(2, "P F(ab) F(b)", "2:open(1 since 1) 2:join(b since 1) 2!failed(b)");
+    check(3, "P F F(ab) F(abc)", "3:open(1 since 1) 3:join(a since 1) 3:join(b since 2) 3:join(c) 3!failed(a,b,c)");
+    check(2, "P F(a) P F(ab) F(ab)", "4:open(1 since 3) 4:join(a,b since 3) 4!failed(a,b)");
+}
+
+#[test]
 fn an_error_is_neither_a_pass_nor_a_fail() {
-    check(2, "P F E F", "3:open(1 since 1) 3:join(a) 3!failed(a)");
+    check(2, "P F E F", "3:open(1 since 1) 3:join(a since 1) 3!failed(a)");
     check(1, "P F E", "1:open(1 since 1) 1:join(a) 1!failed(a)");
-    check(2, "P F x F", "3:open(1 since 1) 3:join(a) 3!failed(a)");
+    check(2, "P F x F", "3:open(1 since 1) 3:join(a since 1) 3!failed(a)");
 }
 
 #[test]
 fn what_fails_at_the_first_evaluation_failed_already() {
     check(1, "F", "0:open(1 since 0) 0:join(a) 0!already-failing(a)");
     check(1, "E F", "1:open(1 since 1) 1:join(a) 1!already-failing(a)");
-    check(2, "F F", "1:open(1 since 0) 1:join(a) 1!already-failing(a)");
-    check(2, "F P F F", "3:open(1 since 2) 3:join(a) 3!failed(a)");
+    check(2, "F F", "1:open(1 since 0) 1:join(a since 0) 1!already-failing(a)");
+    check(2, "F P F F", "3:open(1 since 2) 3:join(a since 2) 3!failed(a)");
     check(1, "P off xd on F", "2:open(1 since 2) 2:join(a) 2!already-failing(a)");
     check(1, "P V F", "1:defined(2) 1:open(1 since 1) 1:join(a) 1!failed(a)");
 }
@@ -211,7 +219,7 @@ fn a_catch_up_run_of_the_same_slot_is_judged() {
     let mut further = story.run("F", SlotTime(START.parse().unwrap()), 1);
     further.run.covered_until = Some(story.now);
     story.judge(&further);
-    assert_eq!(story.told.join(" "), "1:open(1 since 0) 1:join(a) 1!failed(a)");
+    assert_eq!(story.told.join(" "), "1:open(1 since 0) 1:join(a since 0) 1!failed(a)");
 }
 
 #[test]
@@ -501,6 +509,9 @@ impl Story {
             Event::ExceptionOpened { exception, first_slot, .. } => {
                 self.exceptions += 1;
                 format!("open({} since {})", exception.number, self.hour(*first_slot))
+            }
+            Event::SubjectsJoined(joined) if joined.slot < self.slot() => {
+                format!("join({} since {})", subjects(&joined.subjects), self.hour(joined.slot))
             }
             Event::SubjectsJoined(joined) => format!("join({})", subjects(&joined.subjects)),
             Event::SubjectsLeft { why, subjects: ExceptionSubjects { subjects: left, .. } } => {

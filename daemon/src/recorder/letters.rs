@@ -293,7 +293,9 @@ impl Letters<'_> {
             .map(|number| {
                 let since = record
                     .and_then(|record| record.subjects.get(number)?.last())
-                    .map_or(alert.slot, |life| life.first_seen);
+                    .map(|life| life.first_seen)
+                    .or_else(|| self.state.control(&control.id)?.suspected_since(*number))
+                    .unwrap_or(alert.slot);
                 let Some(subject) = names.get(number) else {
                     return SubjectFacts {
                         subject: ERASED.to_owned(),

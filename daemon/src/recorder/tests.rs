@@ -14,8 +14,9 @@ use crate::{
     judge::Refused,
     ledger::{Ledger, Options, Store},
     mail::Mail,
+    replay::{Replayed, Replayer},
     runner::{Finished, Order},
-    sandbox::Transcript,
+    sandbox::{Sandbox, SandboxSettings, Transcript},
     schedule::missed,
 };
 
@@ -56,6 +57,8 @@ owner = "platform"
 severity = "high"
 plugin = "key-rotation"
 schedule = "0 6 * * *"
+confirmations = 2
+transcript = "redacted"
 "#;
 
 impl Bench {
@@ -209,6 +212,35 @@ fn an_exception_is_closed_with_its_root_cause_and_the_response_in_one_batch() {
     assert_eq!((record.closed, record.notes.len()), (Some(at(4)), 3));
     drop(state);
     assert_eq!(refused(bench.recorder.record(at(5), vec![close(None)])), Refused::Closed(exception));
+}
+
+#[test]
+fn a_subject_was_first_seen_in_the_first_failing_slot_and_not_in_the_one_that_confirmed_it() {
+    let mut bench = Bench::new();
+    for (day, status) in [(2, Status::Pass), (3, Status::Fail), (4, Status::Fail)] {
+        let run = bench.ran("SEC-02", day, report("k", status));
+        bench.record(day, vec![run]);
+    }
+    let state = bench.ledger.state();
+    let record = state.exception(ExceptionId { year: 2026, number: 1 }).unwrap();
+    let lives: Vec<_> = record.subjects.values().flatten().map(|life| life.first_seen).collect();
+    assert_eq!((record.first_slot, lives), (SlotTime(at(3)), vec![SlotTime(at(3))]));
+    drop(state);
+    let mail = bench.mails().remove(0);
+    assert!(mail.text.contains("3 Mar") && !mail.text.contains("4 Mar 2026"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn a_run_whose_transcript_was_redacted_says_that_it_cannot_be_re_performed() {
+    let mut bench = Bench::new();
+    let run = bench.ran("SEC-02", 2, report("k", Status::Pass));
+    let recorded = bench.record(2, vec![run]);
+    let sandbox = Sandbox::new(SandboxSettings::default()).unwrap();
+    let mut replayer = Replayer::new(Arc::clone(&bench.ledger), sandbox);
+    match replayer.replay(recorded[0].sequence).await.unwrap() {
+        Replayed::NotReperformable(why) => assert!(why.contains("redacted"), "{why}"),
+        replayed => panic!("{replayed:?}"),
+    }
 }
 
 #[test]
