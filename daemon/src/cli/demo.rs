@@ -42,7 +42,10 @@ impl DemoArguments {
             None => tempfile::Builder::new().prefix("evidenced-demo-").tempdir()?.keep(),
         };
         let program = std::env::current_exe().context("cannot find this program, which compiles plugins in a child")?;
-        let options = Options { cache_dir: Some(dir.join("cache")), compile: CompileWhere::Child { program } };
+        let options = Options {
+            cache_dir: Some(dir.join("cache")),
+            compile: CompileWhere::Child { program, limits: Default::default() },
+        };
         std::fs::create_dir_all(&dir)?;
         let settings = Settings { dir, plugins, options: options.clone() };
         run::runtime()?.block_on(show(context, settings, self.exit))

@@ -63,7 +63,7 @@ enum Program {
     Command(Command),
     /// Compiles a plugin from standard input; the daemon calls it.
     #[command(name = "__compile", hide = true)]
-    Compile,
+    Compile { memory_bytes: u64, cpu_seconds: u64 },
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,7 +121,7 @@ pub fn main() -> ExitCode {
     let command = match program {
         Program::Command(command) => command,
         // It must set up nothing else: it runs under tight limits.
-        Program::Compile => return compile_child_main(),
+        Program::Compile { memory_bytes, cpu_seconds } => return compile_child_main(memory_bytes, cpu_seconds),
     };
     start_tracing();
     let context = Context { config, printer: Printer::new(json) };

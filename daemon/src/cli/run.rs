@@ -60,7 +60,7 @@ pub(super) fn last_accepted(file: &Path) -> anyhow::Result<Option<Config>> {
 pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
     let program = std::env::current_exe().context("cannot find this program, which compiles plugins in a child")?;
     let cache_dir = std::env::var_os("CACHE_DIRECTORY").map_or_else(|| config.state_dir.join("cache"), Into::into);
-    Ok(Options { cache_dir: Some(cache_dir), compile: CompileWhere::Child { program } })
+    Ok(Options { cache_dir: Some(cache_dir), compile: CompileWhere::Child { program, limits: Default::default() } })
 }
 
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

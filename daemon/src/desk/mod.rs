@@ -28,7 +28,7 @@ use crate::{
     domain::{ControlId, SlotTime, Timestamp},
     fold::State,
     judge::PersonDoes,
-    ledger::Ledger,
+    ledger::{Ledger, Store},
     recorder::{Author, Catalogue, Closing, Fact, Handle, Recorded, RecorderError},
 };
 

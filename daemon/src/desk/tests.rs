@@ -83,6 +83,7 @@ impl Bench {
         let finished = Finished {
             order,
             now: slot,
+            clock_in_doubt: false,
             took: Duration::ZERO,
             ended,
             transcript: Transcript::default(),

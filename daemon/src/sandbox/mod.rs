@@ -39,7 +39,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{CompileWhere, compile_child_main};
+pub use compile::{CompileLimits, CompileWhere, compile_child_main};
 pub use ended::{Ended, Limit};
 pub use engine::{Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
