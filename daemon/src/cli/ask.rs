@@ -96,7 +96,12 @@ async fn own(
     take: &mut dyn FnMut(Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let options = run::options(&config)?;
-    let mut service = Service::open_quietly(config, &options, Arc::new(SystemClock::new())).await?;
+    let clock = Arc::new(SystemClock::new());
+    let mut service = if let Question::Check { .. } = &question {
+        Service::open_quietly(config, &options, clock).await?
+    } else {
+        Service::open_as_it_is(config, &options, clock)?
+    };
     let (desk, mut asked) = service.desk();
     let author = Author { uid: rustix::process::getuid().as_raw(), login_uid: login_uid("/proc/self/loginuid") };
     let (lines, mut answer) = mpsc::channel(64);

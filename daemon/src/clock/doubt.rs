@@ -72,7 +72,7 @@ impl Watch {
     pub fn observe(&mut self, reading: Reading) -> Option<DoubtChange> {
         self.synchronised_since = synchronised(reading, self.synchronised_since);
         if self.doubt.is_none() {
-            let doubt = self.parting(reading)?;
+            let doubt = self.parting(reading.wall, reading.boot)?;
             self.doubt = Some(doubt);
             // What was synchronised before the clock jumped says nothing about where it jumped to.
             self.synchronised_since = synchronised(reading, None);
@@ -85,7 +85,7 @@ impl Watch {
     /// Believes the wall clock. `None` if it was believed.
     pub fn accept(&mut self, reading: Reading) -> Option<DoubtChange> {
         self.doubt?;
-        let before = self.now(reading);
+        let before = self.now(reading.wall, reading.boot);
         self.anchor = (reading.wall, reading.boot);
         self.doubt = None;
         Some(DoubtChange::Ended { before, after: reading.wall })
@@ -97,19 +97,19 @@ impl Watch {
 
     /// The time to go by: the wall clock, or boot time from the anchor if the wall clock is in doubt or would be
     /// after the next observation.
-    pub fn now(&self, reading: Reading) -> Timestamp {
-        if self.doubt.is_some() || self.parting(reading).is_some() { self.by_boot(reading) } else { reading.wall }
+    pub fn now(&self, wall: Timestamp, boot: Duration) -> Timestamp {
+        if self.doubt.is_some() || self.parting(wall, boot).is_some() { self.by_boot(boot) } else { wall }
     }
 
-    fn by_boot(&self, reading: Reading) -> Timestamp {
-        let (time, boot) = self.anchor;
-        time.plus(reading.boot.saturating_sub(boot))
+    fn by_boot(&self, boot: Duration) -> Timestamp {
+        let (time, at) = self.anchor;
+        time.plus(boot.saturating_sub(at))
     }
 
-    fn parting(&self, reading: Reading) -> Option<ClockDoubt> {
-        let expected = self.by_boot(reading);
-        let forward = reading.wall.since(expected);
-        let back = expected.since(reading.wall);
+    fn parting(&self, wall: Timestamp, boot: Duration) -> Option<ClockDoubt> {
+        let expected = self.by_boot(boot);
+        let forward = wall.since(expected);
+        let back = expected.since(wall);
         if forward > PARTING_MAX {
             Some(ClockDoubt::JumpedForward { by_s: forward.as_secs() })
         } else if back > PARTING_MAX {
@@ -153,7 +153,7 @@ mod tests {
         ] {
             let watch = Watch::start(reading(0, 10, kernel), newest.map(time), false);
             assert_eq!(watch.doubt(), None, "{newest:?} {kernel:?}");
-            assert_eq!(watch.now(reading(5, 15, kernel)), time(5));
+            assert_eq!(watch.now(time(5), Duration::from_secs(15)), time(5));
         }
     }
 
@@ -161,7 +161,7 @@ mod tests {
     fn a_start_before_the_newest_entry_goes_on_from_that_entry() {
         let watch = Watch::start(reading(-90, 10, Synchronised), Some(time(0)), false);
         assert_eq!(watch.doubt(), Some(ClockDoubt::BehindLedger { by_s: 90 }));
-        assert_eq!(watch.now(reading(-85, 15, Synchronised)), time(5));
+        assert_eq!(watch.now(time(-85), Duration::from_secs(15)), time(5));
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(start(week).doubt(), None);
         let watch = start(week + 1);
         assert_eq!(watch.doubt(), Some(ClockDoubt::FarAhead { by_s: week as u64 + 1 }));
-        assert_eq!(watch.now(reading(week + 6, 15, Unsynchronised)), time(5), "from the newest entry on");
+        assert_eq!(watch.now(time(week + 6), Duration::from_secs(15)), time(5), "from the newest entry on");
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
         let mut watch = Watch::start(reading(3600, 10, Synchronised), Some(time(0)), true);
         assert_eq!(watch.doubt(), Some(ClockDoubt::Unsettled));
         assert_eq!(watch.observe(reading(3605, 15, Synchronised)), None);
-        assert_eq!(watch.now(reading(3605, 15, Synchronised)), time(5));
+        assert_eq!(watch.now(time(3605), Duration::from_secs(15)), time(5));
         let ended = watch.observe(reading(3900, 310, Synchronised));
         assert_eq!(ended, Some(DoubtChange::Ended { before: time(300), after: time(3900) }));
     }
@@ -190,11 +190,11 @@ mod tests {
         assert_eq!(watch.observe(reading(90, 70, Synchronised)), None);
         assert_eq!(watch.observe(reading(30, 70, Synchronised)), None);
         let jump = reading(3600, 70, Synchronised);
-        assert_eq!(watch.now(jump), time(60), "already before it is observed");
+        assert_eq!(watch.now(jump.wall, jump.boot), time(60), "already before it is observed");
         let doubt = ClockDoubt::JumpedForward { by_s: 3540 };
         assert_eq!(watch.observe(jump), Some(DoubtChange::Began(doubt)));
         assert_eq!(watch.observe(reading(3610, 80, Synchronised)), None);
-        assert_eq!(watch.now(reading(3610, 80, Synchronised)), time(70));
+        assert_eq!(watch.now(time(3610), Duration::from_secs(80)), time(70));
 
         let mut back = Watch::start(reading(0, 10, Synchronised), None, false);
         let doubt = ClockDoubt::JumpedBack { by_s: 31 };
@@ -212,7 +212,7 @@ mod tests {
         let ended = watch.observe(reading(1560, 660, Synchronised));
         assert_eq!(ended, Some(DoubtChange::Ended { before: time(660), after: time(1560) }));
         assert_eq!(watch.doubt(), None);
-        assert_eq!(watch.now(reading(1570, 670, Synchronised)), time(1570));
+        assert_eq!(watch.now(time(1570), Duration::from_secs(670)), time(1570));
     }
 
     #[test]
@@ -227,6 +227,6 @@ mod tests {
     fn a_machine_that_slept_is_not_in_doubt() {
         let mut watch = Watch::start(reading(0, 10, Synchronised), None, false);
         assert_eq!(watch.observe(reading(86_400, 86_410, Synchronised)), None);
-        assert_eq!(watch.now(reading(86_400, 86_410, Synchronised)), time(86_400));
+        assert_eq!(watch.now(time(86_400), Duration::from_secs(86_410)), time(86_400));
     }
 }

@@ -37,7 +37,9 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        self.watch().now(reading())
+        // What the kernel knows of its clock is asked for where it is judged, and not with each look at the time.
+        let (wall, boot) = (wall(), boot());
+        self.watch().now(wall, boot)
     }
 
     fn boot(&self) -> Duration {

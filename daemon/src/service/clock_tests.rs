@@ -61,7 +61,8 @@ impl Machine {
 
 impl Clock for Machine {
     fn now(&self) -> Timestamp {
-        self.watch.lock().unwrap().now(self.reading())
+        let reading = self.reading();
+        self.watch.lock().unwrap().now(reading.wall, reading.boot)
     }
 
     fn boot(&self) -> Duration {

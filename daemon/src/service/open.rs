@@ -88,6 +88,12 @@ impl Service {
         Ok(service)
     }
 
+    /// Opens everything for what people write to an exception, while no daemon runs: whether the configuration's files
+    /// have changed is left to the daemon.
+    pub fn open_as_it_is(config: Arc<Config>, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::assemble(config, options, clock)
+    }
+
     fn assemble(config: Arc<Config>, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let ledger = Ledger::<State>::open(&config.state_dir, ledger_options(&config))?;
         let ledger = Arc::new(ledger);
