@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Desk;
-use crate::ledger::Store;
+use crate::{fold::State, ledger::Store};
 
 /// Checkpoints are entered every hour, also when nothing happened.
 const CHECKPOINT_AGE_MAX: Duration = Duration::from_secs(2 * 3600);
@@ -18,9 +18,13 @@ impl Desk {
     /// What is wrong, in words: the ledger takes no entries, or has not for two hours; mails wait for more than an
     /// hour, or were refused for good in the last day. Empty: all is well.
     pub fn problems(&self) -> Vec<String> {
+        self.problems_of(&self.ledger.state())
+    }
+
+    /// For who holds the state already: a second look at it would wait for a writer that waits for the first.
+    pub(super) fn problems_of(&self, state: &State) -> Vec<String> {
         let mut problems = Vec::new();
         let now = self.clock.now();
-        let state = self.ledger.state();
         if let Some(why) = self.ledger.poisoned() {
             problems.push(format!("the ledger takes no entries: {why}"));
         } else if let Some(newest) = state.head().checkpoint.map(|checkpoint| checkpoint.at)

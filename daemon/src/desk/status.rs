@@ -37,7 +37,7 @@ impl Desk {
             mails_waiting: state.outbox().values().map(|pending| pending.waiting().count() as u64).sum(),
             oldest_waiting: state.outbox().values().next().map(|pending| pending.queued),
             dead_letters: state.dead_letters().len() as u64,
-            problems: self.problems(),
+            problems: self.problems_of(&state),
             entries: head.size,
             root: crate::domain::Digest(head.root),
             last_entry: state.head().last_at,

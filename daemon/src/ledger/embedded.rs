@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -51,19 +51,24 @@ pub(super) struct Core<F: Fold> {
     /// How many entries the view stands for.
     pub(super) viewed_size: AtomicU64,
     pub(super) signal: Arc<Signal>,
+    /// As the writer has it.
+    pub(super) poisoned: Arc<OnceLock<String>>,
     /// Why sealing is put off.
     pub(super) fault: Mutex<Option<String>>,
 }
 
+const COMMIT_PANICKED: &str = "a commit panicked";
+
 pub(super) struct Writer {
     /// `None`: for reading only.
     pub(super) journal: Option<Journal>,
-    pub(super) poisoned: Option<String>,
+    /// Set once, and read without the writer's lock: a reader who holds the state must not wait for a commit.
+    pub(super) poisoned: Arc<OnceLock<String>>,
 }
 
 impl Writer {
     fn journal(&mut self) -> Result<&mut Journal, LedgerError> {
-        match (&self.poisoned, &mut self.journal) {
+        match (self.poisoned.get(), &mut self.journal) {
             (Some(why), _) => Err(LedgerError::Poisoned { why: why.clone() }),
             (None, None) => Err(LedgerError::ReadOnly),
             (None, Some(journal)) => Ok(journal),
@@ -75,7 +80,7 @@ impl Writer {
     }
 
     pub(super) fn poison(&mut self, error: &LedgerError) {
-        self.poisoned = Some(with_sources(error));
+        self.poisoned.get_or_init(|| with_sources(error));
     }
 
     pub(super) fn writes_to(&self, path: &Path) -> bool {
@@ -104,7 +109,8 @@ impl<F: Fold> Ledger<F> {
 
     /// Why no more commits are taken; `None` while all is well.
     pub fn poisoned(&self) -> Option<String> {
-        self.core.writer().poisoned.clone()
+        let panicked = || self.core.writer.is_poisoned().then(|| COMMIT_PANICKED.to_owned());
+        self.core.poisoned.get().cloned().or_else(panicked)
     }
 
     /// Why packs are not being sealed; the journal grows until they are. `None` while all is well.
@@ -157,7 +163,7 @@ impl<F: Fold> Core<F> {
     pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(|poisoned| {
             let mut writer = poisoned.into_inner();
-            writer.poisoned.get_or_insert_with(|| "a commit panicked".to_owned());
+            writer.poisoned.get_or_init(|| COMMIT_PANICKED.to_owned());
             writer
         })
     }

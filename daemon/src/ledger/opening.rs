@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -54,12 +54,14 @@ impl<F: Fold> Ledger<F> {
         }
         let last_frame = scanned.last_frame.unwrap_or(0).max(last_packed_frame);
         let journal = if writes { Some(resume(&layout, &scanned, last_frame, index.head().size)?) } else { None };
+        let poisoned = Arc::new(OnceLock::new());
         let core = Core {
             segments: RwLock::new(list_segments(&layout)?),
             layout,
             options,
             key,
-            writer: Mutex::new(Writer { journal, poisoned: None }),
+            writer: Mutex::new(Writer { journal, poisoned: Arc::clone(&poisoned) }),
+            poisoned,
             maintenance: Mutex::new(()),
             view: Mutex::new(None),
             state: RwLock::new(F::empty()),

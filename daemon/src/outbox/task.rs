@@ -253,8 +253,10 @@ mod tests {
             running.clock.advance(next.since(running.clock.now()));
             running.status.wait_for(|status| status.next_try.is_none_or(|later| later > next)).await.unwrap();
         }
-        assert_eq!(running.status.borrow().problem.as_ref().unwrap().0, Problem::Directory);
-        assert_eq!(running.status.borrow().oldest, Some(queued));
+        // What is still being tried must have failed before there is a way out.
+        let status = running.status.wait_for(stuck).await.unwrap().clone();
+        assert_eq!(status.problem.unwrap().0, Problem::Directory);
+        assert_eq!(status.oldest, Some(queued));
 
         fs::remove_file(&folder).unwrap();
         running.clock.advance(Duration::from_secs(900));
