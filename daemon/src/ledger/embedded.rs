@@ -162,7 +162,7 @@ impl<F: Fold> Core<F> {
     /// A writer that panicked has left what it wrote in doubt: the next one finds the ledger poisoned.
     pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(|poisoned| {
-            let mut writer = poisoned.into_inner();
+            let writer = poisoned.into_inner();
             writer.poisoned.get_or_init(|| COMMIT_PANICKED.to_owned());
             writer
         })
