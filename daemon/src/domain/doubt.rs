@@ -34,3 +34,13 @@ pub struct ClockBelieved {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<Digest>,
 }
+
+/// What the kernel says of the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockState {
+    Synchronised,
+    Unsynchronised,
+    /// Tests and the demo.
+    Virtual,
+}

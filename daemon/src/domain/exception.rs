@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::{ControlId, Departure, Digest, NoteKind, SlotTime, SubjectNumber, Timestamp};
+use super::{ControlId, Departure, Digest, SlotTime, SubjectNumber, Timestamp};
 
 /// An open or ended case about a control that fails. Never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,15 @@ pub struct ExceptionNote {
     pub at: Timestamp,
     pub about: NoteAbout,
     pub note: Digest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoteKind {
+    RootCause,
+    Response,
+    CorrectiveAction,
+    Remark,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

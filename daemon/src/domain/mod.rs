@@ -13,11 +13,15 @@ mod digest;
 mod doubt;
 mod entry;
 mod escape;
+mod event;
 mod exception;
 mod ids;
+mod missed;
 mod nearest;
 mod outcome;
+mod run;
 mod run_bytes;
+mod subjects;
 mod time;
 mod window;
 
@@ -30,17 +34,18 @@ pub use control::{
 pub use credential::{CredentialKind, Rate};
 pub use day::{DayRow, Deviation, PopulationRange};
 pub use digest::Digest;
-pub use doubt::{ClockBelieved, ClockDoubt};
-pub use entry::{
-    ClockState, DayCount, Departure, ENTRY_BYTES_MAX, Entry, EntryError, Event, Evidence, ExceptionSubjects,
-    MissedReason, MissedSlots, NoteKind, RunEntry, RunReason, SuspectedSubjects,
-};
+pub use doubt::{ClockBelieved, ClockDoubt, ClockState};
+pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError};
 pub use escape::{escaped, escaped_json, escaped_lines};
-pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEnd, NoteAbout, Recovery};
+pub use event::Event;
+pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEnd, NoteAbout, NoteKind, Recovery};
 pub use ids::{
     ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WindowId,
 };
+pub use missed::{DayCount, MissedReason, MissedSlots};
 pub use nearest::nearest;
 pub use outcome::{Counts, Outcome, ReportFault, Verdict, verdict};
+pub use run::{Evidence, RunEntry, RunReason};
+pub use subjects::{Departure, ExceptionSubjects, SuspectedSubjects};
 pub use time::{LocalDay, SlotTime, TimeError, Timestamp};
 pub use window::Window;

@@ -1,0 +1,220 @@
+//! What an entry may tell, a closed list of kinds.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AlertCause, ClockBelieved, ClockDoubt, ClockState, ControlId, Departure, Digest, ExceptionId, ExceptionSubjects,
+    Family, LocalDay, MissedSlots, NoteKind, RunEntry, Severity, SlotTime, SubjectNumber, SuspectedSubjects, Timestamp,
+    WindowId,
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    /// The first entry of an epoch.
+    LedgerOpened {
+        /// Name of the log in its checkpoints.
+        origin: String,
+        /// Ed25519 public key, hexadecimal.
+        key: String,
+    },
+    DaemonStarted {
+        software: String,
+    },
+    DaemonStopped,
+    ConfigurationAccepted {
+        /// Part: the expanded configuration.
+        configuration: Digest,
+        /// IANA names of the zones whose days are rolled up; `days` of runs are in this order.
+        rollup_zones: Vec<String>,
+    },
+    ConfigurationRefused {
+        /// Part: the errors.
+        errors: Digest,
+    },
+    /// A control, or a new version of it: its definition or its plugin changed.
+    ControlDefined {
+        control: ControlId,
+        /// Counts from 1 within the control.
+        version: u32,
+        definition: Digest,
+        /// Digest of the plugin's bytes; `None` if they could not be read.
+        plugin: Option<Digest>,
+        family: Family,
+        severity: Severity,
+        enabled: bool,
+        /// Part: the control as configured.
+        control_part: Digest,
+    },
+    /// Title, owner, severity, criteria or `enabled` changed; the definition did not.
+    ControlPresented {
+        control: ControlId,
+        family: Family,
+        severity: Severity,
+        enabled: bool,
+        control_part: Digest,
+    },
+    /// It left the configuration.
+    ControlRetired {
+        control: ControlId,
+    },
+    /// Numbers for subjects that were seen for the first time: `first`, `first` + 1, …
+    SubjectsNamed {
+        control: ControlId,
+        first: SubjectNumber,
+        count: u32,
+        /// Part: a JSON array of their texts.
+        subjects: Digest,
+    },
+    Run(RunEntry),
+    Missed(MissedSlots),
+    /// Subjects that failed for the first time in a run that confirms nothing yet.
+    SubjectsSuspected(SuspectedSubjects),
+    ExceptionOpened {
+        exception: ExceptionId,
+        control: ControlId,
+        /// The first failing slot; with confirmations it is earlier than the one that opened it.
+        first_slot: SlotTime,
+        /// After this time the exception is overdue.
+        due: Timestamp,
+    },
+    SubjectsJoined(ExceptionSubjects),
+    SubjectsLeft {
+        why: Departure,
+        #[serde(flatten)]
+        subjects: ExceptionSubjects,
+    },
+    ExceptionOverdue {
+        exception: ExceptionId,
+        control: ControlId,
+    },
+    /// The test passes again; the case itself is closed by people.
+    ExceptionRecovered {
+        exception: ExceptionId,
+        control: ControlId,
+        /// The slot whose run passed.
+        slot: SlotTime,
+    },
+    ExceptionAcknowledged {
+        exception: ExceptionId,
+        control: ControlId,
+        /// Part: author and words.
+        note: Digest,
+    },
+    ExceptionNoted {
+        exception: ExceptionId,
+        control: ControlId,
+        about: NoteKind,
+        note: Digest,
+    },
+    ExceptionClosed {
+        exception: ExceptionId,
+        control: ControlId,
+        note: Digest,
+    },
+    /// The control has gone untested.
+    WentUntested {
+        control: ControlId,
+        /// The first due slot without a good result.
+        since: SlotTime,
+    },
+    TestedAgain {
+        control: ControlId,
+        slot: SlotTime,
+    },
+    AlertQueued {
+        /// Counts over the whole ledger.
+        alert: u64,
+        cause: AlertCause,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        control: Option<ControlId>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        exception: Option<ExceptionId>,
+        /// Part: the rendered mail and its envelope addresses.
+        mail: Digest,
+        /// How many addresses it goes to; deliveries are numbered from 0.
+        deliveries: u32,
+    },
+    Delivered {
+        alert: u64,
+        delivery: u32,
+        attempts: u32,
+    },
+    /// Refused for good by the mail server; kept as a dead letter and reported.
+    DeliveryRefused {
+        alert: u64,
+        delivery: u32,
+        attempts: u32,
+        /// SMTP reply code.
+        code: u16,
+    },
+    /// Every hour, also when nothing happened.
+    Checkpoint {
+        /// Entries before this one.
+        size: u64,
+        root: Digest,
+        clock: ClockState,
+    },
+    /// The wall clock is not believed: until it is again, everything goes by the time since boot.
+    ClockDoubted {
+        doubt: ClockDoubt,
+    },
+    ClockBelieved(ClockBelieved),
+    /// The counts of one day are final.
+    DayClosed {
+        /// Index into `rollup_zones`.
+        zone: u32,
+        day: LocalDay,
+        /// The end of the day: times of failing are counted up to here.
+        until: Timestamp,
+        /// Digest of the rollup file.
+        rollup: Digest,
+    },
+    WindowOpened {
+        window: WindowId,
+        /// Part: the window as configured.
+        window_part: Digest,
+    },
+    Erased {
+        part: Digest,
+    },
+}
+
+impl Event {
+    /// The control that it is about.
+    pub const fn control(&self) -> Option<&ControlId> {
+        match self {
+            Self::ControlDefined { control, .. }
+            | Self::ControlPresented { control, .. }
+            | Self::ControlRetired { control }
+            | Self::SubjectsNamed { control, .. }
+            | Self::Run(RunEntry { control, .. })
+            | Self::Missed(MissedSlots { control, .. })
+            | Self::SubjectsSuspected(SuspectedSubjects { control, .. })
+            | Self::ExceptionOpened { control, .. }
+            | Self::SubjectsJoined(ExceptionSubjects { control, .. })
+            | Self::SubjectsLeft { subjects: ExceptionSubjects { control, .. }, .. }
+            | Self::ExceptionOverdue { control, .. }
+            | Self::ExceptionRecovered { control, .. }
+            | Self::ExceptionAcknowledged { control, .. }
+            | Self::ExceptionNoted { control, .. }
+            | Self::ExceptionClosed { control, .. }
+            | Self::WentUntested { control, .. }
+            | Self::TestedAgain { control, .. } => Some(control),
+            Self::AlertQueued { control, .. } => control.as_ref(),
+            Self::LedgerOpened { .. }
+            | Self::DaemonStarted { .. }
+            | Self::DaemonStopped
+            | Self::ConfigurationAccepted { .. }
+            | Self::ConfigurationRefused { .. }
+            | Self::Delivered { .. }
+            | Self::DeliveryRefused { .. }
+            | Self::Checkpoint { .. }
+            | Self::ClockDoubted { .. }
+            | Self::ClockBelieved(_)
+            | Self::DayClosed { .. }
+            | Self::WindowOpened { .. }
+            | Self::Erased { .. } => None,
+        }
+    }
+}
