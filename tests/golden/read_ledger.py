@@ -2,8 +2,10 @@
 """Checks a ledger, going by daemon/src/ledger/FORMAT.md alone.
 
     read_ledger.py FOLDER
+    read_ledger.py ENTRIES.jsonl
 
-Prints one JSON object: entries, root, checkpoint, parts, erased. Exits 1 and says why if anything does not fit.
+Prints one JSON object: entries, root, kinds; of a folder also checkpoint, parts, erased. Exits 1 and says why if
+anything does not fit.
 """
 
 import base64
@@ -121,6 +123,21 @@ def read_sealed(path, magic):
     return first, entries, extra, blocks, foot[:len(foot) - 4 - 20 * count]
 
 
+# RFC 8785. Entries have no fractions, and keys of ASCII: their order is that of bytes.
+
+def is_canonical(entry):
+    def whole(text):
+        need(abs(int(text)) < 2**53, f"{text} is no integer of a double")
+        return int(text)
+
+    def fraction(text):
+        sys.exit(f"broken: {text} is no integer")
+
+    value = json.loads(entry, parse_int=whole, parse_float=fraction)
+    written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return written.encode() == entry
+
+
 class Ledger:
     def __init__(self, folder):
         self.folder = folder
@@ -129,6 +146,7 @@ class Ledger:
 
     def take(self, entry):
         need(len(entry) <= 4096, "an entry is too long")
+        need(is_canonical(entry), f"entry {len(self.entries)} is not canonical")
         self.entries.append(entry)
         self.leaves.append(sha256(b"\x00" + entry))
 
@@ -223,8 +241,23 @@ class Ledger:
         return int(size)
 
 
+    def kinds(self):
+        return sorted({json.loads(entry)["kind"] for entry in self.entries})
+
+    def read_lines(self):
+        with open(self.folder, "rb") as lines:
+            for line in lines:
+                need(line.endswith(b"\n"), "the last line is cut")
+                self.take(line[:-1])
+
+
 def main():
     ledger = Ledger(sys.argv[1])
+    if not os.path.isdir(sys.argv[1]):
+        ledger.read_lines()
+        found = {"entries": len(ledger.entries), "root": root_of(ledger.leaves).hex(), "kinds": ledger.kinds()}
+        print(json.dumps(found))
+        return
     ledger.read_packs()
     ledger.read_journal()
     ledger.read_segments()
@@ -236,6 +269,7 @@ def main():
     print(json.dumps({
         "entries": len(ledger.entries),
         "root": root_of(ledger.leaves).hex(),
+        "kinds": ledger.kinds(),
         "checkpoint": ledger.read_checkpoint(),
         "parts": len(ledger.parts),
         "erased": len(ledger.erased),

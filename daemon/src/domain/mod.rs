@@ -25,6 +25,9 @@ mod subjects;
 mod time;
 mod window;
 
+#[cfg(test)]
+mod golden;
+
 pub use alert::{AlertCause, SummaryKind};
 pub(crate) use canonical::to_bytes as canonical_json;
 pub use control::{

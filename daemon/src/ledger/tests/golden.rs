@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 use super::{fixture::*, sealing::walk};
@@ -68,13 +68,21 @@ fn the_golden_ledger_is_read_and_what_is_written_today_is_the_same() {
     });
 }
 
+/// What the reader says of a ledger, or of entries as lines.
+fn read(path: &Path) -> Output {
+    Command::new("python3").arg(golden().join("read_ledger.py")).arg(path).output().unwrap()
+}
+
+#[track_caller]
+fn answer(output: &Output) -> serde_json::Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[test]
 fn a_reader_written_from_the_description_alone_agrees() {
     let kept = golden().join("ledger-v1");
-    let read = |dir: &Path| Command::new("python3").arg(golden().join("read_ledger.py")).arg(dir).output().unwrap();
-    let output = read(&kept);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = answer(&read(&kept));
     let ledger = Ledger::<Tally>::open(&kept, Options { access: Access::ReadOnly, ..small() }).unwrap();
     let ours = ledger.verify(Depth::Stored, &|_| {}).unwrap();
     assert_eq!(
@@ -82,6 +90,7 @@ fn a_reader_written_from_the_description_alone_agrees() {
         serde_json::json!({
             "entries": ours.head.size,
             "root": hex::encode(ours.head.root),
+            "kinds": ["daemon-started", "ledger-opened", "run"],
             "checkpoint": ours.checkpoint.unwrap().size,
             "parts": ours.parts,
             "erased": ours.erased,
@@ -97,4 +106,21 @@ fn a_reader_written_from_the_description_alone_agrees() {
     let note = fs::read_to_string(copy.path().join("checkpoint")).unwrap();
     fs::write(copy.path().join("checkpoint"), note.replace("\n40\n", "\n39\n")).unwrap();
     assert!(String::from_utf8_lossy(&read(copy.path()).stderr).contains("checkpoint: signature"));
+}
+
+#[test]
+fn the_reader_agrees_that_every_kind_of_entry_is_canonical() {
+    let lines = golden().join("entries-v1.jsonl");
+    let found = answer(&read(&lines));
+    let text = fs::read_to_string(&lines).unwrap();
+    let leaves: Vec<Hash> = text.lines().map(|line| leaf_hash(line.as_bytes())).collect();
+    assert_eq!(found["entries"], leaves.len());
+    assert_eq!(found["root"], hex::encode(super::super::merkle::root_of(&leaves)));
+    // And it notices.
+    let dir = tempfile::tempdir().unwrap();
+    for (right, wrong) in [("\"at\":", "\"at\": "), ("\"v\":1", "\"v\":1.0"), ("{\"at\"", "{\"b\":1,\"at\"")] {
+        let other = dir.path().join("other.jsonl");
+        fs::write(&other, text.replacen(right, wrong, 1)).unwrap();
+        assert_eq!(read(&other).status.code(), Some(1), "{wrong}");
+    }
 }
