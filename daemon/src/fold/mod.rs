@@ -16,6 +16,8 @@ mod state;
 mod view;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod properties;
 
 pub use days::{RolledUp, Spell, SpellKind};
