@@ -38,7 +38,11 @@ mod space;
 
 mod backup;
 mod erase;
+
+mod findings;
+mod noted;
 mod verify;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -53,4 +57,5 @@ pub use options::{Access, Background, NetworkFileSystem, Options, ViewPlace};
 pub use part::{EvidenceClass, Part};
 pub use space::{Space, Usage};
 pub use store::{Batch, Entries, Head, Receipt, StateGuard, Store};
-pub use verify::{Depth, Progress, Verification, Witness};
+pub use verify::{Depth, Progress, Verification};
+pub use witness::Witness;

@@ -10,16 +10,17 @@ use std::{
 };
 
 use super::{
-    Fold, Head, Ledger, LedgerError, NoteVerifier, Store,
+    Fold, Head, Ledger, LedgerError, Store,
     disk::{read, read_if_there},
     embedded::{Core, with_sources},
-    error::Damage,
+    findings::Findings,
     frame::Place,
     journal,
+    noted::Noted,
     pack::{self, Pack},
     segment::{Segment, SegmentPlace},
 };
-use crate::domain::{Digest, Entry, Event};
+use crate::domain::{Digest, Entry};
 
 /// How much is recomputed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,38 +105,6 @@ impl<F: Fold> Ledger<F> {
     }
 }
 
-/// How a checkpoint that somebody kept outside stands to this ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Witness {
-    /// The first entries are those that it was signed over.
-    Agrees(Head),
-    /// It is signed, and the first entries are others: what it was signed over was changed.
-    Contradicts(Head),
-    /// It is signed over more entries than there are: some were taken away.
-    Ahead(Head),
-    /// No checkpoint that this ledger's key has signed is in the text.
-    NotOurs,
-}
-
-impl<F: Fold> Ledger<F> {
-    /// The head that a note of this ledger states; `None` if it is not signed by its key.
-    pub fn signed_head(&self, note: &str) -> Option<Head> {
-        self.core.named_verifier().ok()??.open_checkpoint(note)
-    }
-
-    /// Compares with a signed checkpoint that stands somewhere in `text`, such as the body of a mail.
-    pub fn verify_witness(&self, text: &str) -> Result<Witness, LedgerError> {
-        let Some(verifier) = self.core.named_verifier()? else { return Ok(Witness::NotOurs) };
-        let Some(stated) = verifier.find_checkpoint(text) else { return Ok(Witness::NotOurs) };
-        match self.core.root_at(stated.size) {
-            Ok(root) if root == stated.root => Ok(Witness::Agrees(stated)),
-            Ok(_) => Ok(Witness::Contradicts(stated)),
-            Err(LedgerError::OutOfRange { .. }) => Ok(Witness::Ahead(stated)),
-            Err(error) => Err(error),
-        }
-    }
-}
-
 struct Work<'a> {
     done: AtomicU64,
     of: u64,
@@ -146,92 +115,6 @@ impl Work<'_> {
     fn advance(&self, entries: u64) {
         let done = self.done.fetch_add(entries, Ordering::Relaxed) + entries;
         (self.progress)(Progress { done: done.min(self.of), of: self.of });
-    }
-}
-
-#[derive(Default)]
-struct Findings {
-    faults: Vec<String>,
-    first_wrong: Option<u64>,
-    segments: u64,
-    parts: u64,
-    erased: u64,
-    unreferenced: u64,
-    rollups: u64,
-    /// What entries say of files beside them.
-    noted: Noted,
-    /// Parts that lie in files of their own.
-    files: HashMap<Digest, ()>,
-}
-
-impl Findings {
-    fn fault(&mut self, fault: String) {
-        // A disk that has died would fill the memory; the first hundred say enough.
-        if self.faults.len() < 100 {
-            self.faults.push(fault);
-        }
-    }
-
-    /// Damage is an answer; anything else stops.
-    fn take<T>(&mut self, result: Result<T, LedgerError>) -> Result<Option<T>, LedgerError> {
-        match result {
-            Ok(value) => Ok(Some(value)),
-            Err(error) if error.is_damage() => {
-                if let LedgerError::Damaged(Damage { entry: Some(entry), .. }) = &error {
-                    self.first_wrong = Some(self.first_wrong.map_or(*entry, |known| known.min(*entry)));
-                }
-                self.fault(with_sources(&error));
-                Ok(None)
-            }
-            Err(LedgerError::Io { source, path, what }) if source.kind() == std::io::ErrorKind::NotFound => {
-                self.fault(format!("cannot {what} `{}`: the file is missing", path.display()));
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// What entries say of files beside them.
-#[derive(Default)]
-struct Noted {
-    /// Rollups that entries name, with the entry.
-    closed_days: HashMap<Digest, u64>,
-    /// Entries that say that a checkpoint was signed behind them.
-    checkpoints: Vec<u64>,
-}
-
-impl Noted {
-    /// Parsing every entry would take most of the time.
-    fn look_at(&mut self, sequence: u64, entry: &[u8]) {
-        const KIND: &[u8] = b"\"kind\":\"";
-        let mut kinds = entry.windows(KIND.len()).enumerate().filter(|(_, window)| *window == KIND);
-        let is_of_note = kinds.any(|(at, _)| {
-            let kind = &entry[at + KIND.len()..];
-            kind.starts_with(b"day-closed\"") || kind.starts_with(b"checkpoint\"")
-        });
-        if !is_of_note {
-            return;
-        }
-        match Entry::from_bytes(entry).map(|entry| entry.event) {
-            Ok(Event::DayClosed { rollup, .. }) => {
-                self.closed_days.insert(rollup, sequence);
-            }
-            Ok(Event::Checkpoint { .. }) => self.checkpoints.push(sequence),
-            Ok(_) | Err(_) => {}
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.closed_days.extend(other.closed_days);
-        self.checkpoints.extend(other.checkpoints);
-    }
-
-    /// Where the file `checkpoint` must reach at least. A crash may come between the newest such entry and the file.
-    fn signed_at_least(&self) -> Option<u64> {
-        let mut sequences = self.checkpoints.clone();
-        sequences.sort_unstable();
-        sequences.iter().rev().nth(1).copied()
     }
 }
 
@@ -456,27 +339,6 @@ impl<F: Fold> Core<F> {
             }
             Err(error) => found.take(Err(error)),
         }
-    }
-
-    /// Whoever vouches for checkpoints of this ledger.
-    fn named_verifier(&self) -> Result<Option<NoteVerifier>, LedgerError> {
-        Ok(self.verifier()?.or_else(|| self.key.as_ref().map(super::NoteKey::verifier)))
-    }
-
-    /// The key that the first entry names.
-    pub(super) fn verifier(&self) -> Result<Option<NoteVerifier>, LedgerError> {
-        if self.index().head().size == 0 {
-            return Ok(None);
-        }
-        let first = self.entries_from(0)?.pop_front();
-        let opened = first.and_then(|bytes| Entry::from_bytes(&bytes).ok());
-        Ok(match opened.map(|entry| entry.event) {
-            Some(Event::LedgerOpened { origin, key }) => {
-                let key = hex::decode(key).ok().and_then(|key| key.try_into().ok());
-                key.and_then(|key| NoteVerifier::new(&origin, &key))
-            }
-            _ => None,
-        })
     }
 
     fn is_erased(&self, digest: &Digest) -> Result<bool, LedgerError> {
