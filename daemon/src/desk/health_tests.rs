@@ -48,7 +48,7 @@ impl Bench {
             recorder::start(Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue)), Arc::new(clock.clone()))
                 .unwrap();
         let (asks, _) = mpsc::channel(1);
-        let live = Live { recorder: recorder.clone(), asks };
+        let live = Live { recorder: recorder.clone(), traffic: Arc::new(Vec::new), asks };
         let desk = Desk::new(ledger, catalogue, Arc::new(clock.clone()), Some(live));
         let bench = Self { desk, recorder, clock, _folder: folder };
         bench.record(Fact::Tick { clock: ClockState::Virtual }).await;

@@ -1,7 +1,8 @@
-use super::{ControlLine, Desk, Status};
+use super::{ControlLine, Desk, SourceLine, Status};
 use crate::{
     domain::{Entry, Event, ExceptionState, Outcome, RunReason},
     fold::ControlRecord,
+    gate::Traffic,
     judge::{LastRun, Phase, Testing},
     ledger::Store,
     recorder::Catalogue,
@@ -38,10 +39,20 @@ impl Desk {
             oldest_waiting: state.outbox().values().next().map(|pending| pending.queued),
             dead_letters: state.dead_letters().len() as u64,
             problems: self.problems_of(&state),
+            sources: self.sources(),
             entries: head.size,
             root: crate::domain::Digest(head.root),
             last_entry: state.head().last_at,
         }
+    }
+
+    fn sources(&self) -> Vec<SourceLine> {
+        let traffic = self.live.as_ref().map(|live| (live.traffic)()).unwrap_or_default();
+        let line = |Traffic { source, credential, requests, waited, throttled }| {
+            let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+            SourceLine { source, credential, requests, waited_ms, throttled }
+        };
+        traffic.into_iter().map(line).collect()
     }
 
     /// Why the newest run of a control could not test, or not everything. Its entry has it.

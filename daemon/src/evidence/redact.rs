@@ -72,5 +72,5 @@ fn peer(peer: &mut Answer<Peer, Fault>) {
 
 fn volatile(volatile: &Volatile) -> Volatile {
     let headers = volatile.headers.iter().map(|(place, name, value)| (*place, name.clone(), digest(value)));
-    Volatile { call: volatile.call, timings: volatile.timings, headers: headers.collect() }
+    Volatile { headers: headers.collect(), ..*volatile }
 }

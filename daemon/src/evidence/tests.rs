@@ -37,6 +37,7 @@ fn transcript() -> Transcript {
         call: 0,
         timings,
         headers: vec![(0, "set-cookie".to_owned(), "session-of-carol".to_owned())],
+        waited_ms: 7,
     });
     transcript.blobs.insert(Digest::of(BODY), Bytes::from_static(BODY));
     transcript

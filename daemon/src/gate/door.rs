@@ -24,12 +24,13 @@ use super::{
     exchange::{Raw, Room, exchange},
     limiter::{Lane, Quiet, Turn},
     mask::Mask,
+    quota,
     request::{Permitted, Target, permit_handshake, refused},
     retry,
 };
 use crate::{
     clock,
-    domain::{CredentialId, Grant},
+    domain::{ControlId, CredentialId, Grant, Timestamp},
 };
 
 /// Requests of one `send_all` that are under way at the same time.
@@ -49,9 +50,26 @@ pub struct Budget {
     pub deadline: Instant,
 }
 
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    pub answer: Result<HttpResponse, HttpError>,
+    /// How long the host kept it waiting, for its turns and after each answer that asked to come back later.
+    pub waited: Duration,
+}
+
+impl From<Result<HttpResponse, HttpError>> for Answered {
+    /// It did not wait.
+    fn from(answer: Result<HttpResponse, HttpError>) -> Self {
+        Self { answer, waited: Duration::ZERO }
+    }
+}
+
 /// The network as one run may see it.
 pub struct Door {
     pub(super) gate: Arc<Gate>,
+    /// Controls take turns where many wait.
+    pub(super) control: ControlId,
     pub(super) grants: Arc<[Grant]>,
     pub(super) budget: Budget,
     pub(super) requests_left: AtomicU32,
@@ -64,16 +82,21 @@ impl Door {
     /// As [`HttpError`] says; every text in it is the same whenever the cause is the same.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.count_one()?;
-        self.answer(request, &self.room()).await
+        self.answer(request, &self.room()).await.answer
     }
 
     /// Sends several requests side by side; the answers are in the order of the requests.
-    pub async fn send_all(&self, requests: Vec<HttpRequest>) -> Vec<Result<HttpResponse, HttpError>> {
+    pub async fn send_all(&self, requests: Vec<HttpRequest>) -> Vec<Answered> {
         let room = &self.room();
         // Counted before anything is sent, so that it is always the last ones that find the budget used up.
         let counted: Vec<_> = requests.into_iter().map(|request| self.count_one().map(|()| request)).collect();
         stream::iter(counted)
-            .map(|request| async move { self.answer(request?, room).await })
+            .map(|request| async move {
+                match request {
+                    Ok(request) => self.answer(request, room).await,
+                    Err(error) => Err(error).into(),
+                }
+            })
             .buffered(SIDE_BY_SIDE)
             .collect()
             .await
@@ -83,7 +106,7 @@ impl Door {
     pub async fn handshake(&self, host: &str, port: u16) -> Result<Vec<Result<Peer, HttpError>>, HttpError> {
         self.count_one()?;
         let (target, grant) = permit_handshake(host, port, &self.grants)?;
-        let queue = Queue::of(&self.gate, grant, &target, None);
+        let queue = self.queue(grant, &target, None);
         let look = async {
             let _turn = queue.turn(self.budget.deadline).await.map_err(|Quiet| out_of_time())?;
             self.gate.connector.look_at(&target, &grant.addresses).await
@@ -105,18 +128,31 @@ impl Door {
         Room::new(u64::from(self.budget.response_bytes).saturating_mul(FULL_ANSWERS))
     }
 
-    async fn answer(&self, request: HttpRequest, room: &Room) -> Result<HttpResponse, HttpError> {
+    async fn answer(&self, request: HttpRequest, room: &Room) -> Answered {
+        let mut waited = Duration::ZERO;
+        let answer = self.answer_waiting(request, room, &mut waited).await;
+        Answered { answer, waited }
+    }
+
+    async fn answer_waiting(
+        &self,
+        request: HttpRequest,
+        room: &Room,
+        waited: &mut Duration,
+    ) -> Result<HttpResponse, HttpError> {
         let request = Permitted::new(request, &self.grants)?;
-        let queue = Queue::of(&self.gate, request.grant, &request.target, request.credential);
+        let queue = self.queue(request.grant, &request.target, request.credential);
+        let came = clock::timer_now();
         // To wait for the first turn is the host's doing: it costs the run, but not the time that the request gives the server.
         let turn = timeout_at(self.budget.deadline, queue.turn(self.budget.deadline)).await;
+        *waited += clock::timer_now() - came;
         let turn = turn.map_err(|_| out_of_time())?.map_err(|Quiet| out_of_time())?;
         let own_end = match request.timeout_ms {
             0 => self.budget.deadline,
             millis => clock::timer_now() + Duration::from_millis(millis.into()),
         };
         let end = own_end.min(self.budget.deadline);
-        match timeout_at(end, self.tries(&request, &queue, turn, end, room)).await {
+        match timeout_at(end, self.tries(&request, &queue, turn, end, room, waited)).await {
             Ok(answer) => answer,
             Err(_) if end == self.budget.deadline => Err(out_of_time()),
             Err(_) => Err(HttpError::Timeout),
@@ -127,33 +163,50 @@ impl Door {
     async fn tries(
         &self,
         request: &Permitted<'_>,
-        queue: &Queue,
+        queue: &Queue<'_>,
         first: Turn,
         end: Instant,
         room: &Room,
+        waited: &mut Duration,
     ) -> Result<HttpResponse, HttpError> {
         let mut turn = first;
         let mut attempts = 1;
         loop {
             let response = self.attempt(request, attempts, room).await?;
+            let headers = &response.exchange.headers;
+            let now = (self.gate.now)();
+            let quota = quota::read(headers, now);
+            if let Some(quota) = quota {
+                queue.lane.note_quota(quota);
+            }
             drop(turn);
             let status = response.exchange.status;
             if (200..=299).contains(&status) || request.accept.contains(&status) {
                 return Ok(response);
             }
-            let retry_after = self.retry_after(&response);
-            if let Some(pause) = retry_after.filter(|_| status == 429) {
-                // It is this client that is too fast, not this request; 503 is the server's own trouble.
-                queue.lane.be_quiet_for(pause);
+            let is_exhausted = quota.is_some_and(|quota| quota.remaining == 0);
+            let is_throttled = status == 429 || (status == 403 && is_exhausted);
+            let reset = quota.filter(|_| is_throttled && is_exhausted).map(|quota| quota.reset);
+            let pause = retry_after(headers, now).or(reset);
+            if is_throttled {
+                queue.lane.note_throttled();
+                if let Some(pause) = pause {
+                    // It is this client that is too fast, not this request; 503 is the server's own trouble.
+                    queue.lane.be_quiet_for(pause);
+                }
             }
-            let again =
-                retry::asks_to_wait(status) && retry::is_repeatable(&request.method) && attempts < retry::ATTEMPTS_MAX;
-            let until = clock::timer_now() + retry_after.unwrap_or_else(|| retry::pause(attempts));
+            let again = (is_throttled || retry::asks_to_wait(status))
+                && retry::is_repeatable(&request.method)
+                && attempts < retry::ATTEMPTS_MAX;
+            let answered = clock::timer_now();
+            let until = answered + pause.unwrap_or_else(|| retry::pause(attempts));
             if !again || until >= end {
                 return Err(HttpError::Status(Box::new(response)));
             }
             sleep_until(until).await;
-            turn = match queue.turn(end).await {
+            let next = queue.turn(end).await;
+            *waited += clock::timer_now() - answered;
+            turn = match next {
                 Ok(turn) => turn,
                 Err(Quiet) => return Err(HttpError::Status(Box::new(response))),
             };
@@ -161,10 +214,12 @@ impl Door {
         }
     }
 
-    fn retry_after(&self, response: &HttpResponse) -> Option<Duration> {
-        let mut headers = response.exchange.headers.iter();
-        let (_, value) = headers.find(|(name, _)| name == header::RETRY_AFTER.as_str())?;
-        retry::read_retry_after(value, (self.gate.now)())
+    fn queue(&self, grant: &Grant, target: &Target, credential: Option<&CredentialId>) -> Queue<'_> {
+        Queue {
+            control: &self.control,
+            lane: self.gate.limiter.lane(grant, target, credential),
+            places: self.gate.limiter.places(target),
+        }
     }
 
     async fn attempt(&self, request: &Permitted<'_>, attempts: u32, room: &Room) -> Result<HttpResponse, HttpError> {
@@ -194,19 +249,21 @@ impl Door {
 }
 
 /// Where a request waits for its turn.
-struct Queue {
+struct Queue<'d> {
+    control: &'d ControlId,
     lane: Arc<Lane>,
     places: Arc<Semaphore>,
 }
 
-impl Queue {
-    fn of(gate: &Gate, grant: &Grant, target: &Target, credential: Option<&CredentialId>) -> Self {
-        Self { lane: gate.limiter.lane(grant, target, credential), places: gate.limiter.places(target) }
-    }
-
+impl Queue<'_> {
     async fn turn(&self, end: Instant) -> Result<Turn, Quiet> {
-        self.lane.turn(Arc::clone(&self.places), end).await
+        self.lane.turn(self.control, Arc::clone(&self.places), end).await
     }
+}
+
+fn retry_after(headers: &[(String, String)], now: Timestamp) -> Option<Duration> {
+    let (_, value) = headers.iter().find(|(name, _)| name == header::RETRY_AFTER.as_str())?;
+    retry::read_retry_after(value, quota::server_time(headers).unwrap_or(now))
 }
 
 fn out_of_time() -> HttpError {

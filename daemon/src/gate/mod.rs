@@ -9,6 +9,7 @@
 //! Must not know: wasmtime, the ledger, what the answer means.
 
 mod address;
+mod baton;
 mod connect;
 mod credential;
 mod door;
@@ -16,6 +17,7 @@ mod exchange;
 mod limiter;
 mod mask;
 mod peer;
+mod quota;
 mod request;
 mod retry;
 mod sigv4;
@@ -27,11 +29,12 @@ mod tests;
 
 pub use connect::Proxy;
 pub use credential::CredentialSettings;
-pub use door::{Budget, Door};
+pub use door::{Answered, Budget, Door};
+pub use limiter::Traffic;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::atomic::AtomicU32};
 
-use crate::domain::{CredentialId, Grant, Rate, SourceId, Timestamp};
+use crate::domain::{ControlId, CredentialId, Grant, Rate, SourceId, Timestamp};
 use connect::Connector;
 use limiter::Limiter;
 use tls::Trust;
@@ -63,7 +66,7 @@ pub enum GateError {
 /// One for all runs of the daemon.
 pub struct Gate {
     connector: Connector,
-    limiter: Limiter,
+    limiter: Arc<Limiter>,
     credentials: HashMap<CredentialId, CredentialSettings>,
     now: Now,
 }
@@ -72,17 +75,38 @@ impl Gate {
     /// # Errors
     /// A file in `ca` cannot be read, or holds no certificate.
     pub fn new(settings: GateSettings) -> Result<Self, GateError> {
+        let limiter = Arc::new(Limiter::new(settings.rates.iter().cloned()));
+        Self::with(settings, limiter)
+    }
+
+    /// The gate of another configuration, for the same systems: what they have asked for holds on.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; then nothing has changed.
+    pub fn succeeding(&self, settings: GateSettings) -> Result<Self, GateError> {
+        let rates = settings.rates.clone();
+        let gate = Self::with(settings, Arc::clone(&self.limiter))?;
+        self.limiter.use_rates(rates);
+        Ok(gate)
+    }
+
+    fn with(settings: GateSettings, limiter: Arc<Limiter>) -> Result<Self, GateError> {
         let trust = Trust::new(&settings.ca, Arc::clone(&settings.now))?;
         Ok(Self {
             connector: Connector::new(trust, settings.proxy),
-            limiter: Limiter::new(settings.rates),
+            limiter,
             credentials: settings.credentials.into_iter().map(|one| (one.id.clone(), one)).collect(),
             now: settings.now,
         })
     }
 
     /// The network for one run: what `grants` name, as often and as long as `budget` says.
-    pub fn for_run(self: &Arc<Self>, grants: Arc<[Grant]>, budget: Budget) -> Door {
-        Door { gate: Arc::clone(self), grants, budget, requests_left: AtomicU32::new(budget.requests) }
+    pub fn for_run(self: &Arc<Self>, control: ControlId, grants: Arc<[Grant]>, budget: Budget) -> Door {
+        Door { gate: Arc::clone(self), control, grants, budget, requests_left: AtomicU32::new(budget.requests) }
+    }
+
+    /// What was asked of each source since the daemon started.
+    pub fn traffic(&self) -> Vec<Traffic> {
+        self.limiter.traffic()
     }
 }

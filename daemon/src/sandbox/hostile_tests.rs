@@ -113,7 +113,7 @@ fn door(port: u16, limits: &Limits) -> crate::gate::Door {
         response_bytes: limits.response_bytes,
         deadline: crate::clock::timer_now() + limits.wall,
     };
-    Arc::new(Gate::new(settings).unwrap()).for_run(vec![grant].into(), budget)
+    Arc::new(Gate::new(settings).unwrap()).for_run("SEC-01".parse().unwrap(), vec![grant].into(), budget)
 }
 
 /// Answers every request with a redirect to the address where clouds give out credentials.

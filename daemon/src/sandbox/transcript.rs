@@ -4,7 +4,10 @@
 //! same (`Date`, timings, request ids) is kept apart, so that two runs that saw the same have equal bytes in
 //! [`Transcript::calls_json`].
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use evidenced_contract::{
@@ -14,7 +17,7 @@ use evidenced_contract::{
 use serde::{Deserialize, Serialize};
 
 use super::volatile;
-use crate::domain::Digest;
+use crate::{domain::Digest, gate::Answered};
 
 /// The calls of a run in their order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -115,6 +118,9 @@ pub struct Volatile {
     pub timings: Timings,
     /// Place among the headers, name, value; in ascending order.
     pub headers: Vec<(u32, String, String)>,
+    /// Milliseconds that the host kept the request waiting, so that the source was not asked more often than it may be.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited_ms: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +167,7 @@ impl Transcript {
         self.kept_bytes
     }
 
-    pub(super) fn record_http(&mut self, request: &HttpRequest, answer: &Result<HttpResponse, HttpError>) {
+    pub(super) fn record_http(&mut self, request: &HttpRequest, answered: &Answered) {
         let request = Sent {
             method: request.method.clone(),
             url: request.url.clone(),
@@ -171,11 +177,29 @@ impl Transcript {
             accept: request.accept.clone(),
             timeout_ms: request.timeout_ms,
         };
-        let answer = match answer {
+        let answer = match &answered.answer {
             Ok(response) => Answer::Ok(self.received(response)),
             Err(error) => Answer::Error(self.fault(error)),
         };
+        self.waited(answered.waited);
         self.calls.push(Call::Http { request, answer });
+    }
+
+    /// Of the call that is recorded next.
+    fn waited(&mut self, waited: Duration) {
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        if waited_ms == 0 {
+            return;
+        }
+        let call = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        match self.volatile.last_mut().filter(|volatile| volatile.call == call) {
+            Some(volatile) => volatile.waited_ms = waited_ms,
+            // It waited, and there was no answer.
+            None => {
+                let timings = Timings::default();
+                self.volatile.push(Volatile { call, timings, headers: Vec::new(), waited_ms });
+            }
+        }
     }
 
     pub(super) fn record_tls(
@@ -221,6 +245,7 @@ impl Transcript {
             call: u32::try_from(self.calls.len()).unwrap_or(u32::MAX),
             timings: *timings,
             headers: volatile,
+            waited_ms: 0,
         });
         Received {
             status: *status,
@@ -270,6 +295,10 @@ impl Transcript {
             Fault::Limit(which) => HttpError::Limit(which.clone()),
         })
     }
+}
+
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn canonical<T: Serialize>(value: &T) -> Vec<u8> {

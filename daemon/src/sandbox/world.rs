@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use evidenced_contract::{
-    HistoryError, HistoryPoint, HttpError, HttpRequest, HttpResponse, Interval, Peer, SlotCounts,
-};
+use evidenced_contract::{HistoryError, HistoryPoint, HttpError, HttpRequest, Interval, Peer, SlotCounts};
 use futures_util::future::BoxFuture;
 
-use crate::gate::Door;
+use crate::gate::{Answered, Door};
 
 /// The outside, as one control may see it: grants, credentials and earlier results are behind it.
 ///
 /// Answers come in the order of the requests. The sandbox fills `timeout_ms` with what is left of the run, ends a
 /// call that outlives the run by dropping its future, and writes every answer into the transcript.
 pub trait World: Send + Sync {
-    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Result<HttpResponse, HttpError>>>;
+    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Answered>>;
 
     /// One answer for each address of the name.
     fn handshake<'a>(
@@ -68,7 +66,7 @@ impl Live {
 }
 
 impl World for Live {
-    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Result<HttpResponse, HttpError>>> {
+    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Answered>> {
         Box::pin(self.door.send_all(requests))
     }
 
@@ -122,8 +120,10 @@ impl History for Nowhere {
 }
 
 impl World for Nowhere {
-    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Result<HttpResponse, HttpError>>> {
-        let refused = |request: HttpRequest| Err(HttpError::Refused(format!("{} {}", request.method, request.url)));
+    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Answered>> {
+        let refused = |request: HttpRequest| {
+            Answered::from(Err(HttpError::Refused(format!("{} {}", request.method, request.url))))
+        };
         Box::pin(std::future::ready(requests.into_iter().map(refused).collect()))
     }
 

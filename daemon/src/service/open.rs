@@ -170,7 +170,9 @@ impl Service {
     /// A desk that can write, and what people ask it for that the daemon itself must do.
     pub fn desk(&self) -> (Arc<Desk>, mpsc::Receiver<Asked>) {
         let (asks, asked) = mpsc::channel(ASKED_MAX);
-        let live = Live { recorder: self.recorder.clone(), asks };
+        // The gates of later configurations count in the same place.
+        let gate = Arc::clone(&self.executor.gate);
+        let live = Live { recorder: self.recorder.clone(), traffic: Arc::new(move || gate.traffic()), asks };
         let desk =
             Desk::new(Arc::clone(&self.ledger), Arc::clone(&self.catalogue), Arc::clone(&self.clock), Some(live));
         (Arc::new(desk), asked)

@@ -6,7 +6,6 @@ use super::{Service, open};
 use crate::{
     config,
     desk::Desk,
-    gate::Gate,
     recorder::{Catalogue, Fact, RecorderError},
     runner::{Executor, Shelf},
 };
@@ -26,7 +25,7 @@ impl Service {
         if let Some(what) = self.needs_restart(&config) {
             tracing::warn!("`{what}` takes effect at the next start");
         }
-        let gate = match Gate::new(open::gate_settings(&config, &self.clock)) {
+        let gate = match self.executor.gate.succeeding(open::gate_settings(&config, &self.clock)) {
             Ok(gate) => Arc::new(gate),
             Err(error) => return self.refuse(format!("error: {error}\n"), 1).await,
         };

@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use crate::desk::Status;
+use crate::{
+    desk::{SourceLine, Status},
+    domain::CredentialId,
+};
 
 pub(super) fn render(status: &Status) -> String {
     let mut text = String::new();
     let mut metric = |name: &str, help: &str, samples: &[(String, u64)]| {
-        let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for (labels, value) in samples {
             let _infallible = writeln!(text, "{name}{labels} {value}");
         }
@@ -44,5 +48,27 @@ pub(super) fn render(status: &Status) -> String {
         })
         .collect();
     metric("evidenced_last_slot_seconds", "Newest slot with a result, in seconds since 1970.", &last);
+    let of_sources = |value: fn(&SourceLine) -> u64| -> Vec<_> {
+        let labels = |line: &SourceLine| {
+            let credential = line.credential.as_ref().map_or("", CredentialId::as_str);
+            format!("{{source=\"{}\",credential=\"{credential}\"}}", line.source)
+        };
+        status.sources.iter().map(|line| (labels(line), value(line))).collect()
+    };
+    metric(
+        "evidenced_source_requests_total",
+        "Requests to a source, repetitions included.",
+        &of_sources(|line| line.requests),
+    );
+    metric(
+        "evidenced_source_waited_milliseconds_total",
+        "Time that requests to a source waited for their turn.",
+        &of_sources(|line| line.waited_ms),
+    );
+    metric(
+        "evidenced_source_throttled_total",
+        "Answers of a source that asked to come back later.",
+        &of_sources(|line| line.throttled),
+    );
     text
 }

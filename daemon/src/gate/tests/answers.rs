@@ -33,7 +33,7 @@ async fn a_silent_server_is_a_time_out_of_the_request_or_the_end_of_the_run() {
     assert_eq!(door([server.grant()]).send(hurried.clone()).await, Err(HttpError::Timeout));
     let deadline = Instant::now() + Duration::from_millis(50);
     let gate = gate(Vec::new(), Vec::new(), None);
-    let short = gate.for_run([server.grant()].into(), Budget { deadline, ..budget() });
+    let short = gate.for_run(control(), [server.grant()].into(), Budget { deadline, ..budget() });
     assert_eq!(short.send(hurried).await, Err(HttpError::Limit("wall".into())));
 }
 
@@ -72,7 +72,7 @@ async fn a_body_over_the_limit_is_an_error_and_never_cut() {
 async fn the_answers_of_one_call_together_are_bounded() {
     let body = format!("HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n{}", "a".repeat(60_000));
     let server = Server::answering(body).await;
-    let answers = door([server.grant()]).send_all(vec![get(server.url("/")); 20]).await;
+    let answers = answers(door([server.grant()]).send_all(vec![get(server.url("/")); 20]).await);
     let over = answers.iter().filter(|answer| **answer == Err(HttpError::Limit("response-bytes".into()))).count();
     let whole = answers.iter().flatten().filter(|answer| answer.body.len() == 60_000).count();
     assert!(over >= 3 && over + whole == 20, "{over} over, {whole} whole");

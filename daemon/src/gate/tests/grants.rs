@@ -150,9 +150,9 @@ async fn the_server_sees_what_was_asked_and_what_the_host_adds() {
 async fn the_call_after_the_last_one_meets_the_limit() {
     let server = Server::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
     let gate = gate(Vec::new(), Vec::new(), None);
-    let door = gate.for_run([server.grant()].into(), Budget { requests: 3, ..budget() });
+    let door = gate.for_run(control(), [server.grant()].into(), Budget { requests: 3, ..budget() });
     refusal(door.send(get("http://example.com")).await);
-    let answers = door.send_all(vec![get(server.url("/")); 4]).await;
+    let answers = answers(door.send_all(vec![get(server.url("/")); 4]).await);
     let over = Err(HttpError::Limit("requests".into()));
     assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false, false]);
     assert_eq!(answers[2], over);
@@ -171,7 +171,8 @@ async fn requests_side_by_side_are_answered_in_their_order() {
     let server = Server::http(router).await;
     let door = door([server.grant()]);
     let started = Instant::now();
-    let answers = door.send_all((0..10).map(|number| get(server.url(&format!("/{number}")))).collect()).await;
+    let requests = (0..10).map(|number| get(server.url(&format!("/{number}")))).collect();
+    let answers = answers(door.send_all(requests).await);
     let bodies: Vec<String> = answers.into_iter().map(text).collect();
     assert_eq!(bodies, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
     // One after the other they take 550 ms.

@@ -9,6 +9,7 @@ use crate::{
     domain::Rate,
     gate::{
         limiter::{Lane, Limiter, Quiet, Turn},
+        quota::Quota,
         request::Target,
     },
 };
@@ -44,7 +45,11 @@ impl System {
     }
 
     async fn turn_before(&self, end: Instant) -> Result<Turn, Quiet> {
-        self.lane.turn(self.limiter.places(&target()), end).await
+        self.turn_of("SEC-01", end).await
+    }
+
+    async fn turn_of(&self, control: &str, end: Instant) -> Result<Turn, Quiet> {
+        self.lane.turn(&control.parse().unwrap(), self.limiter.places(&target()), end).await
     }
 }
 
@@ -188,7 +193,9 @@ fn a_quiet_source_leaves_the_places_to_others() {
         let sixteen = async {
             let mut turns = Vec::new();
             for _ in 0..16 {
-                turns.push(other.turn(system.limiter.places(&target()), Instant::now() + SECOND).await.unwrap());
+                turns.push(
+                    other.turn(&control(), system.limiter.places(&target()), Instant::now() + SECOND).await.unwrap(),
+                );
             }
         };
         let both = tokio::time::timeout(SECOND, async { tokio::join!(quiet, sixteen) });
@@ -209,8 +216,120 @@ fn a_lane_belongs_to_a_source_and_a_credential() {
     assert!(!Arc::ptr_eq(&lane(None, None), &lane(Some("iam"), None)));
 }
 
+#[test]
+fn no_control_starves_the_others() {
+    paused(async {
+        let system = System::new(rate(1, SECOND));
+        drop(system.turn().await);
+        let order = Mutex::new(Vec::new());
+        // One control comes first and with fifty requests, two others with one and two.
+        let requests = std::iter::repeat_n("greedy", 50).chain(["modest", "other", "other"]);
+        let turns = requests.map(|control| {
+            let (system, order) = (&system, &order);
+            async move {
+                drop(system.turn_of(control, Instant::now() + 10_000 * SECOND).await.unwrap());
+                order.lock().unwrap().push(control);
+            }
+        });
+        futures_util::future::join_all(turns).await;
+        let order = order.into_inner().unwrap();
+        assert_eq!(order[..7], ["greedy", "greedy", "modest", "other", "greedy", "other", "greedy"]);
+        assert_eq!(order.len(), 53);
+    });
+}
+
+#[test]
+fn a_source_that_answers_no_more_is_asked_again_once_it_counts_anew() {
+    paused(async {
+        let system = System::new(None);
+        let began = Instant::now();
+        let first = system.turn().await;
+        let second = system.turn().await;
+        // Two more, of which the second one is under way already.
+        system.lane.note_quota(Quota { remaining: 2, reset: 60 * SECOND });
+        drop((first, second));
+        drop(system.turn().await);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert!(matches!(system.turn_before(began + 60 * SECOND).await, Err(Quiet)));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        drop(system.turn().await);
+        assert!((60 * SECOND..61 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+        // It counts anew.
+        drop(system.turn().await);
+        assert!(began.elapsed() < 61 * SECOND);
+    });
+}
+
+#[test]
+fn another_configuration_has_other_rates_and_the_quiet_holds_on() {
+    paused(async {
+        let system = System::new(rate(10, SECOND));
+        drop(system.turn().await);
+        system.lane.be_quiet_for(30 * SECOND);
+        system.limiter.use_rates([("iam".parse().unwrap(), Rate { requests: 1, per: 100 * SECOND })]);
+        let began = Instant::now();
+        drop(system.turn().await);
+        assert!((100 * SECOND..101 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+        system.limiter.use_rates([]);
+        let began = Instant::now();
+        for _ in 0..5 {
+            drop(system.turn().await);
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        let same = system.limiter.lane(&grant_from(Some("iam")), &target(), None);
+        assert!(Arc::ptr_eq(&same, &system.lane));
+    });
+}
+
+#[test]
+fn what_was_asked_and_how_long_it_waited_is_counted() {
+    paused(async {
+        let system = System::new(rate(1, 2 * SECOND));
+        for _ in 0..3 {
+            drop(system.turn().await);
+        }
+        system.lane.note_throttled();
+        let [iam] = &system.limiter.traffic()[..] else { panic!("one lane") };
+        assert_eq!((iam.source.as_str(), iam.credential.as_ref()), ("iam", None));
+        assert_eq!((iam.requests, iam.throttled), (3, 1));
+        assert!((4 * SECOND..5 * SECOND).contains(&iam.waited), "{:?}", iam.waited);
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Each control that has something to ask is asked at every round: however many requests another one has.
+    #[test]
+    fn between_two_requests_of_one_control_every_other_that_waits_has_one(
+        requests in proptest::collection::vec(0usize..4, 2..60),
+    ) {
+        let order = paused(async {
+            let system = System::new(rate(1, SECOND));
+            drop(system.turn().await);
+            let order = Mutex::new(Vec::new());
+            let turns = requests.iter().map(|control| {
+                let (system, order) = (&system, &order);
+                async move {
+                    drop(system.turn_of(&format!("C-{control}"), Instant::now() + 10_000 * SECOND).await.unwrap());
+                    order.lock().unwrap().push(*control);
+                }
+            });
+            futures_util::future::join_all(turns).await;
+            order.into_inner().unwrap()
+        });
+        prop_assert_eq!(order.len(), requests.len());
+        // The first of all had its turn before the others came.
+        let order = &order[1..];
+        for (at, control) in order.iter().enumerate() {
+            let Some(again) = order[at + 1..].iter().position(|next| next == control) else { continue };
+            let between = &order[at + 1..at + 1 + again];
+            let waits = |other: &usize| order[at + 1..].contains(other) && other != control;
+            for other in (0..4).filter(waits) {
+                prop_assert!(between.contains(&other), "{} waits while {} is served: {:?}", other, control, order);
+            }
+        }
+    }
 
     /// Whatever comes when, takes however long, and whenever the source asks for quiet.
     #[test]
@@ -287,11 +406,63 @@ async fn waiting_for_a_turn_costs_the_run_and_not_the_request() {
     let door = door_of(&gate, [grant.clone()]);
     let hurried = HttpRequest { timeout_ms: 150, ..get(server.url("/")) };
     let began = Instant::now();
-    for answer in door.send_all(vec![hurried.clone(); 2]).await {
-        assert_eq!(text(answer), "ok");
+    let answers = door.send_all(vec![hurried.clone(); 2]).await;
+    assert!(answers[0].waited < answers[1].waited && answers[1].waited >= Duration::from_millis(190));
+    for answer in answers {
+        assert_eq!(text(answer.answer), "ok");
     }
     assert!(began.elapsed() >= Duration::from_millis(200));
     let deadline = Instant::now() + Duration::from_millis(50);
-    let short = gate.for_run([grant].into(), Budget { deadline, ..budget() });
+    let short = gate.for_run(control(), [grant].into(), Budget { deadline, ..budget() });
     assert_eq!(short.send(hurried).await, Err(HttpError::Limit("wall".into())));
+}
+
+#[tokio::test]
+async fn a_source_that_says_when_it_counts_anew_is_left_alone_until_then() {
+    let server = Server::answering(
+        "HTTP/1.1 200 OK\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: 30\r\ncontent-length: 2\r\n\r\nok",
+    )
+    .await;
+    let door = door([Grant { source: Some("api".parse().unwrap()), ..server.grant() }]);
+    assert_eq!(text(door.send(get(server.url("/"))).await), "ok");
+    assert_eq!(door.send(get(server.url("/"))).await, Err(HttpError::Limit("wall".into())));
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_word_of_when_waits_for_the_reset_and_tries_again() {
+    // GitHub refuses with 403 what is over its limit.
+    let server = Server::tcp(|mut stream| async move {
+        read_head(&mut stream).await;
+        let answer = "HTTP/1.1 403 Forbidden\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: 1\r\n\
+                      connection: close\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.ok();
+        stream.shutdown().await.ok();
+    })
+    .await;
+    let gate = gate(Vec::new(), Vec::new(), None);
+    let door = door_of(&gate, [Grant { source: Some("api".parse().unwrap()), ..server.grant() }]);
+    let [answered] = &door.send_all(vec![get(server.url("/"))]).await[..] else { panic!("one answer") };
+    let Err(HttpError::Status(response)) = &answered.answer else { panic!("{:?}", answered.answer) };
+    assert_eq!((response.exchange.status, response.exchange.attempts, server.connections()), (403, 4, 4));
+    assert!(answered.waited >= 3 * SECOND, "{:?}", answered.waited);
+    let [traffic] = &gate.traffic()[..] else { panic!("one lane") };
+    assert_eq!((traffic.source.as_str(), traffic.requests, traffic.throttled), ("api", 4, 4));
+    // Without that header it is a refusal like any other.
+    let server = Server::answering("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await;
+    let door = door_of(&gate, [server.grant()]);
+    assert!(matches!(door.send(get(server.url("/"))).await, Err(HttpError::Status(_))));
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn the_quiet_of_a_source_outlives_the_configuration() {
+    let server =
+        Server::answering("HTTP/1.1 429 Too Many Requests\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n").await;
+    let before = gate(Vec::new(), Vec::new(), None);
+    assert!(matches!(door_of(&before, [server.grant()]).send(get(server.url("/"))).await, Err(HttpError::Status(_))));
+    let after = Arc::new(before.succeeding(settings()).unwrap());
+    let refused = door_of(&after, [server.grant()]).send(get(server.url("/"))).await;
+    assert_eq!(refused, Err(HttpError::Limit("wall".into())));
+    assert_eq!(server.connections(), 1);
 }

@@ -28,8 +28,8 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Budget, CredentialSettings, Door, Gate, GateSettings, Proxy};
-use crate::domain::{Grant, Timestamp};
+use super::{Answered, Budget, CredentialSettings, Door, Gate, GateSettings, Proxy};
+use crate::domain::{ControlId, Grant, Timestamp};
 
 /// What o'clock it is in all these tests.
 const NOW: &str = "2026-03-02T06:00:00Z";
@@ -155,7 +155,16 @@ fn budget() -> Budget {
 }
 
 fn door_of(gate: &Arc<Gate>, grants: impl Into<Arc<[Grant]>>) -> Door {
-    gate.for_run(grants.into(), budget())
+    gate.for_run(control(), grants.into(), budget())
+}
+
+fn control() -> ControlId {
+    "SEC-01".parse().unwrap()
+}
+
+/// What was answered, however long it waited.
+fn answers(all: Vec<Answered>) -> Vec<Result<HttpResponse, HttpError>> {
+    all.into_iter().map(|one| one.answer).collect()
 }
 
 fn door(grants: impl Into<Arc<[Grant]>>) -> Door {

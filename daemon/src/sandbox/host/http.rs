@@ -5,6 +5,7 @@ use evidenced_contract::{HttpError, HttpRequest, HttpResponse};
 use super::{Answers, Halt, Host};
 use crate::{
     domain::Digest,
+    gate::Answered,
     sandbox::ended::{Ended, Limit},
 };
 
@@ -61,27 +62,28 @@ impl Host {
                 let mut granted = world.send_all(granted).await.into_iter();
                 let mut answers = Vec::with_capacity(requests.len());
                 for allowed in allowed {
-                    let answer = if allowed { granted.next() } else { Some(Err(HttpError::Limit("requests".into()))) };
-                    let Some(answer) = answer else {
+                    let over = || Answered::from(Err(HttpError::Limit("requests".into())));
+                    let answered = if allowed { granted.next() } else { Some(over()) };
+                    let Some(Answered { answer, waited }) = answered else {
                         return Err(self.end(Ended::Host("the gate gave fewer answers than requests".to_owned())));
                     };
-                    answers.push(fitting(answer, self.budget.response_bytes));
+                    answers.push(Answered { answer: fitting(answer, self.budget.response_bytes), waited });
                 }
                 answers
             }
             Answers::Recorded(_) => {
                 let mut answers = Vec::with_capacity(requests.len());
                 for request in &requests {
-                    answers.push(self.recorded_http(request)?);
+                    answers.push(self.recorded_http(request)?.into());
                 }
                 answers
             }
             Answers::Nobody => return Err(Halt),
         };
-        for (request, answer) in requests.iter().zip(&answers) {
-            self.transcript.record_http(request, answer);
+        for (request, answered) in requests.iter().zip(&answers) {
+            self.transcript.record_http(request, answered);
         }
-        Ok(answers)
+        Ok(answers.into_iter().map(|answered| answered.answer).collect())
     }
 
     fn recorded_http(&mut self, request: &HttpRequest) -> Result<Result<HttpResponse, HttpError>, Halt> {

@@ -5,9 +5,10 @@ use evidenced_contract::{
 use futures_util::future::{BoxFuture, ready};
 
 use super::{Town, World};
+use crate::gate::Answered;
 
 impl World for Town {
-    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Result<HttpResponse, HttpError>>> {
+    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Answered>> {
         let answer = |request: HttpRequest| {
             let page = self.pages.get(request.url.as_str());
             let answer = page.ok_or_else(|| HttpError::Refused(format!("{} {}", request.method, request.url)));
@@ -26,7 +27,7 @@ impl World for Town {
             if is_accepted { Ok(response) } else { Err(HttpError::Status(Box::new(response))) }
         };
         self.seen.lock().unwrap().extend(requests.iter().cloned());
-        Box::pin(ready(requests.into_iter().map(answer).collect()))
+        Box::pin(ready(requests.into_iter().map(answer).map(Answered::from).collect()))
     }
 
     fn handshake<'a>(
