@@ -3,7 +3,7 @@ use clap::Args;
 use super::{Context, ExitStatus, ask::ask_by, moment, table::table};
 use crate::{
     config::Config,
-    desk::{Line, Question, SlotLine, SlotState},
+    desk::{FurtherLine, Line, Question, SlotLine, SlotState},
     domain::{ControlId, Timestamp},
     recorder::zone,
 };
@@ -45,6 +45,7 @@ impl ResultsArguments {
             }
             unknown.clone_from(&slot.unknown);
             rows.push(row(&slot));
+            rows.extend(slot.further.iter().map(further));
             Ok(())
         })?;
         if refused.is_none() && !context.printer.is_json() {
@@ -65,16 +66,30 @@ impl ResultsArguments {
     }
 }
 
+fn further(run: &FurtherLine) -> Vec<String> {
+    vec![
+        String::new(),
+        "further".to_owned(),
+        run.outcome.as_str().to_owned(),
+        run.reason.clone().unwrap_or_default(),
+        failing(run.failing, run.population),
+        run.sequence.to_string(),
+    ]
+}
+
+fn failing(failing: Option<u32>, population: Option<u32>) -> String {
+    match (failing, population) {
+        (Some(failing), Some(population)) => format!("{failing} of {population}"),
+        _ => String::new(),
+    }
+}
+
 fn row(slot: &SlotLine) -> Vec<String> {
     let state = match slot.state {
         SlotState::Run if !slot.scheduled => "by hand",
         SlotState::Run => "run",
         SlotState::Late => "late",
         SlotState::Missed => "missed",
-    };
-    let failing = match (slot.failing, slot.population) {
-        (Some(failing), Some(population)) => format!("{failing} of {population}"),
-        _ => String::new(),
     };
     let reason = match (&slot.reason, slot.clock_in_doubt) {
         (Some(reason), true) => format!("{reason}, clock in doubt"),
@@ -86,7 +101,7 @@ fn row(slot: &SlotLine) -> Vec<String> {
         state.to_owned(),
         slot.outcome.map(|outcome| outcome.as_str().to_owned()).unwrap_or_default(),
         reason,
-        failing,
+        failing(slot.failing, slot.population),
         slot.sequence.to_string(),
     ]
 }

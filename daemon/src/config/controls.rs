@@ -8,6 +8,7 @@ use std::{
 use super::{
     diagnostics::{Errors, Expected, Named},
     inputs::inputs,
+    intervals::interval_rules,
     model::Endpoint,
     quantities::{Size, until},
     section::{Located, Section},
@@ -113,6 +114,7 @@ impl Reader<'_> {
         let grants: Vec<_> = grants.into_iter().map(|(grant, _)| grant).collect();
         let known_grants = (!section.is_lenient()).then_some(grants.as_slice());
         let inputs = inputs(section, self.base, known_grants, errors);
+        let interval = interval_rules(section, errors);
         let history = self.history(section, errors);
         let limits = self.limits(section, !grants.is_empty(), errors);
         Some(Check {
@@ -133,6 +135,7 @@ impl Reader<'_> {
             sources,
             grants,
             inputs,
+            interval,
             history,
             limits,
         })

@@ -10,7 +10,7 @@ use super::{
 use crate::domain::Family;
 
 /// Every key of a control; what a template and the defaults may hold follows from it.
-pub(super) const CONTROL_KEYS: [&str; 31] = [
+pub(super) const CONTROL_KEYS: [&str; 32] = [
     "catch_up",
     "config",
     "confirmations",
@@ -24,6 +24,7 @@ pub(super) const CONTROL_KEYS: [&str; 31] = [
     "history",
     "id",
     "input",
+    "interval",
     "late_after",
     "limits",
     "on_empty",

@@ -27,6 +27,7 @@ use crate::{
     config::Config,
     domain::{ControlId, SlotTime, Timestamp},
     fold::State,
+    gate::Traffic,
     judge::PersonDoes,
     ledger::{Ledger, Store},
     recorder::{Author, Catalogue, Closing, Fact, Handle, Recorded, RecorderError},
@@ -36,8 +37,8 @@ pub use report::build_report;
 pub use socket::{Client, bind, login_uid, serve};
 pub use unknown::Unknown;
 pub use words::{
-    Checked, ControlLine, ExceptionLine, Line, NoteLine, PluginLine, Problem, Question, SlotLine, SlotState, Status,
-    SubjectLine, reason_word,
+    Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question, SlotLine,
+    SlotState, SourceLine, Status, SubjectLine, reason_word,
 };
 
 /// The one who answers.
@@ -50,9 +51,11 @@ pub struct Desk {
 }
 
 /// What only a running daemon has.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Live {
     pub recorder: Handle,
+    /// What was asked of each source.
+    pub traffic: Arc<dyn Fn() -> Vec<Traffic> + Send + Sync>,
     /// What the daemon itself must do; bounded, so that asking waits when too many do.
     pub asks: mpsc::Sender<Asked>,
 }

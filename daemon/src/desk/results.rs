@@ -5,7 +5,7 @@ use std::{
     ops::Range,
 };
 
-use super::{Desk, PluginLine, SlotLine, SlotState, Unknown, reason_word};
+use super::{Desk, FurtherLine, PluginLine, SlotLine, SlotState, Unknown, reason_word};
 use crate::{
     domain::{ControlId, Digest, Entry, Event, MissedSlots, Outcome, RunEntry, SlotTime, Timestamp},
     ledger::Store,
@@ -24,6 +24,8 @@ impl Desk {
         let versions = self.versions(control)?;
         let size = self.ledger.head().size;
         let needle = format!("\"control\":\"{control}\"");
+        // Further runs of its slot may follow.
+        let mut newest: Option<SlotLine> = None;
         for entry in self.ledger.entries(0..size) {
             let (sequence, bytes) = entry?;
             // Most entries are of other controls: parsing them all would cost ten times as much.
@@ -31,11 +33,22 @@ impl Desk {
                 continue;
             }
             for line in versions.lines(sequence, Entry::from_bytes(&bytes)?.event) {
-                if range.contains(&line.slot.0) && !take(line) {
-                    return Ok(());
+                if !range.contains(&line.slot.0) {
+                    continue;
+                }
+                match &mut newest {
+                    Some(first) if is_further(first, &line) => first.further.extend(further(line)),
+                    _ => {
+                        if let Some(whole) = newest.replace(line)
+                            && !take(whole)
+                        {
+                            return Ok(());
+                        }
+                    }
                 }
             }
         }
+        newest.map(take);
         Ok(())
     }
 
@@ -107,6 +120,8 @@ impl Versions {
             scheduled: !run.days.is_empty(),
             population: (run.outcome != Outcome::Error).then_some(run.population),
             failing: (run.outcome != Outcome::Error).then_some(run.counts.fail),
+            interval: run.interval,
+            further: Vec::new(),
             unknown: None,
         }
     }
@@ -126,6 +141,8 @@ impl Versions {
             scheduled: true,
             population: None,
             failing: None,
+            interval: None,
+            further: Vec::new(),
             unknown,
         };
         let known_ends = || if missed.from == missed.to { vec![missed.from] } else { vec![missed.from, missed.to] };
@@ -171,6 +188,16 @@ impl Versions {
         let name = part.map(|part| part.control.check.plugin.to_string()).unwrap_or_default();
         Some(PluginLine { name, version: part.and_then(|part| part.plugin_version.clone()), digest: *plugin })
     }
+}
+
+/// Whether a line is of a run that followed at once on that of the same slot.
+fn is_further(first: &SlotLine, line: &SlotLine) -> bool {
+    line.slot == first.slot && line.interval.is_some() && first.interval.is_some()
+}
+
+fn further(line: SlotLine) -> Option<FurtherLine> {
+    let SlotLine { outcome, reason, sequence, population, failing, interval, .. } = line;
+    Some(FurtherLine { outcome: outcome?, reason, sequence, population, failing, interval: interval? })
 }
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {

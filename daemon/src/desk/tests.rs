@@ -77,6 +77,7 @@ impl Bench {
             slot: SlotTime(slot),
             is_scheduled,
             is_late: false,
+            interval: None,
             seed_from: (1, Digest([0; 32])),
             state: BTreeMap::new(),
         };

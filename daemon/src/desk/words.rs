@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        ControlId, Digest, ExceptionId, ExceptionState, NoteKind, Outcome, RunReason, Severity, SlotTime, Timestamp,
-        WindowId,
+        ControlId, CredentialId, Digest, EventInterval, ExceptionId, ExceptionState, NoteKind, Outcome, RunReason,
+        Severity, SlotTime, Timestamp, WindowId,
     },
     fold::DoubtSince,
 };
@@ -129,9 +129,26 @@ pub struct Status {
     pub dead_letters: u64,
     /// What is wrong with evidenced itself, in words; `/health` says the same.
     pub problems: Vec<String>,
+    /// What was asked of each source since the daemon started; empty without one.
+    #[serde(default)]
+    pub sources: Vec<SourceLine>,
     pub entries: u64,
     pub root: Digest,
     pub last_entry: Option<Timestamp>,
+}
+
+/// What was asked of one source with one credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceLine {
+    /// Its id, or the host and port of a grant in the long form.
+    pub source: String,
+    pub credential: Option<CredentialId>,
+    /// Requests, the host's own repetitions included.
+    pub requests: u64,
+    /// Milliseconds that requests waited for their turn, all together.
+    pub waited_ms: u64,
+    /// Answers that asked to come back later.
+    pub throttled: u64,
 }
 
 /// One control as it stands.
@@ -186,9 +203,30 @@ pub struct SlotLine {
     pub scheduled: bool,
     pub population: Option<u32>,
     pub failing: Option<u32>,
+    /// Of a check that reads events: those that the run was asked about, `from` <= time < `until`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<EventInterval>,
+    /// Runs that followed at once on that of the slot, to catch up with events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<FurtherLine>,
     /// What cannot be told any more of this slot, or of the stretch that it stands in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
+}
+
+/// A further run of a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FurtherLine {
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Its place in the ledger.
+    pub sequence: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<u32>,
+    pub interval: EventInterval,
 }
 
 /// The answer of a daemon that did not say so yet.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use super::{ControlId, CredentialId, Digest, PluginName, SourceId, Timestamp};
+use super::{ControlId, CredentialId, Digest, EventsSpec, IntervalRules, PluginName, SourceId, Timestamp};
 
 /// What the company promises, and how the promise is tested.
 ///
@@ -50,6 +50,9 @@ pub struct Check {
     pub sources: Vec<SourceId>,
     pub grants: Vec<Grant>,
     pub inputs: Vec<InputSpec>,
+    /// For checks that read events.
+    #[serde(skip_serializing_if = "IntervalRules::is_default", default)]
+    pub interval: IntervalRules,
     /// Controls whose measurements this check may read, besides its own.
     pub history: Vec<ControlId>,
     pub limits: Limits,
@@ -319,6 +322,8 @@ pub enum InputOrigin {
     Glob(String),
     /// GET of a URL that a grant covers, with the grant's credential.
     Http(String),
+    /// Those of the run's interval, for checks that read events.
+    Events(EventsSpec),
 }
 
 /// What a run may use. Over a limit its outcome is `error`, and the limit is named.

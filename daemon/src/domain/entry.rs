@@ -88,6 +88,8 @@ mod tests {
                 population: 48,
                 counts: Counts { pass: 47, fail: 1, ..Counts::default() },
                 seed_size: 7,
+                interval: None,
+                repeated: 0,
                 covered_until: None,
                 plugin_state: None,
                 evidence: Evidence::SameAs(5),

@@ -14,8 +14,10 @@ mod doubt;
 mod entry;
 mod escape;
 mod event;
+mod events_input;
 mod exception;
 mod ids;
+mod interval;
 mod missed;
 mod nearest;
 mod outcome;
@@ -41,13 +43,15 @@ pub use doubt::{ClockBelieved, ClockDoubt, ClockState};
 pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError};
 pub use escape::{escaped, escaped_json, escaped_lines};
 pub use event::Event;
+pub use events_input::{EventCounts, EventField, EventFilter, EventFormat, EventTest, EventsSpec};
 pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEnd, NoteAbout, NoteKind, Recovery};
 pub use ids::{
     ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WindowId,
 };
+pub use interval::{EventInterval, IntervalRules};
 pub use missed::{DayCount, MissedReason, MissedSlots};
 pub use nearest::nearest;
-pub use outcome::{Counts, Outcome, ReportFault, Verdict, verdict};
+pub use outcome::{Counts, Outcome, ReportFault, Verdict, covered_until, verdict};
 pub use run::{Evidence, RunEntry, RunReason};
 pub use subjects::{Departure, ExceptionSubjects, SuspectedSubjects};
 pub use time::{LocalDay, SlotTime, TimeError, Timestamp};

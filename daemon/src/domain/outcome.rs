@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use evidenced_contract::{Report, Status};
 use serde::{Deserialize, Serialize};
 
-use super::OnEmpty;
+use super::{EventInterval, OnEmpty, Timestamp};
 
 /// How a run ended for its control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +60,14 @@ pub enum ReportFault {
     NotFinite { subject: String, measurement: String },
     #[error("the subject of a finding is empty, or longer than 512 bytes")]
     SubjectLength,
+    #[error("it does not say up to where events are covered (`covered-until`), and was asked about {from} to {until}")]
+    NotCovered { from: Timestamp, until: Timestamp },
+    #[error("it covers events until {covered}, which is not within what it was asked about, {from} to {until}")]
+    CoveredOutside { covered: Timestamp, from: Timestamp, until: Timestamp },
+    #[error("it covers events until `{0}`, which is no time")]
+    CoveredNoTime(String),
+    #[error("it covers events until {0}, and was asked about none: its description must say `interval`")]
+    CoveredUnasked(String),
 }
 
 /// Derives the outcome. `is_excluded` answers for a subject whether an exclusion covers it.
@@ -98,6 +106,21 @@ pub fn verdict(report: &Report, on_empty: OnEmpty, is_excluded: impl Fn(&str) ->
         }
     };
     Ok(Verdict { outcome, incomplete, counts })
+}
+
+/// Up to where a report covers the events that it was asked about; `None`: it was asked about none.
+pub fn covered_until(report: &Report, asked: Option<EventInterval>) -> Result<Option<Timestamp>, ReportFault> {
+    let (EventInterval { from, until }, text) = match (asked, &report.covered_until) {
+        (None, None) => return Ok(None),
+        (None, Some(text)) => return Err(ReportFault::CoveredUnasked(text.clone())),
+        (Some(EventInterval { from, until }), None) => return Err(ReportFault::NotCovered { from, until }),
+        (Some(asked), Some(text)) => (asked, text),
+    };
+    let covered: Timestamp = text.parse().map_err(|_| ReportFault::CoveredNoTime(text.clone()))?;
+    if covered < from || covered > until {
+        return Err(ReportFault::CoveredOutside { covered, from, until });
+    }
+    Ok(Some(covered))
 }
 
 fn check_shape(report: &Report) -> Result<(), ReportFault> {
@@ -196,6 +219,28 @@ mod tests {
         let mut incomplete = report("PP", 3);
         incomplete.incomplete = Some("page limit".to_owned());
         assert_eq!(verdict(&incomplete, OnEmpty::Pass, |_| false).unwrap().outcome, Outcome::Error);
+    }
+
+    #[test]
+    fn a_report_covers_what_it_was_asked_about() {
+        let at = |minute: u32| -> Timestamp { format!("2026-03-02T06:{minute:02}:00.000Z").parse().unwrap() };
+        let asked = Some(EventInterval { from: at(10), until: at(20) });
+        let says = |text: Option<&str>| Report { covered_until: text.map(str::to_owned), ..report("P", 1) };
+        assert_eq!(covered_until(&says(None), None), Ok(None));
+        for minute in [10, 15, 20] {
+            let text = at(minute).to_string();
+            assert_eq!(covered_until(&says(Some(&text)), asked), Ok(Some(at(minute))));
+        }
+        let (from, until) = (at(10), at(20));
+        assert_eq!(covered_until(&says(None), asked), Err(ReportFault::NotCovered { from, until }));
+        for minute in [9, 21] {
+            let covered = at(minute);
+            let fault = covered_until(&says(Some(&covered.to_string())), asked);
+            assert_eq!(fault, Err(ReportFault::CoveredOutside { covered, from, until }));
+        }
+        assert!(matches!(covered_until(&says(Some("soon")), asked), Err(ReportFault::CoveredNoTime(_))));
+        let unasked = covered_until(&says(Some(&at(15).to_string())), None);
+        assert!(matches!(unasked, Err(ReportFault::CoveredUnasked(_))));
     }
 
     #[test]

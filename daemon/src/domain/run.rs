@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ControlId, Counts, Digest, LocalDay, Outcome, SlotTime, Timestamp};
+use super::{ControlId, Counts, Digest, EventInterval, LocalDay, Outcome, SlotTime, Timestamp};
 
 /// One execution of a check, or one attempt that ended before the plugin could run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,12 +29,23 @@ pub struct RunEntry {
     pub counts: Counts,
     /// The seed is SHA-256 of the root at this size, the control, the slot: nobody knew it before.
     pub seed_size: u64,
+    /// Of a check that reads events: those that it was asked about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub interval: Option<EventInterval>,
+    /// Findings about events that were counted already, and are not in the other numbers.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub repeated: u32,
+    /// Of a report: events are judged up to here.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub covered_until: Option<Timestamp>,
     /// Part: the plugin's own state after the run, if the run changed it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub plugin_state: Option<Digest>,
     pub evidence: Evidence,
+}
+
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Where the report and the transcript of a run lie.

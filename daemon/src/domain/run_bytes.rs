@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Counts, RunEntry, Timestamp};
+use super::{Counts, EventInterval, RunEntry, Timestamp};
 
 /// The canonical JSON of a run's entry, written member by member in the order of their names.
 ///
@@ -22,6 +22,8 @@ pub(super) fn run_bytes(v: u32, at: Timestamp, run: &RunEntry) -> serde_json::Re
         population,
         counts,
         seed_size,
+        interval,
+        repeated,
         covered_until,
         plugin_state,
         evidence,
@@ -47,6 +49,11 @@ pub(super) fn run_bytes(v: u32, at: Timestamp, run: &RunEntry) -> serde_json::Re
     entry.put(",\"days\":", days)?;
     entry.put(",\"evidence\":", evidence)?;
     entry.put(",\"incomplete\":", incomplete)?;
+    if let Some(EventInterval { from, until }) = interval {
+        entry.put(",\"interval\":{\"from\":", from)?;
+        entry.put(",\"until\":", until)?;
+        entry.0.push(b'}');
+    }
     entry.put(",\"kind\":\"run\",\"late\":", late)?;
     entry.put(",\"now\":", now)?;
     entry.put(",\"outcome\":", outcome)?;
@@ -56,6 +63,9 @@ pub(super) fn run_bytes(v: u32, at: Timestamp, run: &RunEntry) -> serde_json::Re
     entry.put(",\"population\":", population)?;
     if let Some(reason) = reason {
         entry.put(",\"reason\":", reason)?;
+    }
+    if *repeated > 0 {
+        entry.put(",\"repeated\":", repeated)?;
     }
     entry.put(",\"seed_size\":", seed_size)?;
     entry.put(",\"slot\":", slot)?;
@@ -98,6 +108,8 @@ mod tests {
             population: 48,
             counts: Counts { pass: 1, fail: 2, error: 3, not_applicable: 4, excluded: 5, attention: 6 },
             seed_size: (1 << 53) - 1,
+            interval: None,
+            repeated: 0,
             covered_until: None,
             plugin_state: None,
             evidence: Evidence::SameAs(5),
@@ -109,6 +121,8 @@ mod tests {
             outcome: Outcome::NotApplicable,
             reason: Some(RunReason::FindingErrors),
             incomplete: true,
+            interval: Some(EventInterval { from: Timestamp::EPOCH, until: at }),
+            repeated: 7,
             covered_until: Some(at),
             plugin_state: Some(Digest::of(b"state")),
             evidence: Evidence::Part(Digest::of(b"evidence")),

@@ -221,6 +221,11 @@ impl State {
     fn clock_believed(&mut self, sequence: u64, at: Timestamp, before: Timestamp) {
         self.head.doubt = None;
         self.head.alive = self.head.alive.map(|alive| alive.min(at));
+        for (control, record) in &mut self.controls {
+            if record.state.clock_went_back(at) {
+                self.dirty.insert(Key::Control(control.clone()));
+            }
+        }
         if before < at {
             let outage = Outage { from: before, to: at, reason: MissedReason::Clock, missed: 0 };
             self.outages.insert(sequence, outage);

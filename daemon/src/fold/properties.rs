@@ -342,6 +342,8 @@ impl Scribe {
                 population: 8,
                 counts: Counts::default(),
                 seed_size: 0,
+                interval: None,
+                repeated: 0,
                 covered_until: None,
                 plugin_state: None,
                 evidence: Evidence::Part(Digest::of(&self.log.len().to_be_bytes())),

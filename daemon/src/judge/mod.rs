@@ -16,6 +16,7 @@
 //! - A run of an older version or of an older slot than the newest judged is counted, and says nothing about now.
 
 mod definition;
+mod events;
 mod people;
 mod policy;
 mod run;
@@ -26,6 +27,7 @@ mod time;
 mod tests;
 
 pub use definition::{DefinedControl, decide_definition, decide_retired};
+pub use events::ReportedEvents;
 pub use people::{PersonDoes, decide_close, decide_note};
 pub use policy::{Calendar, Policy, Remediation};
 pub use run::{NamedSubjects, RunFacts, SubjectStatus, decide_run};

@@ -89,8 +89,8 @@ fn check(state: &ControlState, facts: &RunFacts) -> Result<(), Refused> {
     if run.version > state.version {
         return Err(Refused::VersionUnknown { found: run.version, newest: state.version });
     }
-    // A check that reads events catches up with several runs of one slot; each says up to where it has read.
-    if state.judged == Some(run.slot) && run.covered_until.is_none() {
+    // A check that reads events catches up with several runs of one slot, each about another interval.
+    if state.judged == Some(run.slot) && run.interval.is_none() {
         return Err(Refused::SlotJudged(run.slot));
     }
     match facts.named {

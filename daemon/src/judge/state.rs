@@ -1,9 +1,10 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use super::ReportedEvents;
 use crate::domain::{
-    AlertCause, Digest, Event, Evidence, ExceptionId, ExceptionSubjects, Family, MissedReason, MissedSlots, Outcome,
-    RunEntry, Severity, SlotTime, SubjectNumber, Timestamp,
+    AlertCause, Digest, Event, EventInterval, Evidence, ExceptionId, ExceptionSubjects, Family, MissedReason,
+    MissedSlots, Outcome, RunEntry, Severity, SlotTime, SubjectNumber, Timestamp,
 };
 
 /// What the entries so far say of one control: all that is needed to judge the next result.
@@ -37,8 +38,10 @@ pub struct ControlState {
     pub last_run: Option<LastRun>,
     /// The number that the next new subject gets.
     pub next_subject: u32,
-    /// Events are judged up to here.
+    /// Events are judged up to here; before the first report, where the first run of all was asked to begin.
     pub covered_until: Option<Timestamp>,
+    /// The newest reports about events, the newest last: an event that one of them names was counted.
+    pub reported: Vec<ReportedEvents>,
     /// The newest evidence that was kept: what is the same again is not kept twice.
     pub evidence: Option<KeptEvidence>,
     /// Part: the plugin's own state.
@@ -164,6 +167,7 @@ impl ControlState {
             last_run: None,
             next_subject: 0,
             covered_until: None,
+            reported: Vec::new(),
             evidence: None,
             plugin_state: None,
         })
@@ -298,11 +302,15 @@ impl ControlState {
         if let Evidence::Part(part) = run.evidence {
             self.evidence = Some(KeptEvidence { sequence, part });
         }
+        if let Some(EventInterval { from, .. }) = run.interval {
+            // A run that covers nothing says at least where coverage begins.
+            self.covered_until.get_or_insert(from);
+        }
         if !judges {
             return;
         }
         self.judged = Some(run.slot);
-        self.covered_until = self.covered_until.max(run.covered_until);
+        self.covered(run);
         self.plugin_state = run.plugin_state.or(self.plugin_state);
         if run.outcome == Outcome::Error {
             self.testing = self.testing.lapsed(run.slot, 1);

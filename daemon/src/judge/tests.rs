@@ -17,8 +17,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::domain::{
-    Counts, DayCount, Departure, Digest, Entry, Evidence, ExceptionSubjects, Family, LocalDay, MissedSlots, Outcome,
-    RunEntry, Severity,
+    Counts, DayCount, Departure, Digest, Entry, EventInterval, Evidence, ExceptionSubjects, Family, LocalDay,
+    MissedSlots, Outcome, RunEntry, Severity,
 };
 
 #[track_caller]
@@ -217,6 +217,7 @@ fn a_catch_up_run_of_the_same_slot_is_judged() {
     let mut story = Story::new(1);
     story.happens("P");
     let mut further = story.run("F", SlotTime(START.parse().unwrap()), 1);
+    further.run.interval = Some(EventInterval { from: START.parse().unwrap(), until: story.now });
     further.run.covered_until = Some(story.now);
     story.judge(&further);
     assert_eq!(story.told.join(" "), "1:open(1 since 0) 1:join(a since 0) 1!failed(a)");
@@ -461,6 +462,8 @@ impl Story {
             population: 4,
             counts: Counts::default(),
             seed_size: 0,
+            interval: None,
+            repeated: 0,
             covered_until: None,
             plugin_state: None,
             evidence: Evidence::SameAs(0),

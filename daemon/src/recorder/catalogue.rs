@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     config::Config,
-    domain::{Control, ControlId, Digest, LocalDay, PluginName, Timestamp, WindowId},
+    domain::{Control, ControlId, Digest, LocalDay, PluginName, Timestamp, Window, WindowId},
     judge::{Calendar, Policy},
     mail::Letterhead,
 };
@@ -116,12 +116,20 @@ impl Catalogue {
 
     /// The windows that examine a control at a time.
     pub(super) fn windows_of(&self, control: &ControlId, at: Timestamp) -> Vec<WindowId> {
-        let covers = |window: &&crate::domain::Window| {
-            let day = crate::domain::LocalDay::of(at, &zone(&window.timezone));
+        self.windows_at(control, at).map(|window| window.id.clone()).collect()
+    }
+
+    /// When the first of the windows that examine a control at a time began.
+    pub fn window_start(&self, control: &ControlId, at: Timestamp) -> Option<Timestamp> {
+        self.windows_at(control, at).map(|window| window.start.start(&zone(&window.timezone))).min()
+    }
+
+    fn windows_at<'a>(&'a self, control: &'a ControlId, at: Timestamp) -> impl Iterator<Item = &'a Window> {
+        self.config.windows.iter().filter(move |window| {
+            let day = LocalDay::of(at, &zone(&window.timezone));
             let is_listed = window.controls.as_ref().is_none_or(|controls| controls.contains(control));
             is_listed && window.start <= day && day <= window.end
-        };
-        self.config.windows.iter().filter(covers).map(|window| window.id.clone()).collect()
+        })
     }
 }
 

@@ -16,6 +16,7 @@ mod letters;
 mod people;
 mod periods;
 mod runs;
+mod settle;
 mod subjects;
 mod thread;
 mod tick;
@@ -36,7 +37,7 @@ pub use catalogue::{Catalogue, PluginFacts};
 pub use configure::ControlPart;
 pub use fact::{Author, Belief, Closing, Fact, Gap, NoteRecord, Recorded, RunAnswer};
 pub(crate) use letters::entry_at;
-pub(crate) use runs::settled;
+pub(crate) use settle::settled;
 pub(crate) use subjects::{ERASED, texts};
 pub use thread::{Handle, start};
 

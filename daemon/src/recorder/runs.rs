@@ -2,26 +2,23 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use evidenced_contract::{Listing, Report, Status};
+use evidenced_contract::{Report, Status};
 
 use super::{
     ControlPart, Recorded, Recorder, RecorderError,
     draft::{Draft, Learned},
     fact::RunAnswer,
     letters::{Letters, RunView},
+    settle::{came_to, counted_events, is_excluded, settled, without_counted},
     subjects::Names,
 };
 use crate::{
-    domain::{
-        Control, ControlId, Counts, Evidence, MissedSlots, Outcome, ReportFault, RunEntry, RunReason, SubjectNumber,
-        Timestamp, Verdict, verdict,
-    },
+    domain::{Control, ControlId, Evidence, MissedSlots, RunEntry, SubjectNumber, Timestamp, covered_until},
     evidence::{EndedRecord, Packed, Seen, pack, state_json, unpack_record},
     fold::State,
     judge::{ControlState, Decision, NamedSubjects, Policy, RunFacts, SubjectStatus, decide_missed, decide_run},
     ledger::{EvidenceClass, Ledger, Store},
     runner::Finished,
-    sandbox::Ended,
     schedule::days_of,
 };
 
@@ -57,98 +54,21 @@ impl Runs {
     }
 }
 
-/// What a run came to, before it is judged.
-#[derive(Debug, Clone, Copy)]
-struct Result {
-    outcome: Outcome,
-    reason: Option<RunReason>,
-    incomplete: bool,
-    population: u32,
-    counts: Counts,
-    listing: Listing,
-}
-
-impl Result {
-    fn untested(reason: RunReason) -> Self {
-        Self {
-            outcome: Outcome::Error,
-            reason: Some(reason),
-            incomplete: true,
-            population: 0,
-            counts: Counts::default(),
-            listing: Listing::NotPassing,
-        }
-    }
-}
-
-/// Derives the outcome; a report that is none becomes the fault that it is. The same for a run and its replay.
-fn result(control: &Control, now: Timestamp, ended: EndedRecord) -> (EndedRecord, Result) {
-    let report = match ended {
-        EndedRecord::Report(report) => report,
-        EndedRecord::Failure(failure) => {
-            let reason = Ended::Failure(failure.clone()).reason().unwrap_or(RunReason::Internal);
-            return (EndedRecord::Failure(failure), Result::untested(reason));
-        }
-        EndedRecord::Other { reason, .. } => return (ended, Result::untested(reason)),
-    };
-    match verdict(&report, control.check.on_empty, |subject| is_excluded(control, subject, now)) {
-        Ok(verdict) => {
-            let result = Result {
-                outcome: verdict.outcome,
-                reason: reason(&report, &verdict),
-                incomplete: verdict.incomplete,
-                population: report.population,
-                counts: verdict.counts,
-                listing: report.listing,
-            };
-            (EndedRecord::Report(report), result)
-        }
-        Err(fault) => (settled_fault(&fault), Result::untested(RunReason::BrokenReport)),
-    }
-}
-
-/// How a run ended, as its record says it: what the plugin gave, or why that is no report.
-pub(crate) fn settled(control: &Control, now: Timestamp, ended: EndedRecord) -> EndedRecord {
-    result(control, now, ended).0
-}
-
-fn settled_fault(fault: &ReportFault) -> EndedRecord {
-    let words = format!("broken report: {fault}");
-    EndedRecord::Other { reason: RunReason::BrokenReport, words, is_deterministic: true }
-}
-
-fn is_excluded(control: &Control, subject: &str, now: Timestamp) -> bool {
-    control.check.exclude.iter().any(|exclusion| exclusion.covers(subject, now))
-}
-
-fn reason(report: &Report, verdict: &Verdict) -> Option<RunReason> {
-    if report.incomplete.is_some() {
-        Some(RunReason::Incomplete)
-    } else if verdict.counts.error > 0 {
-        Some(RunReason::FindingErrors)
-    } else if verdict.outcome == Outcome::Error {
-        Some(RunReason::NothingAssessed)
-    } else {
-        None
-    }
-}
-
 impl Recorder {
-    pub(super) fn ran(
-        &mut self,
-        draft: &mut Draft,
-        finished: Finished,
-    ) -> std::result::Result<Recorded, RecorderError> {
+    pub(super) fn ran(&mut self, draft: &mut Draft, finished: Finished) -> Result<Recorded, RecorderError> {
         let Finished { order, now, clock_in_doubt, took, ended, transcript, inputs, new_state } = finished;
         let control = &*order.control;
         let id = &control.id;
-        let (ended, result) = result(control, now, ended);
+        let ended = settled(control, now, order.interval, ended);
         let ledger = &*self.ledger;
         let state = ledger.state();
         let Some(control_state) = state.control(id) else { return Err(RecorderError::UnknownControl(id.clone())) };
         draft.expect(id, control_state.revision);
 
-        let subjects = match &ended {
+        let counted = counted_events(ledger, control_state, &ended);
+        let (judged, repeated) = without_counted(&ended, &counted);
+        let came = came_to(control, now, &judged);
+        let subjects = match &*judged {
             EndedRecord::Report(report) => {
                 let known = self.runs.names.of(id, &state, |part| ledger.part(part));
                 number(control, now, report, known, control_state.next_subject)
@@ -165,7 +85,7 @@ impl Recorder {
             Some(NamedSubjects { first: SubjectNumber(first), count: subjects.new.len() as u32, subjects: part })
         };
         let covered_until = match &ended {
-            EndedRecord::Report(report) => report.covered_until.as_deref().and_then(|until| until.parse().ok()),
+            EndedRecord::Report(report) => covered_until(report, order.interval).ok().flatten(),
             EndedRecord::Failure(_) | EndedRecord::Other { .. } => None,
         };
         let seen = self.runs.seen(ledger, &state, id);
@@ -185,12 +105,14 @@ impl Recorder {
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             late: order.is_late,
             days: if order.is_scheduled { days_of(order.slot, self.catalogue.zones()) } else { Vec::new() },
-            outcome: result.outcome,
-            reason: result.reason,
-            incomplete: result.incomplete,
-            population: result.population,
-            counts: result.counts,
+            outcome: came.outcome,
+            reason: came.reason,
+            incomplete: came.incomplete,
+            population: came.population,
+            counts: came.counts,
             seed_size: order.seed_from.0,
+            interval: order.interval,
+            repeated,
             covered_until,
             plugin_state,
             evidence: match &packed {
@@ -198,7 +120,7 @@ impl Recorder {
                 Packed::New { record, .. } => Evidence::Part(*record),
             },
         };
-        let facts = RunFacts { run, listing: result.listing, statuses: subjects.statuses, named };
+        let facts = RunFacts { run, listing: came.listing, statuses: subjects.statuses, named };
         let policy = self.policy(id, control_state)?;
         let next = draft.next_exception(&state, self.catalogue.year(draft.at()));
         let decision = decide_run(control_state, &policy, next, draft.at(), &facts)?;
@@ -206,7 +128,7 @@ impl Recorder {
         // The run's own entry stands behind the one that names its new subjects.
         let sequence = draft.next_sequence() + u64::from(facts.named.is_some());
         draft.note_packed(id.clone(), sequence, packed);
-        let view = RunView { sequence, run: &facts.run, ended: &ended };
+        let view = RunView { sequence, run: &facts.run, ended: &judged };
         let letters = Letters {
             catalogue: &self.catalogue,
             state: &state,
@@ -214,14 +136,10 @@ impl Recorder {
             new_names: Some((id, control_state.next_subject, &subjects.new)),
         };
         letters.write(draft, decision, Some(&view))?;
-        Ok(Recorded { sequence, at: draft.at(), run: Some(answer(&facts.run, &ended)) })
+        Ok(Recorded { sequence, at: draft.at(), run: Some(answer(&facts.run, &judged)) })
     }
 
-    pub(super) fn missed(
-        &mut self,
-        draft: &mut Draft,
-        missed: MissedSlots,
-    ) -> std::result::Result<Recorded, RecorderError> {
+    pub(super) fn missed(&mut self, draft: &mut Draft, missed: MissedSlots) -> Result<Recorded, RecorderError> {
         let state = self.ledger.state();
         let id = &missed.control;
         let Some(control_state) = state.control(id) else { return Err(RecorderError::UnknownControl(id.clone())) };
@@ -235,11 +153,7 @@ impl Recorder {
 
     /// What is promised of a control; of one that has left the configuration while it was running, what it was
     /// promised last.
-    fn policy(
-        &self,
-        id: &ControlId,
-        control_state: &ControlState,
-    ) -> std::result::Result<Cow<'_, Policy>, RecorderError> {
+    fn policy(&self, id: &ControlId, control_state: &ControlState) -> Result<Cow<'_, Policy>, RecorderError> {
         if let Some(policy) = self.catalogue.policy(id) {
             return Ok(Cow::Borrowed(policy));
         }
@@ -249,12 +163,7 @@ impl Recorder {
     }
 
     /// Writes a decision that no run at hand led to.
-    pub(super) fn write(
-        &self,
-        draft: &mut Draft,
-        state: &State,
-        decision: Decision,
-    ) -> std::result::Result<(), RecorderError> {
+    pub(super) fn write(&self, draft: &mut Draft, state: &State, decision: Decision) -> Result<(), RecorderError> {
         let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
         letters.write(draft, decision, None)
     }

@@ -6,8 +6,8 @@ use super::{Author, Catalogue, Closing, Fact, Recorded, Recorder, RecorderError}
 use crate::{
     config,
     domain::{
-        ClockState, ControlId, Departure, Entry, Event, Evidence, ExceptionId, MissedReason, MissedSlots, Outcome,
-        RunReason, SlotTime, Timestamp,
+        ClockState, ControlId, Departure, Entry, Event, EventInterval, Evidence, ExceptionId, MissedReason,
+        MissedSlots, Outcome, RunEntry, RunReason, SlotTime, Timestamp,
     },
     evidence::EndedRecord,
     fold::State,
@@ -91,6 +91,7 @@ impl Bench {
             slot: SlotTime(at(day)),
             is_scheduled: true,
             is_late: false,
+            interval: None,
             seed_from: (1, crate::domain::Digest([0; 32])),
             state: BTreeMap::new(),
         };
@@ -241,6 +242,63 @@ async fn a_run_whose_transcript_was_redacted_says_that_it_cannot_be_re_performed
         Replayed::NotReperformable(why) => assert!(why.contains("redacted"), "{why}"),
         replayed => panic!("{replayed:?}"),
     }
+}
+
+impl Bench {
+    /// A run that was asked about the days from one up to another, and names these events: `x` fails, `x+` passes.
+    fn ran_about(&self, days: std::ops::Range<i64>, covered: Option<i64>, events: &str) -> Fact {
+        let EndedRecord::Report(mut report) = report("-", Status::Pass) else { unreachable!() };
+        let finding = report.findings.remove(0);
+        for event in events.split_whitespace() {
+            let (name, status) = event.strip_suffix('+').map_or((event, Status::Fail), |name| (name, Status::Pass));
+            let (subject, event) = (format!("who did {name}"), Some(name.to_owned()));
+            report.findings.push(Finding { subject, event, status, ..finding.clone() });
+        }
+        report.population = report.findings.len() as u32;
+        report.covered_until = covered.map(|day| at(day).to_string());
+        let Fact::Ran(mut finished) = self.ran("SEC-01", days.end, EndedRecord::Report(report)) else { unreachable!() };
+        finished.order.interval = Some(EventInterval { from: at(days.start), until: at(days.end) });
+        Fact::Ran(finished)
+    }
+
+    fn newest_run(&self) -> RunEntry {
+        let run = |event| if let Event::Run(run) = event { Some(run) } else { None };
+        self.events().into_iter().filter_map(run).next_back().unwrap()
+    }
+}
+
+#[test]
+fn an_event_that_one_of_the_last_two_reports_named_is_not_counted_again() {
+    let mut bench = Bench::new();
+    let mut told = Vec::new();
+    for (days, events) in [(1..3, "a b+"), (2..4, "a b+ c"), (3..5, "a"), (4..6, ""), (5..7, "c"), (6..8, "c d+")] {
+        let run = bench.ran_about(days.clone(), Some(days.end), events);
+        bench.record(days.end, vec![run]);
+        let run = bench.newest_run();
+        told.push(format!("{} {}-{}-{}", run.outcome.as_str(), run.counts.pass, run.counts.fail, run.repeated));
+    }
+    // `a` is known as long as it is named again and again; `c` was forgotten after two reports without it.
+    assert_eq!(told, ["fail 1-1-0", "fail 0-1-2", "error 0-0-1", "error 0-0-0", "fail 0-1-0", "pass 1-0-1"]);
+    let state = bench.ledger.state();
+    assert_eq!(state.control(&"SEC-01".parse().unwrap()).unwrap().covered_until, Some(at(8)));
+}
+
+#[test]
+fn a_report_that_covers_something_else_is_broken_and_covers_nothing() {
+    let mut bench = Bench::new();
+    for covered in [None, Some(1), Some(5)] {
+        let run = bench.ran_about(2..4, covered, "a");
+        bench.record(4, vec![run]);
+        let run = bench.newest_run();
+        assert_eq!((run.reason, run.covered_until), (Some(RunReason::BrokenReport), None));
+        // Where coverage begins is known all the same.
+        let state = bench.ledger.state();
+        assert_eq!(state.control(&run.control).unwrap().covered_until, Some(at(2)));
+    }
+    let run = bench.ran_about(2..4, Some(3), "a");
+    bench.record(4, vec![run]);
+    assert_eq!(bench.newest_run().covered_until, Some(at(3)));
+    assert_eq!(bench.newest_run().interval, Some(EventInterval { from: at(2), until: at(4) }));
 }
 
 #[test]

@@ -95,6 +95,7 @@ impl Replayer {
             slot: run.slot,
             is_scheduled: !run.days.is_empty(),
             is_late: run.late,
+            interval: run.interval,
             seed_from: self.seed_from(run.seed_size)?,
             state: unpacked.state.clone(),
         };
@@ -105,7 +106,7 @@ impl Replayer {
             limits: control.control.check.limits,
         };
         let result = self.sandbox.replay(&plugin, spec, &unpacked.transcript).await;
-        let ended = settled(&control.control, run.now, ended_record(result.ended));
+        let ended = settled(&control.control, run.now, run.interval, ended_record(result.ended));
         Ok(compare(&unpacked.record, &ended))
     }
 

@@ -1,4 +1,4 @@
-//! Cron expressions and periods in a time zone -> slots.
+//! Cron expressions and periods in a time zone -> slots; and which events a run of a slot is asked about.
 //!
 //! In: a `ScheduleSpec`, a zone, an interval of time. Out: the slots in it, what daylight saving did to each, the
 //! stretches of those that were missed, and for a whole set of controls which are due next. Pure.
@@ -14,6 +14,7 @@ mod error;
 mod expression;
 #[cfg(test)]
 mod golden;
+mod interval;
 #[cfg(test)]
 mod properties;
 mod segment;
@@ -23,6 +24,7 @@ mod stretch;
 
 pub use agenda::{Agenda, Due};
 pub use error::{CronField, ScheduleError};
+pub use interval::{Coverage, Portion, goal, portion};
 pub use slots::{Firing, Schedule, Shift, Slots};
 pub use start::{Backlog, is_late, plan_start};
 pub use stretch::{Stretch, days_of, missed};

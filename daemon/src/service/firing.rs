@@ -1,5 +1,9 @@
 //! What is due is started; what ends is recorded.
 
+#[cfg(test)]
+mod interval_properties;
+mod intervals;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -15,7 +19,7 @@ use crate::{
     ledger::Store,
     recorder::{Fact, Recorded, RecorderError},
     runner::{Action, Executor, Order, Queue, Shelf},
-    schedule::{Agenda, Schedule, Stretch, days_of, is_late, missed},
+    schedule::{Agenda, Portion, Schedule, Stretch, days_of, is_late, missed},
 };
 
 /// The agenda, the queue, and the runs under way.
@@ -59,6 +63,9 @@ impl Fired {
 /// A run that was recorded, or could not be.
 pub(super) struct Ended {
     control: ControlId,
+    slot: SlotTime,
+    /// What it was asked about, if its check reads events.
+    portion: Option<Portion>,
     result: Result<Recorded, RecorderError>,
     asked: Option<CheckNow>,
 }
@@ -241,7 +248,10 @@ impl Service {
     }
 
     async fn ended(&mut self, ended: Ended) -> Result<(), RecorderError> {
-        let Ended { control, result, asked } = ended;
+        if self.goes_on(&ended) {
+            return Ok(());
+        }
+        let Ended { control, result, asked, .. } = ended;
         self.miss_meanwhile(&control).await?;
         let actions = self.firing.queue.finished(&control);
         self.act(actions).await?;
@@ -346,7 +356,19 @@ impl Service {
     }
 
     fn start(&mut self, control: &Arc<Control>, slot: SlotTime, asked: Option<CheckNow>) {
-        let order = self.order(control, slot, asked.is_none());
+        let portion = self.portion_of(control, slot, asked.is_none());
+        self.start_asked_about(control, slot, portion, asked);
+    }
+
+    fn start_asked_about(
+        &mut self,
+        control: &Arc<Control>,
+        slot: SlotTime,
+        portion: Option<Portion>,
+        asked: Option<CheckNow>,
+    ) {
+        let mut order = self.order(control, slot, asked.is_none());
+        order.interval = portion.map(|portion| portion.interval);
         let executor: Arc<Executor> = Arc::clone(&self.executor);
         let shelf = Arc::clone(&self.firing.shelf);
         let recorder = self.recorder.clone();
@@ -354,7 +376,7 @@ impl Service {
         self.firing.runs.spawn(async move {
             let finished = executor.run(&shelf, order).await;
             let result = recorder.record(Fact::Ran(Box::new(finished))).await;
-            Ended { control, result, asked }
+            Ended { control, slot, portion, result, asked }
         });
     }
 
@@ -381,7 +403,11 @@ impl Service {
             version,
             slot,
             is_scheduled,
-            is_late: is_scheduled && is_late(slot, self.clock.now(), next, control.check.late_after),
+            // Where a later slot is to run late too, the next one was due long ago.
+            is_late: is_scheduled
+                && (self.firing.is_late(&control.id)
+                    || is_late(slot, self.clock.now(), next, control.check.late_after)),
+            interval: None,
             seed_from,
             state: state.unwrap_or_default(),
         }

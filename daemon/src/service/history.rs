@@ -86,9 +86,13 @@ impl HistoryReader for LedgerHistory {
     fn slots_in(&self, control: &ControlId, during: &Interval) -> Result<SlotCounts, HistoryError> {
         let (from, until) = bounds(during);
         let mut counts = SlotCounts::default();
+        // A slot is counted once, by its first run, however many intervals it caught up with.
+        let mut counted = None;
         for (_, event) in self.events(control) {
             match event {
+                Event::Run(run) if run.interval.is_some() && counted == Some(run.slot) => {}
                 Event::Run(run) if (from..until).contains(&run.slot.0) && !run.days.is_empty() => {
+                    counted = Some(run.slot);
                     counts.run += 1;
                     counts.late += u32::from(run.late);
                     match run.outcome {

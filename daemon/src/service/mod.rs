@@ -12,6 +12,8 @@ mod clock_tests;
 mod disk;
 mod firing;
 mod history;
+#[cfg(test)]
+mod interval_tests;
 mod live;
 mod open;
 mod post;

@@ -137,7 +137,15 @@ pub(super) fn control(status: &Status, control: &ControlLine, slots: &[SlotLine]
                     td { @if let Some(reason) = &slot.reason { (reason) } @if slot.clock_in_doubt { " clock in doubt" } }
                     td { @if let (Some(failing), Some(population)) = (slot.failing, slot.population) { (failing) " of " (population) } }
                     td.number { (slot.sequence) }
-                } } }
+                }
+                @for run in &slot.further { tr {
+                    td {}
+                    td { "further" }
+                    td { (badge(run.outcome.as_str())) }
+                    td { @if let Some(reason) = &run.reason { (reason) } }
+                    td { @if let (Some(failing), Some(population)) = (run.failing, run.population) { (failing) " of " (population) } }
+                    td.number { (run.sequence) }
+                } } } }
             } }
         },
     )
