@@ -10,6 +10,7 @@ use std::{
 
 use evidenced::{
     domain::{Digest, Limits},
+    gate::Answered,
     sandbox::{
         Comparison, Ended, InputBytes, Nowhere, Plugin, PluginKind, ReplaySpec, RunSpec, Sandbox, SandboxSettings,
         World, compare, report_bytes,
@@ -53,8 +54,8 @@ impl Server {
 type Later<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl World for Server {
-    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> Later<'a, Vec<Result<HttpResponse, HttpError>>> {
-        Box::pin(async move { requests.iter().map(|request| self.answer(request)).collect() })
+    fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> Later<'a, Vec<Answered>> {
+        Box::pin(async move { requests.iter().map(|request| self.answer(request).into()).collect() })
     }
 
     fn handshake<'a>(&'a self, host: String, port: u16) -> Later<'a, Result<Vec<Result<Peer, HttpError>>, HttpError>> {
@@ -115,6 +116,7 @@ fn inventory() -> InputBytes {
             http: None,
         },
         bytes: Ok(INVENTORY.as_bytes().into()),
+        events: None,
     }
 }
 

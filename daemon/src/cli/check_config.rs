@@ -247,6 +247,7 @@ fn origin(input: &InputSpec) -> String {
         InputOrigin::File(path) => format!("file {}", path.display()),
         InputOrigin::Glob(pattern) => format!("files {pattern}"),
         InputOrigin::Http(url) => format!("GET {url}"),
+        InputOrigin::Events(spec) => format!("events of {}", spec.globs.join(", ")),
     }
 }
 

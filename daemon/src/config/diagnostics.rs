@@ -504,8 +504,13 @@ impl Errors {
             "bad-input",
             at,
             message,
-            "write exactly one of file = \"…\", glob = \"…\", http = \"…\"".to_owned(),
+            "write exactly one of file = \"…\", glob = \"…\", http = \"…\", events = { … }".to_owned(),
         );
+    }
+
+    pub(super) fn add_event_tests(&mut self, at: Place, count: usize) {
+        let message = format!("a filter has one test, and this one has {count}");
+        self.error("bad-event-filter", at, message, "write one of `equals`, `contains` and `in`".to_owned());
     }
 
     pub(super) fn add_not_supported(&mut self, at: Place, what: &str, instead: &str) {

@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use super::{
     Loaded, Origin,
     quantities::{Period, Size},
-    words::{CATCH_UPS, ON_EMPTY, OVERLAPS, TRANSCRIPTS, written},
+    words::{CATCH_UPS, EVENT_FORMATS, ON_EMPTY, OVERLAPS, TRANSCRIPTS, written},
 };
-use crate::domain::{Check, Control, Exclusion, Grant, InputOrigin, InputSpec, Limits, ScheduleSpec, Within};
+use crate::domain::{
+    Check, Control, EventField, EventTest, EventsSpec, Exclusion, Grant, InputOrigin, InputSpec, IntervalRules, Limits,
+    ScheduleSpec, Within,
+};
 
 /// One value of a control.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,10 +84,17 @@ fn values(control: &Control) -> Vec<(String, Value)> {
     add("late_after", json!(late_after.map(|late| Period(late).to_string())));
     add("transcript", json!(written(*transcript, &TRANSCRIPTS)));
     add("exclude", exclude.iter().map(exclusion).collect());
-    let Check { sources, grants, inputs, history, limits, .. } = check;
+    let Check { sources, grants, inputs, interval, history, limits, .. } = check;
     add("sources", json!(sources));
     add("grant", grants.iter().filter(|grant| grant.source.is_none()).map(grant_table).collect());
     add("input", inputs.iter().map(input).collect());
+    if !interval.is_default() {
+        let IntervalRules { lag, lookback, max_interval, overlap } = *interval;
+        let keys = [("lag", lag), ("lookback", lookback), ("max_interval", max_interval), ("overlap", overlap)];
+        for (key, value) in keys {
+            add(&format!("interval.{key}"), json!(Period(value).to_string()));
+        }
+    }
     add("history", json!(history));
     if let Value::Object(members) = config {
         members.iter().for_each(|(key, value)| add(&format!("config.{key}"), value.clone()));
@@ -117,11 +127,36 @@ fn grant_table(grant: &Grant) -> Value {
 fn input(input: &InputSpec) -> Value {
     let InputSpec { name, origin, media_type } = input;
     let (key, place) = match origin {
-        InputOrigin::File(path) => ("file", path.to_string_lossy().into_owned()),
-        InputOrigin::Glob(pattern) => ("glob", pattern.clone()),
-        InputOrigin::Http(url) => ("http", url.clone()),
+        InputOrigin::Events(spec) => ("events", events(spec)),
+        InputOrigin::File(path) => ("file", json!(path.to_string_lossy())),
+        InputOrigin::Glob(pattern) => ("glob", json!(pattern)),
+        InputOrigin::Http(url) => ("http", json!(url)),
     };
     compact(json!({ "name": name, key: place, "media_type": media_type }))
+}
+
+fn events(spec: &EventsSpec) -> Value {
+    let EventsSpec { globs, format, time, timezone, header, filter } = spec;
+    let field = |field: &EventField| match field {
+        EventField::Pointer(text) | EventField::Named(text) => json!(text),
+        EventField::Column(number) => json!(number),
+    };
+    let filter: Vec<_> = filter
+        .iter()
+        .map(|filter| match &filter.test {
+            EventTest::Equals(text) => json!({ "field": field(&filter.field), "equals": text }),
+            EventTest::Contains(text) => json!({ "field": field(&filter.field), "contains": text }),
+            EventTest::In(texts) => json!({ "field": field(&filter.field), "in": texts }),
+        })
+        .collect();
+    compact(json!({
+        "glob": globs,
+        "format": written(*format, &EVENT_FORMATS),
+        "time": field(time),
+        "timezone": timezone,
+        "header": header.then_some(true),
+        "filter": filter,
+    }))
 }
 
 /// Without what is empty.

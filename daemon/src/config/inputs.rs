@@ -7,13 +7,14 @@ use url::Url;
 use super::{
     diagnostics::{Errors, Named},
     endpoint::{endpoint_of, no_url},
+    events::events,
     model::Endpoint,
     section::{Located, Section},
     tree::Place,
 };
 use crate::domain::{Grant, InputOrigin, InputSpec};
 
-const LATER_INPUTS: [&str; 6] = ["sql", "prometheus", "ldap", "s3", "events", "ledger"];
+const LATER_INPUTS: [&str; 5] = ["sql", "prometheus", "ldap", "s3", "ledger"];
 
 /// All inputs of a control. `grants` are what they may be fetched by; `None`: nobody knows them yet.
 pub(super) fn inputs(
@@ -51,19 +52,20 @@ fn input(
     let pattern = section.text("glob", errors);
     let glob = pattern.map(|pattern| InputOrigin::Glob(base.join(pattern.value).to_string_lossy().into_owned()));
     let http = section.text("http", errors).and_then(|url| http_input(url, grants, errors));
-    let mut count = ["file", "glob", "http"].into_iter().filter(|key| section.key_at(key).is_some()).count();
+    let events = events(&section, base, errors).map(InputOrigin::Events);
+    let mut count = ["file", "glob", "http", "events"].into_iter().filter(|key| section.key_at(key).is_some()).count();
     for key in LATER_INPUTS {
         if let Some(node) = section.node(key) {
             count += 1;
             let what = format!("an input by `{key}`");
-            errors.add_not_supported(node.at, &what, "use file, glob or http");
+            errors.add_not_supported(node.at, &what, "use file, glob, http or events");
         }
     }
     if count != 1 {
         errors.add_input_origins(section.at, count);
     }
     section.finish(errors);
-    let (name, origin) = (name?, file.or(glob).or(http)?);
+    let (name, origin) = (name?, file.or(glob).or(http).or(events)?);
     Some((InputSpec { name: name.value.to_owned(), origin, media_type }, name.at))
 }
 

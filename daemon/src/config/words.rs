@@ -1,7 +1,7 @@
 //! The closed lists of words that keys take, and what they mean.
 
 use super::model::MailTls;
-use crate::domain::{CatchUp, Family, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass};
+use crate::domain::{CatchUp, EventFormat, Family, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass};
 
 /// The word that means `value`.
 pub(super) fn written<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
@@ -36,6 +36,8 @@ pub(super) const TRANSCRIPTS: [(&str, TranscriptClass); 3] = [
     ("redacted", TranscriptClass::Redacted),
     ("digest-only", TranscriptClass::DigestOnly),
 ];
+pub(super) const EVENT_FORMATS: [(&str, EventFormat); 3] =
+    [("json-lines", EventFormat::JsonLines), ("csv", EventFormat::Csv), ("cloudtrail", EventFormat::Cloudtrail)];
 pub(super) const TLS: [(&str, MailTls); 3] =
     [("starttls", MailTls::Starttls), ("implicit", MailTls::Implicit), ("none", MailTls::None)];
 pub(super) const SUMMARIES: [(&str, SummaryKind); 3] =

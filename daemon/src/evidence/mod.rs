@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use evidenced_contract::{Failure, Input, Report};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Digest, RunReason, TranscriptClass};
+use crate::domain::{Digest, EventCounts, RunReason, TranscriptClass};
 
 pub use pack::{Packed, Seen, pack, state_json};
 pub use unpack::{EvidenceError, Unpacked, state_from_json, unpack, unpack_record};
@@ -68,6 +68,9 @@ pub struct InputRecord {
     /// Why there are no bytes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unreadable: Option<String>,
+    /// Of an input by `events`: what was read, and what is left of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub events: Option<EventCounts>,
 }
 
 impl EndedRecord {

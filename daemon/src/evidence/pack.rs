@@ -91,11 +91,12 @@ pub fn pack(
             packing.content(bytes)?;
         }
         let unreadable = input.bytes.as_ref().err().cloned();
+        let events = input.events.clone();
         let mut input = input.input.clone();
         if let (false, Some(http)) = (class.is_full(), &mut input.http) {
             http.headers = redact::headers(&http.headers);
         }
-        input_records.push(InputRecord { input, unreadable });
+        input_records.push(InputRecord { input, unreadable, events });
     }
     let state = if state.is_empty() { None } else { Some(packing.content(&state_json(state))?) };
     let volatile = (!told.volatile.is_empty() && class != TranscriptClass::DigestOnly)

@@ -73,7 +73,7 @@ pub fn unpack(
                 Ok(Arc::from(&*content(&digest)?))
             }
         };
-        inputs.push(InputBytes { input: input.input.clone(), bytes });
+        inputs.push(InputBytes { input: input.input.clone(), bytes, events: input.events.clone() });
     }
     let calls = record.calls.as_ref().map(content).transpose()?.unwrap_or_else(|| Bytes::from_static(b"[]"));
     let volatile = record.volatile.as_ref().map_or_else(|| "[]".to_owned(), ToString::to_string);

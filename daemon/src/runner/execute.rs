@@ -2,15 +2,20 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use evidenced_contract::{HistoryError, HistoryPoint, Interval, Request, SlotCounts};
+use evidenced_contract::{Extensions, HistoryError, HistoryPoint, Interval, Request, SlotCounts};
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Shelf, inputs};
+use super::{
+    Shelf,
+    inputs::{self, Gathering},
+};
 use crate::{
     clock::{self, Clock},
-    domain::{Control, ControlId, Digest, SlotTime, Timestamp},
+    domain::{
+        ClockState, Control, ControlId, Digest, EventInterval, InputOrigin, InputSpec, RunReason, SlotTime, Timestamp,
+    },
     evidence::EndedRecord,
     gate::{Budget, Gate},
     sandbox::{Ended, History, InputBytes, Live, RunSpec, Sandbox, Transcript},
@@ -40,6 +45,8 @@ pub struct Order {
     /// A slot of the schedule, and not a run that a person asked for.
     pub is_scheduled: bool,
     pub is_late: bool,
+    /// Of a check that reads events: those that it is asked about.
+    pub interval: Option<EventInterval>,
     /// Root and size of the checkpoint that the seed is made from.
     pub seed_from: (u64, Digest),
     /// The plugin's own state before the run.
@@ -102,8 +109,32 @@ impl Executor {
             response_bytes: limits.response_bytes,
             deadline: started.deadline(limits.wall).into(),
         };
-        let door = self.gate.for_run(grants, budget);
-        let inputs = inputs::gather(&control.check.inputs, limits.input_bytes, &door, now).await;
+        let door = self.gate.for_run(control.id.clone(), grants, budget);
+        let gathering = Gathering {
+            bytes_max: limits.input_bytes,
+            door: &door,
+            now,
+            interval: order.interval,
+            by_this_clock: !clock_in_doubt && self.clock.kernel_state() != ClockState::Virtual,
+            since: started,
+            wall: limits.wall,
+        };
+        let inputs = inputs::gather(&control.check.inputs, &gathering).await;
+        if let Some(why) = unread_events(&control.check.inputs, &inputs) {
+            let reason = RunReason::InputUnreadable;
+            let ended = EndedRecord::Other { reason, words: why, is_deterministic: false };
+            let took = started.elapsed();
+            return Finished {
+                order,
+                now,
+                clock_in_doubt,
+                took,
+                ended,
+                transcript: Transcript::default(),
+                inputs,
+                new_state: None,
+            };
+        }
         let spec = RunSpec {
             request: request(&order, now, &inputs),
             inputs: inputs.clone(),
@@ -140,14 +171,40 @@ pub fn request(order: &Order, now: Timestamp, inputs: &[InputBytes]) -> Request 
         definition: order.definition.to_string(),
         slot: order.slot.to_string(),
         now: now.to_string(),
-        interval: None,
+        interval: order
+            .interval
+            .map(|EventInterval { from, until }| Interval { from: from.to_string(), until: until.to_string() }),
         config: check.config.clone(),
         inputs: inputs.iter().map(|input| input.input.clone()).collect(),
         seed: seed(order.seed_from, &order.control.id, order.slot),
         limits: UNTOLD,
-        extensions: Default::default(),
+        extensions: events_told(inputs),
     }
 }
+
+/// Events that could not be read were not looked at, whatever a plugin makes of those that could: the run covers nothing,
+/// and the next one is asked about them again.
+fn unread_events(specs: &[InputSpec], inputs: &[InputBytes]) -> Option<String> {
+    let by_events = specs.iter().zip(inputs).filter(|(spec, _)| matches!(spec.origin, InputOrigin::Events(_)));
+    by_events.filter_map(|(spec, input)| Some(format!("input `{}`: {}", spec.name, input.bytes.as_ref().err()?))).next()
+}
+
+/// What was read for inputs of events, and what is left of it, as the plugin is told: by the name of the input.
+fn events_told(inputs: &[InputBytes]) -> Extensions {
+    let counts = |input: &InputBytes| {
+        let counts = serde_json::to_value(input.events.as_ref()?).ok()?;
+        Some((input.input.name.clone(), counts))
+    };
+    let told: serde_json::Map<_, _> = inputs.iter().filter_map(counts).collect();
+    let mut extensions = Extensions::new();
+    if !told.is_empty() {
+        extensions.insert(EVENTS_EXTENSION.to_owned(), told.into());
+    }
+    extensions
+}
+
+/// Where a request says what was read for inputs of events.
+const EVENTS_EXTENSION: &str = "evidenced:events";
 
 /// The sandbox tells the plugin its limits.
 const UNTOLD: evidenced_contract::Limits =

@@ -8,22 +8,45 @@ use std::{
 };
 
 use evidenced_contract::{Auth, Exchange, HttpRequest, Input};
+use tokio_util::sync::CancellationToken;
 
+use super::{
+    events::{self, Asked, Halt},
+    glob::matching,
+};
 use crate::{
-    domain::{Digest, InputOrigin, InputSpec, Timestamp},
+    clock::Stopwatch,
+    domain::{Digest, EventInterval, EventsSpec, InputOrigin, InputSpec, Timestamp},
     gate::Door,
     sandbox::InputBytes,
 };
 
+/// What is the same for all inputs of a run.
+pub(super) struct Gathering<'r> {
+    pub(super) bytes_max: u64,
+    pub(super) door: &'r Door,
+    pub(super) now: Timestamp,
+    pub(super) interval: Option<EventInterval>,
+    /// Whether `now` is of the clock that files are stamped by.
+    pub(super) by_this_clock: bool,
+    pub(super) since: Stopwatch,
+    pub(super) wall: std::time::Duration,
+}
+
 /// Reads each input, or keeps why it could not be read: the plugin is told, and decides.
-pub(super) async fn gather(specs: &[InputSpec], bytes_max: u64, door: &Door, now: Timestamp) -> Vec<InputBytes> {
+pub(super) async fn gather(specs: &[InputSpec], gathering: &Gathering<'_>) -> Vec<InputBytes> {
+    let Gathering { bytes_max, door, now, .. } = *gathering;
     let mut inputs = Vec::with_capacity(specs.len());
     for spec in specs {
         inputs.push(match &spec.origin {
             InputOrigin::File(path) => {
                 from_files(spec, "file", &path.display().to_string(), vec![path.clone()], bytes_max, now)
             }
-            InputOrigin::Glob(pattern) => from_files(spec, "glob", pattern, matching(pattern), bytes_max, now),
+            InputOrigin::Glob(pattern) => match matching(pattern) {
+                Ok(paths) => from_files(spec, "glob", pattern, paths, bytes_max, now),
+                Err(error) => finish(spec, format!("glob:{pattern}"), now, Err(error.to_string()), None),
+            },
+            InputOrigin::Events(events) => from_events(spec, events, gathering).await,
             InputOrigin::Http(url) => from_url(spec, url, bytes_max, door, now).await,
         });
     }
@@ -76,20 +99,36 @@ fn unread(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Files that a pattern with `*` in its last part names, in order of name.
-fn matching(pattern: &str) -> Vec<PathBuf> {
-    let path = Path::new(pattern);
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
+/// Reading may take long: it is done beside the runtime, and ends when the run does.
+async fn from_events(spec: &InputSpec, events: &EventsSpec, gathering: &Gathering<'_>) -> InputBytes {
+    let Gathering { bytes_max, now, interval, by_this_clock, since, wall, .. } = *gathering;
+    let source = format!("events:{}", events.globs.join(","));
+    let Some(interval) = interval else {
+        let why = "the run has no interval: its plugin must say `interval` in the needs of its description";
+        return finish(spec, source, now, Err(why.to_owned()), None);
     };
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<_> = entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_str().is_some_and(|text| crate::domain::wildcard(name, text)))
-        .map(|entry| entry.path())
-        .collect();
-    paths.sort();
-    paths
+    let stop = CancellationToken::new();
+    let _stopped_with_the_run = stop.clone().drop_guard();
+    let asked = events.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let halt = Halt { since, wall, stop };
+        events::read(&Asked { spec: &asked, interval, bytes_max, by_this_clock, halt })
+    });
+    let read = match read.await {
+        Ok(read) => read,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    };
+    let (bytes, counts) = match read {
+        Ok(read) => (Ok(Arc::from(read.bytes)), Some(read.counts)),
+        Err(error) => (Err(error.to_string()), None),
+    };
+    let InputBytes { mut input, bytes, .. } = finish(spec, source, now, bytes, None);
+    input.query = events::query(events, interval);
+    input.rows = counts.as_ref().map(|counts| u32::try_from(counts.lines_kept).unwrap_or(u32::MAX));
+    if spec.media_type.is_none() {
+        events::media_type(events.format).clone_into(&mut input.media_type);
+    }
+    InputBytes { input, bytes, events: counts }
 }
 
 async fn from_url(spec: &InputSpec, url: &str, bytes_max: u64, door: &Door, now: Timestamp) -> InputBytes {
@@ -132,7 +171,7 @@ fn finish(
         digest: Digest::of(content).to_string(),
         http,
     };
-    InputBytes { input, bytes }
+    InputBytes { input, bytes, events: None }
 }
 
 #[cfg(test)]

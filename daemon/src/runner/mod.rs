@@ -4,7 +4,9 @@
 //! its reason. [`queue`] decides and is pure; [`execute`] gathers inputs and runs one check.
 //! Must not know: what a result means, how it is kept.
 
+pub mod events;
 mod execute;
+mod glob;
 mod inputs;
 mod queue;
 mod shelf;

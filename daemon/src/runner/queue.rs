@@ -94,6 +94,11 @@ impl Queue {
         self.waiting.drain(..).map(|waiting| miss(&waiting.control, waiting.slot, MissedReason::Shutdown)).collect()
     }
 
+    /// Whether nothing more is to be started.
+    pub const fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+
     /// The slots whose runs are under way.
     pub fn running(&self) -> impl Iterator<Item = (&ControlId, SlotTime)> {
         self.running

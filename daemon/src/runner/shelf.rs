@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     config::Config,
-    domain::{Control, Digest, Grant, PluginName, RunReason},
+    domain::{CatchUp, Control, Digest, Grant, InputOrigin, PluginName, RunReason},
     sandbox::{Plugin, Sandbox},
 };
 
@@ -113,6 +113,27 @@ fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {
                 message: format!("plugin `{}` refuses the configuration: {}", check.plugin, errors.join("; ")),
             });
         }
+    }
+    if check.catch_up == CatchUp::All && !shelved.plugin.description().needs.interval {
+        return Err(PluginFault {
+            reason: RunReason::ConfigRefused,
+            message: format!(
+                "{} says `catch_up = \"all\"`, and plugin `{}` reads no events: what is tested later is tested as it \
+                 is then, so that one run says as much as all of them (use `latest`)",
+                control.id, check.plugin
+            ),
+        });
+    }
+    let by_events = check.inputs.iter().find(|input| matches!(input.origin, InputOrigin::Events(_)));
+    if let (Some(input), false) = (by_events, shelved.plugin.description().needs.interval) {
+        return Err(PluginFault {
+            reason: RunReason::ConfigRefused,
+            message: format!(
+                "input `{}` of {} comes by `events`, those of the run's interval, and plugin `{}` is asked about none: its \
+                 description must say `interval`",
+                input.name, control.id, check.plugin
+            ),
+        });
     }
     let missing = missing_grants(shelved, control);
     if missing.is_empty() {

@@ -18,7 +18,7 @@ use super::{
     watch::Watch,
     world::World,
 };
-use crate::domain::Limits;
+use crate::domain::{EventCounts, Limits};
 
 /// What a run is given.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub struct RunSpec {
 pub struct InputBytes {
     pub input: Input,
     pub bytes: Result<Arc<[u8]>, String>,
+    /// Of an input by `events`: what was read, and what is left of it.
+    pub events: Option<EventCounts>,
 }
 
 /// What came of a run.

@@ -242,7 +242,7 @@ pub(super) fn input(name: &str, bytes: &[u8]) -> InputBytes {
         digest: Digest::of(bytes).to_string(),
         http: None,
     };
-    InputBytes { input, bytes: Ok(bytes.into()) }
+    InputBytes { input, bytes: Ok(bytes.into()), events: None }
 }
 
 /// A run of a checker whose `run` has this body, in no world.

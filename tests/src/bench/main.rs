@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "it prints what it has measured")]
 
 mod daemon;
+mod events;
 mod figure;
 mod full_path;
 mod machine;
@@ -40,13 +41,14 @@ fn main() -> Result<()> {
     println!("{}\n", machine::describe(&bench.dir));
     let mut figures = Figures::default();
     type Part = fn(&Bench, &mut Figures) -> Result<()>;
-    let parts: [(&str, Part); 6] = [
+    let parts: [(&str, Part); 7] = [
         ("run", run::measure),
         ("full_path", full_path::measure),
         ("steady", steady::measure),
         ("probe", probe::measure),
         ("year", year::measure),
         ("daemon", daemon::measure),
+        ("events", events::measure),
     ];
     for (name, measure) in parts {
         if chosen.is_empty() || chosen.iter().any(|word| word == name) {

@@ -137,6 +137,7 @@ pub(crate) fn order(catalogue: &Catalogue, control: &Arc<Control>, slot: Timesta
         slot: SlotTime(slot),
         is_scheduled: true,
         is_late: false,
+        interval: None,
         seed_from: (0, Digest([7; 32])),
         state: BTreeMap::new(),
     }

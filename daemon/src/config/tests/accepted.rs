@@ -6,7 +6,8 @@ use super::Folder;
 use crate::{
     config::{Config, Diagnostic, Loaded, MailTls, Transport, expanded::limit_words, load_in, templates::CONTROL_KEYS},
     domain::{
-        AlertCause, Control, CredentialKind, Family, OnEmpty, ScheduleSpec, Scheme, SummaryKind, Timestamp, Within,
+        AlertCause, Control, CredentialKind, EventField, Family, InputOrigin, OnEmpty, ScheduleSpec, Scheme,
+        SummaryKind, Timestamp, Within,
     },
     secret::SecretSource,
 };
@@ -311,4 +312,71 @@ fn the_expanded_configuration_names_secrets_and_holds_none() {
     let again: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(again["controls"][0]["id"], "AVL-01/iris");
     assert_eq!(Config::from_expanded_json(&json).unwrap(), example().config);
+}
+
+#[test]
+fn events_and_intervals_are_read_as_they_are_meant() {
+    let loaded = load(
+        r#"
+        [[control]]
+        id = "CNF-03"
+        owner = "data"
+        plugin = "training-data-access"
+        every = "1h"
+        interval = { lag = "10m", max_interval = "6h", overlap = "0s" }
+
+        [[control.input]]
+        name = "postgres"
+        events = { glob = ["/var/log/pg/*.csv*", "archive/**/*.csv.gz"], format = "csv", time = 1, timezone = "Europe/Berlin" }
+
+        [[control.input]]
+        name = "app"
+        events = { glob = "/var/log/app.log*", format = "json-lines", time = "/time", filter = [
+            { field = "/verb", in = ["COPY", "SELECT"] }, { field = "/user/name", equals = "intern" },
+        ] }
+
+        [[control.input]]
+        name = "trail"
+        events = { glob = "/srv/trail/**/*.json.gz", format = "cloudtrail" }
+
+        [[control.input]]
+        name = "table"
+        events = { glob = "table.csv", format = "csv", time = "when", filter = [{ field = 2, contains = "x" }] }
+        "#,
+    );
+    let control = control(&loaded.config, "CNF-03");
+    let rules = control.check.interval;
+    assert_eq!((rules.lag.as_secs(), rules.lookback.as_secs()), (600, 86_400));
+    assert_eq!((rules.max_interval.as_secs(), rules.overlap.as_secs()), (6 * 3600, 0));
+    let events: Vec<_> = control
+        .check
+        .inputs
+        .iter()
+        .map(|input| match &input.origin {
+            InputOrigin::Events(spec) => spec,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(events[0].globs[1].ends_with("/archive/**/*.csv.gz") && events[0].globs[1].starts_with('/'));
+    assert_eq!((&events[0].time, events[0].timezone.as_deref()), (&EventField::Column(1), Some("Europe/Berlin")));
+    assert_eq!(events[1].filter[1].to_string(), "/user/name equals \"intern\"");
+    assert_eq!(events[2].time, EventField::Pointer("/eventTime".into()));
+    assert!(events[3].header && !events[0].header);
+    let expanded: Vec<_> = loaded.expanded(control).iter().map(|value| value.to_toml()).collect();
+    assert!(expanded.contains(&"interval.lag = \"10m\"".to_owned()), "{expanded:?}");
+    let input = expanded.iter().find(|line| line.starts_with("input = ")).unwrap();
+    let written = "{ events = { format = \"cloudtrail\", glob = [\"/srv/trail/**/*.json.gz\"], time = \"/eventTime\" }, name = \"trail\" }";
+    assert!(input.contains(written), "{input}");
+}
+
+#[test]
+fn rules_of_intervals_that_are_not_written_change_no_definition() {
+    let text = |interval: &str| {
+        format!("[[control]]\nid = \"CNF-03\"\nowner = \"data\"\nplugin = \"p\"\nevery = \"1h\"\n{interval}\n")
+    };
+    let definition = |interval: &str| load(&text(interval)).config.controls[0].check.definition();
+    let part = serde_json::to_string(&load(&text("")).config.controls[0].check).unwrap();
+    assert!(!part.contains("interval"), "{part}");
+    assert_eq!(definition(""), definition("interval = { lag = \"5m\" }"));
+    assert_ne!(definition(""), definition("interval = { lag = \"6m\" }"));
 }
