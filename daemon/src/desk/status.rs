@@ -95,6 +95,7 @@ impl Desk {
             last_reason: state.last_run.and_then(|run| self.reason(run)),
             exception: state.open_exception().map(|open| open.id),
             next_slot: control.filter(|control| control.enabled).and_then(|control| self.next_slot(control)),
+            covered_until: state.covered_until,
         }
     }
 }

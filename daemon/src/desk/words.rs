@@ -166,6 +166,9 @@ pub struct ControlLine {
     pub last_reason: Option<RunReason>,
     pub exception: Option<ExceptionId>,
     pub next_slot: Option<SlotTime>,
+    /// Of a check that reads events: they are judged up to here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

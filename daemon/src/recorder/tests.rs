@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use evidenced_contract::{Finding, Listing, Report, Status};
+use evidenced_contract::{Finding, Interval, Listing, Measurement, Report, Status};
 
 use super::{Author, Catalogue, Closing, Fact, Recorded, Recorder, RecorderError};
 use crate::{
@@ -15,9 +15,10 @@ use crate::{
     ledger::{Ledger, Options, Store},
     mail::Mail,
     replay::{Replayed, Replayer},
-    runner::{Finished, Order},
+    runner::{Finished, HistoryReader as _, Order},
     sandbox::{Sandbox, SandboxSettings, Transcript},
     schedule::missed,
+    service::LedgerHistory,
 };
 
 /// A ledger in a folder of its own, with two controls defined in it.
@@ -252,7 +253,8 @@ impl Bench {
         for event in events.split_whitespace() {
             let (name, status) = event.strip_suffix('+').map_or((event, Status::Fail), |name| (name, Status::Pass));
             let (subject, event) = (format!("who did {name}"), Some(name.to_owned()));
-            report.findings.push(Finding { subject, event, status, ..finding.clone() });
+            let rows = Measurement { name: "rows".to_owned(), value: 1.0, unit: "1".to_owned(), limit: None };
+            report.findings.push(Finding { subject, event, status, measurements: vec![rows], ..finding.clone() });
         }
         report.population = report.findings.len() as u32;
         report.covered_until = covered.map(|day| at(day).to_string());
@@ -279,8 +281,17 @@ fn an_event_that_one_of_the_last_two_reports_named_is_not_counted_again() {
     }
     // `a` is known as long as it is named again and again; `c` was forgotten after two reports without it.
     assert_eq!(told, ["fail 1-1-0", "fail 0-1-2", "error 0-0-1", "error 0-0-0", "fail 0-1-0", "pass 1-0-1"]);
-    let state = bench.ledger.state();
-    assert_eq!(state.control(&"SEC-01".parse().unwrap()).unwrap().covered_until, Some(at(8)));
+    let control = "SEC-01".parse().unwrap();
+    assert_eq!(bench.ledger.state().control(&control).unwrap().covered_until, Some(at(8)));
+    // Who reads the history sees each of them once, too.
+    let history = LedgerHistory::new(Arc::clone(&bench.ledger));
+    let during = |from, until| Interval { from: at(from).to_string(), until: at(until).to_string() };
+    let subjects = |during| {
+        let points = history.points(&control, "rows", &during).unwrap();
+        points.iter().map(|point| point.subject[8..].to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(subjects(during(1, 20)), "a b c c d");
+    assert_eq!(subjects(during(4, 7)), "c");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Earlier results, read from the ledger, for checks that may see them.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
-use evidenced_contract::{HistoryError, HistoryPoint, Interval, SlotCounts};
+use evidenced_contract::{Finding, HistoryError, HistoryPoint, Interval, SlotCounts};
 
 use crate::{
     domain::{ControlId, Entry, Event, Evidence, Outcome, RunEntry, Timestamp},
@@ -37,6 +40,15 @@ impl LedgerHistory {
         })
     }
 
+    fn events_named(&self, run: &RunEntry) -> Vec<String> {
+        match self.report(run) {
+            Some(EndedRecord::Report(report)) => {
+                report.findings.into_iter().filter_map(|finding| finding.event).collect()
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     fn report(&self, run: &RunEntry) -> Option<EndedRecord> {
         let part = match run.evidence {
             Evidence::Part(part) => part,
@@ -59,13 +71,23 @@ impl HistoryReader for LedgerHistory {
     ) -> Result<Vec<HistoryPoint>, HistoryError> {
         let (from, until) = bounds(during);
         let mut points = Vec::new();
+        // The newest two reports about events: what they named and is named again was counted already.
+        let mut newest: VecDeque<RunEntry> = VecDeque::with_capacity(2);
         for (_, event) in self.events(control) {
             let Event::Run(run) = event else { continue };
-            if !(from..until).contains(&run.slot.0) {
-                continue;
+            let is_within = (from..until).contains(&run.slot.0);
+            let report = if is_within { self.report(&run) } else { None };
+            let counted: HashSet<String> = match &report {
+                Some(_) if run.repeated > 0 => newest.iter().flat_map(|run| self.events_named(run)).collect(),
+                Some(_) | None => HashSet::new(),
+            };
+            if run.covered_until.is_some() {
+                newest.truncate(1);
+                newest.push_front(run.clone());
             }
-            let Some(EndedRecord::Report(report)) = self.report(&run) else { continue };
-            for finding in report.findings {
+            let Some(EndedRecord::Report(report)) = report else { continue };
+            let is_new = |finding: &Finding| finding.event.as_ref().is_none_or(|event| !counted.contains(event));
+            for finding in report.findings.into_iter().filter(is_new) {
                 for value in finding.measurements.iter().filter(|one| one.name == measurement) {
                     points.push(HistoryPoint {
                         slot: run.slot.to_string(),

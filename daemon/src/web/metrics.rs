@@ -48,6 +48,15 @@ pub(super) fn render(status: &Status) -> String {
         })
         .collect();
     metric("evidenced_last_slot_seconds", "Newest slot with a result, in seconds since 1970.", &last);
+    let covered: Vec<_> = status
+        .controls
+        .iter()
+        .filter_map(|control| {
+            let until = u64::try_from(control.covered_until?.as_millis() / 1000).ok()?;
+            Some((format!("{{control=\"{}\"}}", control.control), until))
+        })
+        .collect();
+    metric("evidenced_covered_until_seconds", "Events are judged up to here, in seconds since 1970.", &covered);
     let of_sources = |value: fn(&SourceLine) -> u64| -> Vec<_> {
         let labels = |line: &SourceLine| {
             let credential = line.credential.as_ref().map_or("", CredentialId::as_str);
