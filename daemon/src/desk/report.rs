@@ -1,45 +1,86 @@
 use std::collections::BTreeMap;
 
-use super::{Desk, Unknown, exceptions::ExceptionReader};
+use super::{Desk, Line, ReportFormat, Unknown, exceptions::ExceptionReader};
 use crate::{
     config::Config,
     domain::{Digest, Timestamp, Window, WindowId},
     fold::State,
     ledger::{Ledger, Store},
     recorder::zone,
-    review::summarize_period,
+    review::Gathered,
     summary::{
         Period,
-        report::{Proof, Report, ReportedException, ReportedNote, ReportedSubject, ReportedSystem},
+        report::{
+            Proof, Report, ReportedException, ReportedNote, ReportedSubject, ReportedSystem, render_csv, render_html,
+            render_json,
+        },
     },
 };
 
 impl Desk {
-    pub(super) fn report(&self, window: &WindowId) -> anyhow::Result<Report> {
+    /// The files of a window's report, and whether nothing deviated and everything that was scheduled gave a result.
+    pub(super) fn report(
+        &self,
+        window: &WindowId,
+        formats: &[ReportFormat],
+        take: &mut dyn FnMut(Line) -> bool,
+    ) -> anyhow::Result<()> {
         let catalogue = self.catalogue();
         let config = catalogue.config();
-        let window = config.window(window).ok_or_else(|| Unknown(format!("there is no window {window}")))?;
-        build_report(&self.ledger, config, window, self.clock.now())
+        let of_that_id = config.window(window);
+        let window = of_that_id.ok_or_else(|| Unknown::window(window, config.windows.iter().map(|window| &window.id)))?;
+        let report = build_report(&self.ledger, config, window, self.clock.now())?;
+        for (name, content) in files(&report, formats) {
+            if !take(Line::File { name, content }) {
+                return Ok(());
+            }
+        }
+        take(Line::Reported { is_clean: is_clean(&report) });
+        Ok(())
     }
 }
 
+fn files(report: &Report, formats: &[ReportFormat]) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for format in formats {
+        match format {
+            ReportFormat::Html => files.push(("report.html".to_owned(), render_html(report))),
+            ReportFormat::Json => files.push(("report.json".to_owned(), render_json(report))),
+            ReportFormat::Csv => {
+                files.extend(render_csv(report).into_iter().map(|file| (file.name.to_owned(), file.content)));
+            }
+        }
+    }
+    files
+}
+
+fn is_clean(report: &Report) -> bool {
+    let headline = &report.summary.headline;
+    headline.exceptions == 0 && headline.total.deviations == 0 && headline.total.tested() == headline.total.due()
+}
+
 /// The report of a window, from what the ledger holds at `now`.
-pub fn build_report(
+fn build_report(
     ledger: &Ledger<State>,
     config: &Config,
     window: &Window,
     now: Timestamp,
 ) -> anyhow::Result<Report> {
-    let state = ledger.state();
     let period = Period::window(window, &zone(&window.timezone));
     let as_of = now.min(period.end).max(period.start);
-    let summary = summarize_period(ledger, &state, &period, window.controls.as_deref(), as_of)?;
-    let mut reader = ExceptionReader::new(ledger, &state);
+    let (gathered, mut reader, proof) = {
+        let state = ledger.state();
+        let gathered = Gathered::new(&state, &period, window.controls.as_deref(), as_of)?;
+        let reader = ExceptionReader::new(ledger, &state, gathered.exceptions().values());
+        (gathered, reader, proof(ledger, &state))
+    };
+    let records = gathered.exceptions().clone();
+    let summary = gathered.add_up(ledger)?;
     let exceptions = summary
         .exceptions
         .iter()
         .filter_map(|one| {
-            let record = state.exception(one.exception)?;
+            let record = records.get(&one.exception)?;
             Some(ReportedException {
                 exception: one.exception,
                 subjects: reader.subjects(record).into_iter().map(subject).collect(),
@@ -55,7 +96,7 @@ pub fn build_report(
         before: None,
         exceptions,
         systems: systems(config),
-        proof: proof(ledger, &state),
+        proof,
         summary,
     })
 }

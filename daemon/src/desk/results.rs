@@ -5,7 +5,7 @@ use std::{
     ops::Range,
 };
 
-use super::{Desk, FurtherLine, PluginLine, SlotLine, SlotState, Unknown, reason_word};
+use super::{Desk, FurtherLine, PluginLine, SlotLine, SlotState, reason_word};
 use crate::{
     domain::{ControlId, Digest, Entry, Event, MissedSlots, Outcome, RunEntry, SlotTime, Timestamp},
     ledger::Store,
@@ -67,11 +67,10 @@ impl Desk {
     }
 
     fn versions(&self, control: &ControlId) -> anyhow::Result<Versions> {
-        let state = self.ledger.state();
-        let unknown = || Unknown::control(control, state.controls().keys());
-        let record = state.control_record(control).ok_or_else(unknown)?;
+        let versions = self.ledger.state().control_record(control).map(|record| record.versions.clone());
+        let versions = versions.ok_or_else(|| self.unknown_control(control))?;
         let mut known = HashMap::new();
-        for change in &record.versions {
+        for change in &versions {
             // One part that cannot be read takes no other slot's answer away.
             let part = match self.ledger.part(&change.control_part) {
                 Ok(Some(bytes)) => serde_json::from_slice::<ControlPart>(&bytes).map_err(|error| error.to_string()),

@@ -118,6 +118,11 @@ impl<F: Fold> Ledger<F> {
         self.core.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The folder that it lies in.
+    pub fn folder(&self) -> &Path {
+        &self.core.layout.root
+    }
+
     /// The public key that checkpoints are signed with: 64 hexadecimal digits. `None` when only reading.
     pub fn public_key(&self) -> Option<String> {
         self.core.key.as_ref().map(|key| hex::encode(key.verifier().public_key()))
