@@ -44,7 +44,7 @@ pub use unknown::Unknown;
 pub use words::{
     Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question, ReplayTally,
     ReplayWord, ReplayedRun, ReportFormat, SlotLine, SlotState, SourceLine, Status, SubjectLine, Verified,
-    VerifiedLedger, reason_word,
+    VerifiedLedger,
 };
 
 /// The one who answers.
@@ -172,8 +172,8 @@ impl Desk {
                 take(Line::Status(Box::new(self.status())));
             }
             Question::Results { control, from, to } => {
-                let range =
-                    from.unwrap_or(Timestamp::from_millis(i64::MIN))..to.unwrap_or(Timestamp::from_millis(i64::MAX));
+                let ever = Timestamp::ever();
+                let range = from.unwrap_or(ever.start)..to.unwrap_or(ever.end);
                 self.results(control, range, &mut |slot| take(Line::Slot(Box::new(slot))))?;
             }
             Question::Exceptions { only } => {

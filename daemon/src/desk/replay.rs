@@ -5,10 +5,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::{runtime::Handle, sync::mpsc};
 
-use super::{Desk, Line, ReplayTally, ReplayWord, ReplayedRun, Unknown, progress::Steps};
+use super::{Desk, Line, ReplayTally, ReplayWord, ReplayedRun, progress::Steps};
 use crate::{
-    domain::{ControlId, Entry, Event},
-    ledger::Store,
+    domain::{ControlId, Entry, Event, SlotEnd, SlotEntry, Timestamp},
+    ledger::{SlotOrder, Store},
     replay::{Replayed, Replayer},
     sandbox::{Sandbox, SandboxSettings},
 };
@@ -61,17 +61,27 @@ impl Desk {
             lines.closed().await;
             Ok(())
         };
-        Handle::current().block_on(async { tokio::select! { done = replaying => done, done = left => done } })
+        Handle::current().block_on(async {
+            tokio::select! { done = replaying => done, done = left => done }
+        })
     }
 
     async fn replay_all(&self, control: Option<&ControlId>, replays: &mut Replays<'_>) -> anyhow::Result<()> {
         let size = self.ledger.head().size;
         let steps = Steps::default();
+        if let Some(control) = control {
+            for entry in self.ledger.slots(control, Timestamp::ever(), SlotOrder::OldestFirst)? {
+                let SlotEntry { sequence, end, .. } = entry?;
+                if let SlotEnd::Ran(_) = end {
+                    replays.perform(sequence).await?;
+                }
+                steps.tell(sequence + 1, size, replays.lines);
+            }
+            return Ok(());
+        }
         for entry in self.ledger.entries(0..size) {
             let (sequence, bytes) = entry?;
-            if let Event::Run(run) = Entry::from_bytes(&bytes)?.event
-                && control.is_none_or(|control| run.control == *control)
-            {
+            if let Event::Run(_) = Entry::from_bytes(&bytes)?.event {
                 replays.perform(sequence).await?;
             }
             steps.tell(sequence + 1, size, replays.lines);

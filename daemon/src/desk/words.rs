@@ -222,11 +222,6 @@ pub enum SlotState {
     Missed,
 }
 
-/// The word that scripts know a reason by, such as `denied`.
-pub fn reason_word(reason: RunReason) -> String {
-    serde_json::to_value(reason).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
 /// One slot; stretches are expanded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotLine {

@@ -20,8 +20,9 @@ use super::{
     noted::Noted,
     pack::{self, Pack},
     segment::{Segment, SegmentPlace},
+    slots::{self, SlotTable},
 };
-use crate::domain::{Digest, Entry};
+use crate::domain::{Digest, Entry, SlotEntry};
 
 /// How much is recomputed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,11 +123,21 @@ impl<F: Fold> Ledger<F> {
         found: &mut Findings,
     ) -> Result<(), LedgerError> {
         let mut again = F::empty();
+        let mut slots = SlotTable::new();
+        let per_pack = self.core.index().pack_entries;
         for entry in self.entries(0..size) {
             let (sequence, bytes) = entry?;
             match Entry::from_bytes(&bytes) {
-                Ok(entry) => again.apply(sequence, &entry),
+                Ok(entry) => {
+                    if let Some((control, slot)) = SlotEntry::of(sequence, &entry.event) {
+                        slots.entry(control).or_default().push(slot);
+                    }
+                    again.apply(sequence, &entry);
+                }
                 Err(error) => found.fault(format!("entry {sequence}: {}", with_sources(&error))),
+            }
+            if (sequence + 1) % per_pack == 0 {
+                self.core.verify_slots(sequence / per_pack, &std::mem::take(&mut slots), found)?;
             }
             if (sequence + 1) % REFOLD_STEP == 0 {
                 work.advance(REFOLD_STEP);
@@ -351,6 +362,22 @@ impl<F: Fold> Core<F> {
             } else {
                 found.fault(format!("entry {entry} closes a day with the rollup {digest}, which no file holds"));
             }
+        }
+        Ok(())
+    }
+
+    /// A file of slots is derived, and may be missing; one that says something else than its pack is told.
+    fn verify_slots(&self, pack: u64, entries: &SlotTable, found: &mut Findings) -> Result<(), LedgerError> {
+        // What was committed since we began may have been sealed, and is not looked at.
+        if self.index().pack_roots.len() as u64 <= pack {
+            return Ok(());
+        }
+        let read = self.open_slots(pack).and_then(|slots| slots.map(|slots| slots.table()).transpose());
+        if let Some(Some(table)) = found.take(read)?
+            && table != *entries
+        {
+            let path = self.layout.packs().join(slots::file_name(pack));
+            found.fault(format!("`{}`: it does not say what the entries of pack {pack} say", path.display()));
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! Earlier results, read from the ledger, for checks that may see them.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use evidenced_contract::{HistoryError, HistoryPoint, Interval, SlotCounts};
 
 use crate::{
-    domain::{ControlId, Entry, Event, Evidence, Outcome, RunEntry, Timestamp},
+    domain::{ControlId, Event, Evidence, Outcome, RunEntry, SlotEnd, SlotEntry, Timestamp},
     evidence::{EndedRecord, unpack_record},
     fold::State,
-    ledger::{Ledger, Store},
+    ledger::{Ledger, SlotOrder, Store},
     runner::HistoryReader,
 };
 
@@ -25,16 +25,10 @@ impl LedgerHistory {
         Self { ledger }
     }
 
-    /// Entries of a control, in order. What cannot be read is not there: the check sees fewer points, and `verify`
-    /// names the damage.
-    fn events(&self, control: &ControlId) -> impl Iterator<Item = (u64, Event)> + '_ {
-        let needle = format!("\"control\":\"{control}\"").into_bytes();
-        let size = self.ledger.head().size;
-        self.ledger.entries(0..size).filter_map(move |entry| {
-            let (sequence, bytes) = entry.ok()?;
-            let is_of_control = bytes.windows(needle.len()).any(|window| window == needle);
-            if is_of_control { Some((sequence, Entry::from_bytes(&bytes).ok()?.event)) } else { None }
-        })
+    /// The slots of a control, in the order of the ledger. What cannot be read is not there: the check sees fewer
+    /// points, and `verify` names the damage.
+    fn slots(&self, control: &ControlId, during: Range<Timestamp>) -> impl Iterator<Item = SlotEntry> + '_ {
+        self.ledger.slots(control, during, SlotOrder::OldestFirst).into_iter().flatten().filter_map(Result::ok)
     }
 
     fn report(&self, run: &RunEntry) -> Option<EndedRecord> {
@@ -57,13 +51,9 @@ impl HistoryReader for LedgerHistory {
         measurement: &str,
         during: &Interval,
     ) -> Result<Vec<HistoryPoint>, HistoryError> {
-        let (from, until) = bounds(during);
         let mut points = Vec::new();
-        for (_, event) in self.events(control) {
-            let Event::Run(run) = event else { continue };
-            if !(from..until).contains(&run.slot.0) {
-                continue;
-            }
+        for SlotEntry { sequence, .. } in self.slots(control, bounds(during)) {
+            let Some(Event::Run(run)) = crate::recorder::entry_at(&self.ledger, sequence) else { continue };
             let Some(EndedRecord::Report(report)) = self.report(&run) else { continue };
             for finding in report.findings {
                 for value in finding.measurements.iter().filter(|one| one.name == measurement) {
@@ -84,18 +74,18 @@ impl HistoryReader for LedgerHistory {
     }
 
     fn slots_in(&self, control: &ControlId, during: &Interval) -> Result<SlotCounts, HistoryError> {
-        let (from, until) = bounds(during);
+        let during = bounds(during);
         let mut counts = SlotCounts::default();
         // A slot is counted once, by its first run, however many intervals it caught up with.
         let mut counted = None;
-        for (_, event) in self.events(control) {
-            match event {
-                Event::Run(run) if run.interval.is_some() && counted == Some(run.slot) => {}
-                Event::Run(run) if (from..until).contains(&run.slot.0) && !run.days.is_empty() => {
-                    counted = Some(run.slot);
+        for entry in self.slots(control, during.clone()) {
+            match entry.end {
+                SlotEnd::Ran(ran) if ran.interval.is_some() && counted == Some(ran.slot) => {}
+                SlotEnd::Ran(ran) if !ran.by_hand => {
+                    counted = Some(ran.slot);
                     counts.run += 1;
-                    counts.late += u32::from(run.late);
-                    match run.outcome {
+                    counts.late += u32::from(ran.late);
+                    match ran.outcome {
                         Outcome::Pass => counts.pass += 1,
                         Outcome::Fail => counts.fail += 1,
                         Outcome::Error => counts.error += 1,
@@ -103,10 +93,10 @@ impl HistoryReader for LedgerHistory {
                     }
                 }
                 // A stretch counts where it begins.
-                Event::Missed(missed) if (from..until).contains(&missed.from.0) => {
-                    counts.missed = counts.missed.saturating_add(u32::try_from(missed.count).unwrap_or(u32::MAX));
+                SlotEnd::Missed { from, count, .. } if during.contains(&from.0) => {
+                    counts.missed = counts.missed.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
                 }
-                _ => {}
+                SlotEnd::Ran(_) | SlotEnd::Missed { .. } => {}
             }
         }
         counts.due = counts.run + counts.missed;
@@ -114,7 +104,7 @@ impl HistoryReader for LedgerHistory {
     }
 }
 
-fn bounds(during: &Interval) -> (Timestamp, Timestamp) {
+fn bounds(during: &Interval) -> Range<Timestamp> {
     let parse = |text: &str, otherwise| text.parse().unwrap_or(otherwise);
-    (parse(&during.from, Timestamp::from_millis(i64::MAX)), parse(&during.until, Timestamp::from_millis(i64::MIN)))
+    parse(&during.from, Timestamp::from_millis(i64::MAX))..parse(&during.until, Timestamp::from_millis(i64::MIN))
 }

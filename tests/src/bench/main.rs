@@ -10,6 +10,7 @@ mod figure;
 mod full_path;
 mod machine;
 mod probe;
+mod results;
 mod rig;
 mod run;
 mod steady;
@@ -45,6 +46,7 @@ fn main() -> Result<()> {
         ("run", run::measure),
         ("full_path", full_path::measure),
         ("steady", steady::measure),
+        ("results", results::measure),
         ("probe", probe::measure),
         ("year", year::measure),
         ("daemon", daemon::measure),

@@ -35,7 +35,7 @@ fn build(dir: &Path) {
     fs::remove_file(dir.join("key")).unwrap();
     fs::remove_file(dir.join("lock")).unwrap();
     walk(dir, &mut |path, _| {
-        if path.extension().is_some_and(|extension| extension == "snapshot") {
+        if path.extension().is_some_and(|extension| extension == "snapshot" || extension == "slots") {
             fs::remove_file(path).unwrap();
         }
     });
