@@ -7,10 +7,11 @@ use anyhow::Context as _;
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::{Context, ExitStatus, ask::ask};
+use super::{Context, ExitStatus, ask::ask, moment};
 use crate::{
     desk::{Line, Question, Verified, VerifiedLedger},
     ledger::{LedgerError, Witness},
+    summary::report::{HeldCheckpoint, MAILBOXES, standing},
 };
 
 /// Recomputes the whole ledger: journal, packs, tree, checkpoint, evidence, rollups.
@@ -56,16 +57,18 @@ impl VerifyArguments {
     }
 
     fn print(&self, context: &Context, verified: Verified) -> anyhow::Result<ExitStatus> {
-        let Verified { ledger, first_wrong, mut faults, witness } = verified;
+        let Verified { ledger, first_wrong, mut faults, witness, held } = verified;
         let agreed = witness.map(|witness| agreement(witness, self.against.as_deref()));
         let agreed = agreed.transpose().unwrap_or_else(|fault| {
             faults.push(fault);
             None
         });
         if context.printer.is_json() {
-            let held =
-                witness.and_then(|witness| if let Witness::Agrees(head) = witness { Some(head.size) } else { None });
-            context.printer.object(&object(ledger.as_ref(), first_wrong, held, &faults))?;
+            let shown = match witness {
+                Some(Witness::Agrees(head)) => Some(head.size),
+                _ => None,
+            };
+            context.printer.object(&object(ledger.as_ref(), first_wrong, shown, &held, &faults))?;
         } else {
             for fault in &faults {
                 context.printer.line(format_args!("broken: {fault}"))?;
@@ -73,6 +76,9 @@ impl VerifyArguments {
             if let Some(ledger) = &ledger {
                 let wrong = faults.len() - usize::from(agreed.is_none() && witness.is_some());
                 context.printer.line(words(ledger, wrong))?;
+                for line in standing_of(ledger, &held) {
+                    context.printer.line(line)?;
+                }
             }
             if let Some(agreed) = agreed {
                 context.printer.line(agreed)?;
@@ -135,7 +141,8 @@ fn agreement(witness: Witness, file: Option<&Path>) -> Result<String, String> {
 fn object(
     ledger: Option<&VerifiedLedger>,
     first_wrong: Option<u64>,
-    held: Option<u64>,
+    shown: Option<u64>,
+    held: &[HeldCheckpoint],
     faults: &[String],
 ) -> serde_json::Value {
     serde_json::json!({
@@ -147,10 +154,24 @@ fn object(
         "rollups": ledger.map(|ledger| ledger.rollups),
         "checkpoint_size": ledger.and_then(|ledger| ledger.checkpoint_size),
         "first_wrong_entry": first_wrong,
-        "held_size": held,
+        "held_size": shown,
+        "held": held,
         "faults": faults,
     })
 }
+
+/// Who holds how much of it, and what the rest stands on.
+fn standing_of(ledger: &VerifiedLedger, held: &[HeldCheckpoint]) -> Vec<String> {
+    let holders = if held.is_empty() { vec![None] } else { held.iter().map(Some).take(HOLDERS_MAX).collect() };
+    let mut lines: Vec<_> = holders.into_iter().map(|held| standing(ledger.entries, held, moment::minute)).collect();
+    if !held.is_empty() {
+        lines.push(MAILBOXES.to_owned());
+    }
+    lines
+}
+
+/// Holders that a person is told of; a script is told of all.
+const HOLDERS_MAX: usize = 10;
 
 /// `12,034 entries, root sha256:… ; …`, and what stands on the key alone.
 pub(super) fn words(ledger: &VerifiedLedger, faults: usize) -> String {

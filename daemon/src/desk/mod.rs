@@ -8,6 +8,7 @@ mod exceptions;
 mod health;
 #[cfg(test)]
 mod health_tests;
+mod held;
 mod progress;
 mod replay;
 mod report;

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use super::{Desk, Line, ReportFormat, Unknown, exceptions::ExceptionReader};
+use super::{Desk, Line, ReportFormat, Unknown, exceptions::ExceptionReader, held};
 use crate::{
     config::Config,
     domain::{Digest, Timestamp, Window, WindowId},
-    fold::State,
-    ledger::{Ledger, Store},
+    fold::{CheckpointAt, SentSummary, State},
+    ledger::{Ledger, LedgerError, Store},
     recorder::zone,
     review::Gathered,
     summary::{
@@ -28,7 +28,8 @@ impl Desk {
         let catalogue = self.catalogue();
         let config = catalogue.config();
         let of_that_id = config.window(window);
-        let window = of_that_id.ok_or_else(|| Unknown::window(window, config.windows.iter().map(|window| &window.id)))?;
+        let window =
+            of_that_id.ok_or_else(|| Unknown::window(window, config.windows.iter().map(|window| &window.id)))?;
         let report = build_report(&self.ledger, config, window, self.clock.now())?;
         for (name, content) in files(&report, formats) {
             if !take(Line::File { name, content }) {
@@ -60,19 +61,14 @@ fn is_clean(report: &Report) -> bool {
 }
 
 /// The report of a window, from what the ledger holds at `now`.
-fn build_report(
-    ledger: &Ledger<State>,
-    config: &Config,
-    window: &Window,
-    now: Timestamp,
-) -> anyhow::Result<Report> {
+fn build_report(ledger: &Ledger<State>, config: &Config, window: &Window, now: Timestamp) -> anyhow::Result<Report> {
     let period = Period::window(window, &zone(&window.timezone));
     let as_of = now.min(period.end).max(period.start);
-    let (gathered, mut reader, proof) = {
+    let (gathered, mut reader, checkpoint, arrived) = {
         let state = ledger.state();
         let gathered = Gathered::new(&state, &period, window.controls.as_deref(), as_of)?;
         let reader = ExceptionReader::new(ledger, &state, gathered.exceptions().values());
-        (gathered, reader, proof(ledger, &state))
+        (gathered, reader, state.head().checkpoint, held::arrived(&state))
     };
     let records = gathered.exceptions().clone();
     let summary = gathered.add_up(ledger)?;
@@ -96,7 +92,7 @@ fn build_report(
         before: None,
         exceptions,
         systems: systems(config),
-        proof,
+        proof: proof(ledger, config, checkpoint, &arrived)?,
         summary,
     })
 }
@@ -129,16 +125,22 @@ fn systems(config: &Config) -> Vec<ReportedSystem> {
     systems.into_values().collect()
 }
 
-fn proof(ledger: &Ledger<State>, state: &State) -> Proof {
-    let checkpoint = ledger.newest_checkpoint().ok().flatten();
-    let signed = checkpoint.as_deref().and_then(|note| ledger.signed_head(note));
-    Proof {
+fn proof(
+    ledger: &Ledger<State>,
+    config: &Config,
+    checkpoint: Option<CheckpointAt>,
+    arrived: &[SentSummary],
+) -> Result<Proof, LedgerError> {
+    let note = ledger.newest_checkpoint()?;
+    let signed = note.as_deref().and_then(|note| ledger.signed_head(note));
+    Ok(Proof {
         size: signed.map_or(0, |head| head.size),
         root: signed.map(|head| Digest(head.root)),
-        at: signed.and(state.head().checkpoint).map(|newest| newest.at),
+        at: signed.and(checkpoint).map(|newest| newest.at),
         entries: ledger.head().size,
-        checkpoint,
-        held: Vec::new(),
+        checkpoint: note,
+        // A report is no verification: what speaks against the ledger is that one's to say.
+        held: held::held(ledger, config, arrived)?.0,
         command: "evidenced verify".to_owned(),
-    }
+    })
 }

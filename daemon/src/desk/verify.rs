@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use anyhow::Context as _;
 use tokio::sync::mpsc;
 
-use super::{Desk, Line, Verified, VerifiedLedger, progress::Steps};
+use super::{Desk, Line, Verified, VerifiedLedger, held, progress::Steps};
 use crate::{
     domain::Digest,
-    ledger::{Damage, Depth, LedgerError, Progress, Verification},
+    ledger::{Damage, Depth, LedgerError, Progress, Store, Verification},
 };
 
 impl Desk {
@@ -33,6 +33,14 @@ impl Desk {
             Ok(witness) => verified.witness = witness,
             Err(error) => verified.add(Verified::of_damage(error)?),
         }
+        let arrived = held::arrived(&self.ledger.state());
+        match held::held(&self.ledger, self.catalogue().config(), &arrived) {
+            Ok((held, contradicted)) => {
+                verified.held = held;
+                verified.faults.extend(contradicted);
+            }
+            Err(error) => verified.add(Verified::of_damage(error)?),
+        }
         // Nobody is left to tell if this fails.
         let _ = lines.blocking_send(Line::Verified(Box::new(verified)));
         Ok(())
@@ -47,7 +55,7 @@ impl Verified {
             return Err(error);
         }
         let first_wrong = if let LedgerError::Damaged(Damage { entry, .. }) = &error { *entry } else { None };
-        Ok(Self { ledger: None, first_wrong, faults: vec![error.to_string()], witness: None })
+        Ok(Self { ledger: None, first_wrong, faults: vec![error.to_string()], witness: None, held: Vec::new() })
     }
 
     fn add(&mut self, other: Self) {
@@ -69,6 +77,6 @@ impl From<Verification> for Verified {
             rollups,
             checkpoint_size: checkpoint.map(|head| head.size),
         };
-        Self { ledger: Some(ledger), first_wrong, faults, witness: None }
+        Self { ledger: Some(ledger), first_wrong, faults, witness: None, held: Vec::new() }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     },
     fold::DoubtSince,
     ledger::Witness,
+    summary::report::HeldCheckpoint,
 };
 
 /// One question; its answer is a number of lines.
@@ -347,6 +348,8 @@ pub struct Verified {
     pub faults: Vec<String>,
     /// How the checkpoint that somebody kept stands to the ledger; `None`, if it was not asked for.
     pub witness: Option<Witness>,
+    /// Checkpoints that others have got by mail, the one that covers most first.
+    pub held: Vec<HeldCheckpoint>,
 }
 
 /// What a ledger holds that was recomputed.

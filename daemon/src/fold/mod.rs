@@ -21,7 +21,7 @@ mod golden;
 mod properties;
 
 pub use days::{RolledUp, Spell, SpellKind};
-pub use outbox::{DeadLetter, DeliveryState, Pending};
+pub use outbox::{DeadLetter, DeliveryState, Pending, SentSummary};
 pub use records::{ControlRecord, NamedPart, Outage, VersionChange, WindowRecord};
 pub use rows::{Key, LoadError};
 pub use state::{CheckpointAt, ClosingDay, DoubtSince, Head, State};

@@ -14,9 +14,9 @@ mod time;
 pub use csv::{CsvFile, render_csv};
 pub use html::render_html;
 pub use json::render_json;
-pub use proof::{NOT_PROVEN, PROVEN};
+pub use proof::{MAILBOXES, NOT_PROVEN, PROVEN, standing};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Headline, Summary};
 use crate::domain::{ControlId, Departure, Digest, ExceptionId, NoteAbout, NoteKind, SlotTime, Timestamp};
@@ -83,16 +83,20 @@ pub struct Proof {
     pub root: Option<Digest>,
     /// When it was signed.
     pub at: Option<Timestamp>,
-    /// Checkpoints that others hold, newest first; these alone are independent.
+    /// Checkpoints that others hold, the one that covers most first.
     pub held: Vec<HeldCheckpoint>,
     /// What to type to verify it.
     pub command: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A checkpoint that somebody has got by mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldCheckpoint {
+    /// Entries that it covers.
     pub size: u64,
+    /// The recipient and the address.
     pub by: String,
+    /// When the address' mail server took it.
     pub at: Timestamp,
 }
 
