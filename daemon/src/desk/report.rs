@@ -64,12 +64,20 @@ fn is_clean(report: &Report) -> bool {
 fn build_report(ledger: &Ledger<State>, config: &Config, window: &Window, now: Timestamp) -> anyhow::Result<Report> {
     let period = Period::window(window, &zone(&window.timezone));
     let as_of = now.min(period.end).max(period.start);
-    let (gathered, mut reader, checkpoint, arrived) = {
+    let earlier = config.windows.iter().filter(|earlier| earlier.end < window.start).max_by_key(|earlier| earlier.end);
+    let (gathered, earlier, mut reader, checkpoint, arrived) = {
         let state = ledger.state();
         let gathered = Gathered::new(&state, &period, window.controls.as_deref(), as_of)?;
+        let earlier = earlier.and_then(|earlier| {
+            let period = Period::window(earlier, &zone(&earlier.timezone));
+            // A zone that was not counted then is no fault of this report.
+            Gathered::new(&state, &period, earlier.controls.as_deref(), period.end).ok()
+        });
         let reader = ExceptionReader::new(ledger, &state, gathered.exceptions().values());
-        (gathered, reader, state.head().checkpoint, held::arrived(&state))
+        (gathered, earlier, reader, state.head().checkpoint, held::arrived(&state))
     };
+    let earlier = earlier.map(|earlier| earlier.add_up(ledger)).transpose()?;
+    let earlier = earlier.filter(|earlier| earlier.headline.controls > 0);
     let records = gathered.exceptions().clone();
     let summary = gathered.add_up(ledger)?;
     let exceptions = summary
@@ -89,7 +97,8 @@ fn build_report(ledger: &Ledger<State>, config: &Config, window: &Window, now: T
         instance: config.instance.clone(),
         produced: now,
         software: env!("CARGO_PKG_VERSION").to_owned(),
-        before: None,
+        before_span: earlier.as_ref().map(|earlier| earlier.period.span.clone()),
+        before: earlier.map(|earlier| earlier.headline),
         exceptions,
         systems: systems(config),
         proof: proof(ledger, config, checkpoint, &arrived)?,

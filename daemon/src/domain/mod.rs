@@ -38,7 +38,7 @@ pub use control::{
     ScheduleSpec, Scheme, Severity, TranscriptClass, Within, wildcard,
 };
 pub use credential::{CredentialKind, Rate};
-pub use day::{DayRow, Deviation, PopulationRange};
+pub use day::{DayRow, Deviation, Erring, PopulationRange};
 pub use digest::Digest;
 pub use doubt::{ClockBelieved, ClockDoubt, ClockState};
 pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError};

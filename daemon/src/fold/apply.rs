@@ -299,7 +299,7 @@ impl State {
                 row.further += 1;
             } else {
                 *(if run.late { &mut row.late } else { &mut row.run }) += 1;
-                row.count_outcome(run.outcome);
+                row.count_outcome(run.slot, run.outcome, run.reason);
             }
             if run.outcome == Outcome::Fail {
                 row.deviations += 1;

@@ -100,8 +100,7 @@ impl Gathered {
         }
         rows.extend(open);
         let controls = controls.into_iter().map(|(id, (part, facts))| (id, presented(ledger, &part, facts))).collect();
-        let scope =
-            Scope { period: &period, as_of, controls: &controls, exceptions: &exceptions, outages: &outages };
+        let scope = Scope { period: &period, as_of, controls: &controls, exceptions: &exceptions, outages: &outages };
         Ok(summarize(&scope, rows))
     }
 }
@@ -133,6 +132,7 @@ fn controls(state: &State, only: Option<&[ControlId]>) -> BTreeMap<ControlId, (D
             family: control.family,
             severity: control.severity,
             criteria: Vec::new(),
+            exclusions: Vec::new(),
             retired: control.retired,
             untested_since,
             versions,
@@ -147,7 +147,8 @@ fn presented(ledger: &Ledger<State>, part: &Digest, facts: ControlFacts) -> Cont
     let part = ledger.part(part).ok().flatten();
     match part.and_then(|bytes| serde_json::from_slice::<ControlPart>(&bytes).ok()) {
         Some(ControlPart { control, .. }) => {
-            ControlFacts { title: control.title, owner: control.owner, criteria: control.criteria, ..facts }
+            let exclusions = control.check.exclude;
+            ControlFacts { title: control.title, owner: control.owner, criteria: control.criteria, exclusions, ..facts }
         }
         None => facts,
     }

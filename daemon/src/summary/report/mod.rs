@@ -18,7 +18,7 @@ pub use proof::{MAILBOXES, NOT_PROVEN, PROVEN, standing};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Headline, Summary};
+use super::{Headline, Span, Summary};
 use crate::domain::{ControlId, Departure, Digest, ExceptionId, NoteAbout, NoteKind, SlotTime, Timestamp};
 
 /// All that a report says.
@@ -30,8 +30,10 @@ pub struct Report {
     /// The version of this program.
     pub software: String,
     pub summary: Summary,
-    /// Of the period before, to compare with.
+    /// Of the window before, to compare with.
     pub before: Option<Headline>,
+    /// Which one that is.
+    pub before_span: Option<Span>,
     /// The stories of the summary's exceptions.
     pub exceptions: Vec<ReportedException>,
     /// Systems that the controls speak of.
