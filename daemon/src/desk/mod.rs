@@ -12,6 +12,8 @@ mod held;
 mod progress;
 mod replay;
 mod report;
+#[cfg(test)]
+mod report_tests;
 mod results;
 mod socket;
 #[cfg(test)]

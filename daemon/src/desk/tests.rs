@@ -35,7 +35,7 @@ schedule = "0 6 * * *"
 
 pub(super) struct Bench {
     pub(super) config: Arc<Config>,
-    ledger: Arc<Ledger<State>>,
+    pub(super) ledger: Arc<Ledger<State>>,
     catalogue: Arc<Catalogue>,
     recorder: Recorder,
     _folder: tempfile::TempDir,
@@ -73,7 +73,7 @@ impl Bench {
         }
     }
 
-    fn ran(&mut self, slot: Timestamp, is_scheduled: bool, ended: EndedRecord) {
+    pub(super) fn ran(&mut self, slot: Timestamp, is_scheduled: bool, ended: EndedRecord) {
         let id = "SEC-01".parse().unwrap();
         let order = Order {
             control: self.catalogue.control(&id).unwrap().clone(),
@@ -115,8 +115,22 @@ impl Bench {
     }
 
     fn results(&self) -> Vec<SlotLine> {
-        let mut lines = self.desk().latest_slots(&"SEC-01".parse().unwrap(), 100).unwrap();
-        lines.reverse();
+        let (desk, id) = (self.desk(), "SEC-01".parse().unwrap());
+        let mut lines = Vec::new();
+        desk.results(&id, Timestamp::ever(), &mut |line| {
+            lines.push(line);
+            true
+        })
+        .unwrap();
+        for count in [1, lines.len(), 100] {
+            let mut newest = desk.latest_slots(&id, count).unwrap();
+            newest.reverse();
+            assert_eq!(
+                newest,
+                lines[lines.len().saturating_sub(count)..],
+                "the page tells the same of the newest {count}"
+            );
+        }
         lines
     }
 
@@ -127,16 +141,16 @@ impl Bench {
 }
 
 /// 06:00 of a day of March 2026.
-fn at(day: i64) -> Timestamp {
+pub(super) fn at(day: i64) -> Timestamp {
     let first: Timestamp = "2026-03-01T06:00:00Z".parse().unwrap();
     Timestamp::from_millis(first.as_millis() + (day - 1) * 86_400_000)
 }
 
-fn denied() -> EndedRecord {
+pub(super) fn denied() -> EndedRecord {
     EndedRecord::Failure(Failure { kind: FailureKind::Denied, message: "401".to_owned(), source: None })
 }
 
-fn report(subject: &str, status: Status) -> EndedRecord {
+pub(super) fn report(subject: &str, status: Status) -> EndedRecord {
     let finding = Finding {
         subject: subject.to_owned(),
         label: None,

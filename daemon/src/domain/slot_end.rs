@@ -3,7 +3,8 @@
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    ControlId, Counts, Entry, EntryError, Event, EventInterval, MissedReason, MissedSlots, Outcome, RunEntry, RunReason, SlotTime,
+    ControlId, Counts, Entry, EntryError, Event, EventInterval, MissedReason, MissedSlots, Outcome, RunEntry,
+    RunReason, SlotTime,
 };
 
 /// How slots of a control ended, as one entry has it.

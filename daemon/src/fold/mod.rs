@@ -27,4 +27,4 @@ pub use rows::{Key, LoadError};
 pub use state::{CheckpointAt, ClosingDay, DoubtSince, Head, State};
 
 /// Of the folded form. A view with another number is dropped and folded anew.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;

@@ -12,7 +12,9 @@ use super::{
     sealed::{Kind, Sealed, SealedBuilder, SealedHeader},
     wire::{Reader, put},
 };
-use crate::domain::{ControlId, EventInterval, MissedReason, Outcome, RanSlot, RunReason, SlotEnd, SlotEntry, SlotTime, Timestamp};
+use crate::domain::{
+    ControlId, EventInterval, MissedReason, Outcome, RanSlot, RunReason, SlotEnd, SlotEntry, SlotTime, Timestamp,
+};
 
 /// Entries of slots by control, in order.
 pub(super) type SlotTable = BTreeMap<ControlId, Vec<SlotEntry>>;
@@ -418,7 +420,15 @@ mod tests {
         let outcomes = vec![Outcome::Pass, Outcome::Fail, Outcome::NotApplicable, Outcome::Error];
         let slot = prop_oneof![Just(60_000), any::<i64>()];
         let interval = prop::option::of((prop_oneof![Just(60_000), any::<i64>()], any::<i64>()));
-        (slot, 0_u8..8, prop::sample::select(outcomes), prop::sample::select(reasons), 0_u32..3, any::<bool>(), interval)
+        (
+            slot,
+            0_u8..8,
+            prop::sample::select(outcomes),
+            prop::sample::select(reasons),
+            0_u32..3,
+            any::<bool>(),
+            interval,
+        )
             .prop_map(|(slot, flags, outcome, reason, failing, many, interval)| {
                 SlotEnd::Ran(RanSlot {
                     slot: SlotTime(Timestamp::from_millis(slot)),

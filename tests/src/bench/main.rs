@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     println!("{}\n", machine::describe(&bench.dir));
     let mut figures = Figures::default();
     type Part = fn(&Bench, &mut Figures) -> Result<()>;
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 8] = [
         ("run", run::measure),
         ("full_path", full_path::measure),
         ("steady", steady::measure),

@@ -120,6 +120,8 @@ fn run(control: ControlId, slot: Timestamp, now: Timestamp, day: LocalDay) -> Ru
         population: 48,
         counts: Counts { pass: 48, ..Counts::default() },
         seed_size: 1,
+        interval: None,
+        repeated: 0,
         covered_until: None,
         plugin_state: None,
         evidence: Evidence::SameAs(7),
