@@ -9,7 +9,7 @@ use super::{Context, ExitStatus, Loaded, run};
 use crate::{
     clock::SystemClock,
     config::Config,
-    desk::{Client, Desk, Line, Problem, Question, login_uid},
+    desk::{Client, Desk, Folder, Line, Problem, Question, login_uid},
     recorder::Author,
     service::Service,
 };
@@ -48,24 +48,24 @@ pub(super) fn ask_by(
     let socket = &config.socket;
     let client =
         Client::connect(socket).with_context(|| format!("cannot talk to the daemon at {}", socket.display()))?;
-    match client {
-        Some(client) => client.ask(&question, &mut line_taken)?,
-        None if question.only_reads() => {
-            let desk = Desk::reading(run::open_for_reading(&config)?, config, Arc::new(SystemClock::new()));
-            let mut failed = Ok(());
-            let answered = desk.read(&question, &mut |line| {
-                failed = line_taken(line);
-                failed.is_ok()
-            });
-            failed?;
-            if let Err(error) = answered {
-                let problem = crate::desk::problem(&error);
-                line_taken(Line::Refused { problem, message: format!("{error:#}") })?;
-            }
-        }
+    let is_answered = match client {
+        // A copy is read here, whatever daemon there is.
+        Some(client) => client.ask(&question, Folder::with_ledger(&config.state_dir), &mut line_taken)?,
+        None => false,
+    };
+    if is_answered {
+        return Ok(refused);
+    }
+    if question.only_reads() {
+        let ledger = Arc::new(run::open_for_reading(&config)?);
+        let compile = run::options(&config)?.compile;
+        let desk = Desk::reading(ledger, config, Arc::new(SystemClock::new()), compile);
+        run::runtime()?.block_on(converse(Arc::new(desk), question, &mut line_taken))?;
+    } else if are_files_refused {
         // It would record a configuration that nobody wants any more.
-        None if are_files_refused => return Ok(Some(ExitStatus::Usage)),
-        None => run::runtime()?.block_on(own(config, question, &mut line_taken))?,
+        return Ok(Some(ExitStatus::Usage));
+    } else {
+        run::runtime()?.block_on(own(config, question, &mut line_taken))?;
     }
     Ok(refused)
 }
@@ -103,9 +103,6 @@ async fn own(
         Service::open_as_it_is(config, &options, clock)?
     };
     let (desk, mut asked) = service.desk();
-    let author = Author { uid: rustix::process::getuid().as_raw(), login_uid: login_uid("/proc/self/loginuid") };
-    let (lines, mut answer) = mpsc::channel(64);
-    let asking = async move { desk.answer(&author, question, lines).await };
     let serving = async {
         if let Some(asked) = asked.recv().await {
             service.ask(asked).await;
@@ -115,14 +112,26 @@ async fn own(
         }
         Ok::<_, anyhow::Error>(service)
     };
-    let taking = async {
-        while let Some(line) = answer.recv().await {
-            take(line)?;
-        }
-        Ok::<_, anyhow::Error>(())
-    };
-    let ((), service, taken) = tokio::join!(asking, serving, taking);
+    let (taken, service) = tokio::join!(converse(desk, question, take), serving);
     taken?;
     service?.close_quietly()?;
     Ok(())
+}
+
+/// What a client and the daemon do over the socket, within this process.
+pub(super) async fn converse(
+    desk: Arc<Desk>,
+    question: Question,
+    take: &mut dyn FnMut(Line) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let author = Author { uid: rustix::process::getuid().as_raw(), login_uid: login_uid("/proc/self/loginuid") };
+    let (lines, mut answer) = mpsc::channel(64);
+    let asking = async move { desk.answer(&author, question, lines).await };
+    let taking = async move {
+        while let Some(line) = answer.recv().await {
+            take(line)?;
+        }
+        Ok(())
+    };
+    tokio::join!(asking, taking).1
 }

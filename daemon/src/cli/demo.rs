@@ -4,13 +4,12 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, ExitStatus, Printer, plugins, replay, report, run, verify};
+use super::{Context, ExitStatus, Printer, ask::converse, plugins, replay, report, run, verify};
 use crate::{
     demo::{Demo, Settings, Story},
-    fold::State,
-    ledger::{Depth, Ledger, Store},
-    replay::Replayer,
-    sandbox::{CompileWhere, Sandbox, SandboxSettings},
+    desk::{Desk, Line, Question, ReplayTally, Verified},
+    ledger::Store,
+    sandbox::CompileWhere,
     service::Options,
 };
 
@@ -81,12 +80,16 @@ async fn show(context: &Context, settings: Settings, exit: bool) -> anyhow::Resu
         ),
     )?;
 
+    let desk = Desk::reading(Arc::clone(&ledger), Arc::clone(&demo.config), demo.clock(), options.compile);
+    let desk = Arc::new(desk);
     let report = demo.dir().join("report");
-    report::write(&ledger, &demo.config, &"2026-Q1".parse()?, demo.now(), &report)?;
-    let bar = printer.progress(ledger.head().size, "entries verified");
-    let verified = ledger.verify(Depth::Refold, &|progress| bar.set_position(progress.done))?;
-    bar.finish_and_clear();
-    let tally = replay_all(context, &ledger, &demo, options).await?;
+    converse(Arc::clone(&desk), report::question("2026-Q1".parse()?, Vec::new()), &mut |line| match line {
+        Line::File { name, content } => report::write(&report, &name, &content).map(drop),
+        line => refused(line),
+    })
+    .await?;
+    let verified = verify_all(printer, Arc::clone(&desk)).await?;
+    let tally = replay_all(printer, desk).await?;
     let checkpoint = ledger.newest_checkpoint()?.unwrap_or_default();
     if printer.is_json() {
         printer.object(&serde_json::json!({
@@ -98,7 +101,7 @@ async fn show(context: &Context, settings: Settings, exit: bool) -> anyhow::Resu
         printer.text(&format!(
             "\nverify     {}\nreplay     {}\ncheckpoint {}\nmails      {}/*.eml\nreport     {}\ntry        evidenced \
              exceptions --config {}\n",
-            verify::words(&verified),
+            verified.ledger.map(|found| verify::words(&found, verified.faults.len())).unwrap_or_default(),
             replay::words(&tally),
             checkpoint.replace('\n', "\n           ").trim_end(),
             demo.mail.display(),
@@ -121,27 +124,42 @@ fn say(printer: &Printer, words: &str) -> std::io::Result<()> {
     if printer.is_json() { Ok(()) } else { printer.text(words) }
 }
 
-async fn replay_all(
-    context: &Context,
-    ledger: &Arc<Ledger<State>>,
-    demo: &Demo,
-    options: Options,
-) -> anyhow::Result<replay::Tally> {
-    let sandbox = Sandbox::new(SandboxSettings {
-        cache_dir: None,
-        cache_key: [0; 32],
-        memory_total: demo.config.runner.memory_total_bytes,
-        concurrency: demo.config.runner.concurrency,
-        compile: options.compile,
-    })?;
-    let sequences = replay::runs(ledger, None)?;
-    let bar = context.printer.progress(sequences.len() as u64, "runs replayed");
-    let mut replayer = Replayer::new(Arc::clone(ledger), sandbox);
-    // Of so many runs only those are worth a line that differ.
-    let told = |run: &replay::One<'_>| if run.why.is_some() { run.print(&context.printer, &bar) } else { Ok(()) };
-    let tally = replay::replay(&mut replayer, &sequences, &bar, told).await?;
+async fn verify_all(printer: &Printer, desk: Arc<Desk>) -> anyhow::Result<Verified> {
+    let bar = printer.progress(0, "entries verified");
+    let mut verified = None;
+    converse(desk, Question::Verify { deep: true, against: None }, &mut |line| {
+        match line {
+            Line::Progress { done, of } => verify::show(&bar, done, of),
+            Line::Verified(found) => verified = Some(*found),
+            line => refused(line)?,
+        }
+        Ok(())
+    })
+    .await?;
     bar.finish_and_clear();
-    Ok(tally)
+    verified.context("the ledger was not verified to its end")
+}
+
+async fn replay_all(printer: &Printer, desk: Arc<Desk>) -> anyhow::Result<ReplayTally> {
+    let bar = printer.progress(0, "entries looked at");
+    let mut tally = None;
+    converse(desk, Question::Replay { run: None, control: None }, &mut |line| {
+        match line {
+            Line::Progress { done, of } => verify::show(&bar, done, of),
+            // Of so many runs only those are worth a line that differ.
+            Line::Replayed(run) if run.why.is_some() => replay::print(&run, printer, &bar)?,
+            Line::Replays(all) => tally = Some(all),
+            line => refused(line)?,
+        }
+        Ok(())
+    })
+    .await?;
+    bar.finish_and_clear();
+    tally.context("the runs were not performed again to the last")
+}
+
+fn refused(line: Line) -> anyhow::Result<()> {
+    if let Line::Refused { message, .. } = line { Err(anyhow::Error::msg(message)) } else { Ok(()) }
 }
 
 async fn stay(context: &Context, demo: &Demo) -> anyhow::Result<()> {

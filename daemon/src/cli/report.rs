@@ -3,15 +3,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::{Context, ExitStatus, Loaded, run};
+use super::{Context, ExitStatus, ask::ask};
 use crate::{
-    clock::{Clock, SystemClock},
-    config::Config,
-    desk::build_report,
-    domain::{Timestamp, WindowId},
-    fold::State,
-    ledger::Ledger,
-    summary::report::{Report, render_csv, render_html, render_json},
+    desk::{Line, Question, ReportFormat},
+    domain::WindowId,
 };
 
 /// Writes what happened in an observation window: slots, deviations, exceptions, gaps, coverage, the checkpoint.
@@ -43,63 +38,48 @@ enum Format {
 
 impl ReportArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
-        let Some(Loaded { config, .. }) = context.load()? else { return Ok(ExitStatus::Usage) };
-        let Some(window) = config.window(&self.window) else {
-            let known: Vec<_> = config.windows.iter().map(|window| window.id.to_string()).collect();
-            context.printer.talk(format_args!(
-                "error: there is no window {}; there are: {}",
-                self.window,
-                known.join(", ")
-            ));
-            return Ok(ExitStatus::Usage);
-        };
-        let ledger = run::open_for_reading(&config)?;
-        let report = build_report(&ledger, &config, window, SystemClock::new().now())?;
-        let formats = if self.format.is_empty() { vec![Format::Html, Format::Json, Format::Csv] } else { self.format };
-        for path in write_files(&report, &formats, &self.output)? {
-            context.printer.file(&path)?;
-        }
-        Ok(if self.exit_code && !is_clean(&report) { ExitStatus::No } else { ExitStatus::Done })
-    }
-}
-
-/// Nothing deviated, and everything that was scheduled gave a result.
-fn is_clean(report: &Report) -> bool {
-    let headline = &report.summary.headline;
-    headline.exceptions == 0 && headline.total.deviations == 0 && headline.total.tested() == headline.total.due()
-}
-
-/// Every file of a window's report.
-pub(super) fn write(
-    ledger: &Ledger<State>,
-    config: &Config,
-    window: &WindowId,
-    now: Timestamp,
-    output: &Path,
-) -> anyhow::Result<()> {
-    let window = config.window(window).with_context(|| format!("there is no window {window}"))?;
-    let report = build_report(ledger, config, window, now)?;
-    write_files(&report, &[Format::Html, Format::Json, Format::Csv], output)?;
-    Ok(())
-}
-
-fn write_files(report: &Report, formats: &[Format], output: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
-    let mut files = Vec::new();
-    for format in formats {
-        match format {
-            Format::Html => files.push(("report.html".to_owned(), render_html(report))),
-            Format::Json => files.push(("report.json".to_owned(), render_json(report))),
-            Format::Csv => {
-                files.extend(render_csv(report).into_iter().map(|file| (file.name.to_owned(), file.content)))
+        let formats = self.format.into_iter().map(Format::asked).collect();
+        let mut is_clean = None;
+        let refused = ask(context, question(self.window, formats), |line| {
+            match line {
+                Line::File { name, content } => context.printer.file(&write(&self.output, &name, &content)?)?,
+                Line::Reported { is_clean: answer } => is_clean = Some(answer),
+                _ => {}
             }
+            Ok(())
+        })?;
+        if let Some(refused) = refused {
+            return Ok(refused);
+        }
+        let is_clean = is_clean.context("the answer ended before the report was complete")?;
+        Ok(if self.exit_code && !is_clean { ExitStatus::No } else { ExitStatus::Done })
+    }
+}
+
+impl Format {
+    const fn asked(self) -> ReportFormat {
+        match self {
+            Self::Html => ReportFormat::Html,
+            Self::Json => ReportFormat::Json,
+            Self::Csv => ReportFormat::Csv,
         }
     }
-    let mut written = Vec::new();
-    for (name, text) in files {
-        let path = output.join(name);
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        written.push(path);
+}
+
+/// Without formats, all of them.
+pub(super) fn question(window: WindowId, mut formats: Vec<ReportFormat>) -> Question {
+    if formats.is_empty() {
+        formats.extend([ReportFormat::Html, ReportFormat::Json, ReportFormat::Csv]);
     }
-    Ok(written)
+    Question::Report { window, formats }
+}
+
+/// Writes one file of a report into a folder, which is made if it is not there.
+pub(super) fn write(folder: &Path, name: &str, content: &str) -> anyhow::Result<PathBuf> {
+    // It comes from a daemon, and must not lead elsewhere.
+    let name = Path::new(name).file_name().context("a file of the report has no name")?;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = folder.join(name);
+    std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }

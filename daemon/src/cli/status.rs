@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::{Context, ExitStatus, ask::ask, moment, table::table};
 use crate::{
-    desk::{ControlLine, Line, Question, Status, reason_word},
+    desk::{ControlLine, Line, Question, Status},
     fold::DoubtSince,
     mail::words::clock_doubt,
 };
@@ -86,7 +86,7 @@ fn row(control: &ControlLine) -> Vec<String> {
         format!("{}{exception}", control.state),
         time(control.last_slot),
         match (control.last_outcome, control.last_reason) {
-            (Some(outcome), Some(reason)) => format!("{}: {}", outcome.as_str(), reason_word(reason)),
+            (Some(outcome), Some(reason)) => format!("{}: {}", outcome.as_str(), reason.word()),
             (Some(outcome), None) => outcome.as_str().to_owned(),
             (None, _) => String::new(),
         },

@@ -5,11 +5,13 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
+use indicatif::ProgressBar;
 
-use super::{Context, ExitStatus, Loaded, run};
+use super::{Context, ExitStatus, ask::ask, moment};
 use crate::{
-    domain::Digest,
-    ledger::{Depth, LedgerError, Store, Verification, Witness},
+    desk::{Line, Question, Verified, VerifiedLedger},
+    ledger::{LedgerError, Witness},
+    summary::report::{HeldCheckpoint, MAILBOXES, standing},
 };
 
 /// Recomputes the whole ledger: journal, packs, tree, checkpoint, evidence, rollups.
@@ -30,44 +32,53 @@ pub(super) struct VerifyArguments {
 
 impl VerifyArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
-        let Some(Loaded { config, .. }) = context.load()? else { return Ok(ExitStatus::Usage) };
-        let depth = if self.deep { Depth::Refold } else { Depth::Stored };
+        let against = self.against.as_deref().map(read_kept).transpose()?;
         let bar = context.printer.progress(0, "entries verified");
-        let kept = self.against.as_deref().map(read_kept).transpose()?;
-        let verified = run::open_for_reading(&config).and_then(|ledger| {
-            bar.set_length(ledger.head().size);
-            let witness = kept.as_deref().map(|text| ledger.verify_witness(text)).transpose()?;
-            Ok((ledger.verify(depth, &|progress| bar.set_position(progress.done))?, witness))
+        let mut verified = None;
+        let asked = ask(context, Question::Verify { deep: self.deep, against }, |line| {
+            match line {
+                Line::Progress { done, of } => show(&bar, done, of),
+                Line::Verified(found) => verified = Some(*found),
+                _ => {}
+            }
+            Ok(())
         });
         bar.finish_and_clear();
-        let (mut faults, first_wrong, verification, witness) = match verified {
-            Ok((verification, witness)) => {
-                (verification.faults.clone(), verification.first_wrong, Some(verification), witness)
-            }
+        let verified = match asked {
+            Ok(Some(refused)) => return Ok(refused),
+            Ok(None) => verified.context("the answer ended before everything was verified")?,
             // What is damaged may keep the ledger from being opened at all.
-            Err(error) => match error.downcast_ref::<LedgerError>() {
-                Some(damage) if damage.is_damage() => {
-                    let entry = if let LedgerError::Damaged(damage) = damage { damage.entry } else { None };
-                    (vec![damage.to_string()], entry, None, None)
-                }
-                _ => return Err(error),
-            },
+            Err(error) if error.downcast_ref().is_some_and(LedgerError::is_damage) => {
+                Verified::of_damage(error.downcast()?)?
+            }
+            Err(error) => return Err(error),
         };
+        self.print(context, verified)
+    }
+
+    fn print(&self, context: &Context, verified: Verified) -> anyhow::Result<ExitStatus> {
+        let Verified { ledger, first_wrong, mut faults, witness, held } = verified;
         let agreed = witness.map(|witness| agreement(witness, self.against.as_deref()));
         let agreed = agreed.transpose().unwrap_or_else(|fault| {
             faults.push(fault);
             None
         });
         if context.printer.is_json() {
-            let held =
-                witness.and_then(|witness| if let Witness::Agrees(head) = witness { Some(head.size) } else { None });
-            context.printer.object(&object(verification.as_ref(), first_wrong, held, &faults))?;
+            let shown = match witness {
+                Some(Witness::Agrees(head)) => Some(head.size),
+                _ => None,
+            };
+            context.printer.object(&object(ledger.as_ref(), first_wrong, shown, &held, &faults))?;
         } else {
             for fault in &faults {
                 context.printer.line(format_args!("broken: {fault}"))?;
             }
-            if let Some(verification) = &verification {
-                context.printer.line(words(verification))?;
+            if let Some(ledger) = &ledger {
+                let wrong = faults.len() - usize::from(agreed.is_none() && witness.is_some());
+                context.printer.line(words(ledger, wrong))?;
+                for line in standing_of(ledger, &held) {
+                    context.printer.line(line)?;
+                }
             }
             if let Some(agreed) = agreed {
                 context.printer.line(agreed)?;
@@ -77,17 +88,37 @@ impl VerifyArguments {
     }
 }
 
+/// Moves a bar whose length is known only now.
+pub(super) fn show(bar: &ProgressBar, done: u64, of: u64) {
+    bar.set_length(of);
+    bar.set_position(done);
+}
+
 /// A mail's body is quoted-printable; a note that was saved by itself is not.
 fn read_kept(path: &Path) -> anyhow::Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = String::from_utf8_lossy(&bytes);
     if !text.to_ascii_lowercase().contains("content-transfer-encoding: quoted-printable") {
-        return Ok(text.into_owned());
+        return Ok(notes(&text));
     }
     let decoded = quoted_printable::decode(&bytes, quoted_printable::ParseMode::Robust);
     let decoded = decoded.with_context(|| format!("{} is no mail that can be read", path.display()))?;
-    Ok(String::from_utf8_lossy(&decoded).into_owned())
+    Ok(notes(&String::from_utf8_lossy(&decoded)))
 }
+
+/// The lines that may be a signed note: those with signatures, and a few before. A mail with long tables is no
+/// question that a daemon would read.
+fn notes(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_signature = |line: &&str| line.starts_with('—');
+    let is_of_a_note = |at: usize| lines[at..].iter().take(NOTE_LINES).any(is_signature);
+    let of_notes = (0..lines.len()).filter(|at| lines[*at].len() <= NOTE_LINE_BYTES && is_of_a_note(*at));
+    of_notes.flat_map(|at| [lines[at], "\n"]).collect()
+}
+
+/// Origin, size, root, an empty line, and some for who witnesses it too.
+const NOTE_LINES: usize = 12;
+const NOTE_LINE_BYTES: usize = 1024;
 
 /// What a kept checkpoint shows; the fault that it shows, if it does.
 fn agreement(witness: Witness, file: Option<&Path>) -> Result<String, String> {
@@ -108,39 +139,54 @@ fn agreement(witness: Witness, file: Option<&Path>) -> Result<String, String> {
 }
 
 fn object(
-    verification: Option<&Verification>,
+    ledger: Option<&VerifiedLedger>,
     first_wrong: Option<u64>,
-    held: Option<u64>,
+    shown: Option<u64>,
+    held: &[HeldCheckpoint],
     faults: &[String],
 ) -> serde_json::Value {
     serde_json::json!({
-        "entries": verification.map(|verification| verification.head.size),
-        "root": verification.map(|verification| Digest(verification.head.root)),
-        "packs": verification.map(|verification| verification.packs),
-        "parts": verification.map(|verification| verification.parts),
-        "erased": verification.map(|verification| verification.erased),
-        "rollups": verification.map(|verification| verification.rollups),
-        "checkpoint_size": verification.and_then(|verification| verification.checkpoint).map(|head| head.size),
+        "entries": ledger.map(|ledger| ledger.entries),
+        "root": ledger.map(|ledger| ledger.root),
+        "packs": ledger.map(|ledger| ledger.packs),
+        "parts": ledger.map(|ledger| ledger.parts),
+        "erased": ledger.map(|ledger| ledger.erased),
+        "rollups": ledger.map(|ledger| ledger.rollups),
+        "checkpoint_size": ledger.and_then(|ledger| ledger.checkpoint_size),
         "first_wrong_entry": first_wrong,
-        "held_size": held,
+        "held_size": shown,
+        "held": held,
         "faults": faults,
     })
 }
 
+/// Who holds how much of it, and what the rest stands on.
+fn standing_of(ledger: &VerifiedLedger, held: &[HeldCheckpoint]) -> Vec<String> {
+    let holders = if held.is_empty() { vec![None] } else { held.iter().map(Some).take(HOLDERS_MAX).collect() };
+    let mut lines: Vec<_> = holders.into_iter().map(|held| standing(ledger.entries, held, moment::minute)).collect();
+    if !held.is_empty() {
+        lines.push(MAILBOXES.to_owned());
+    }
+    lines
+}
+
+/// Holders that a person is told of; a script is told of all.
+const HOLDERS_MAX: usize = 10;
+
 /// `12,034 entries, root sha256:… ; …`, and what stands on the key alone.
-pub(super) fn words(verification: &Verification) -> String {
-    let Verification { head, packs, parts, erased, rollups, checkpoint, faults, .. } = verification;
-    let found = match faults.len() {
+pub(super) fn words(ledger: &VerifiedLedger, faults: usize) -> String {
+    let VerifiedLedger { entries, root, packs, parts, erased, rollups, checkpoint_size } = ledger;
+    let found = match faults {
         0 => "everything is as it was written".to_owned(),
         1 => "1 thing is not as it was written".to_owned(),
         many => format!("{many} things are not as they were written"),
     };
-    let mut words = format!("{} entries, root {}: {found}", head.size, Digest(head.root));
+    let mut words = format!("{entries} entries, root {root}: {found}");
     let _infallible = write!(words, " ({packs} packs, {parts} parts, {erased} erased, {rollups} closed days)");
-    match checkpoint {
+    match checkpoint_size {
         Some(signed) => {
-            let after = head.size.saturating_sub(signed.size);
-            let _infallible = write!(words, "; signed up to entry {}, {after} came after", signed.size);
+            let after = entries.saturating_sub(*signed);
+            let _infallible = write!(words, "; signed up to entry {signed}, {after} came after");
         }
         None => words.push_str("; no checkpoint was signed yet"),
     }

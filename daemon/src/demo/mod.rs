@@ -163,9 +163,9 @@ impl Demo {
         }
     }
 
-    /// What time it is in the company.
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
+    /// The company's.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
     }
 
     /// The folder of everything.

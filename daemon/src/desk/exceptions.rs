@@ -6,15 +6,16 @@ use crate::{
         ControlId, Departure, ExceptionId, ExceptionNote, ExceptionRecord, ExceptionState, NoteAbout, NoteKind,
         SlotTime, SubjectNumber,
     },
-    fold::State,
+    fold::{NamedPart, State},
     ledger::{Ledger, Store},
     recorder::{ERASED, NoteRecord, texts},
 };
 
-/// Resolves numbers and digests of exceptions to words; the texts of each control are read once.
+/// Resolves numbers and digests of exceptions to words; the texts of each control are read once, and when the state
+/// has been let go.
 pub(super) struct ExceptionReader<'a> {
     ledger: &'a Ledger<State>,
-    state: &'a State,
+    parts: HashMap<ControlId, Vec<(SubjectNumber, NamedPart)>>,
     names: HashMap<ControlId, HashMap<SubjectNumber, String>>,
 }
 
@@ -28,15 +29,26 @@ pub(super) struct SubjectLife {
 }
 
 impl<'a> ExceptionReader<'a> {
-    pub(super) fn new(ledger: &'a Ledger<State>, state: &'a State) -> Self {
-        Self { ledger, state, names: HashMap::new() }
+    /// Notes where the texts of these exceptions lie.
+    pub(super) fn new<'r>(
+        ledger: &'a Ledger<State>,
+        state: &State,
+        exceptions: impl IntoIterator<Item = &'r ExceptionRecord>,
+    ) -> Self {
+        let mut parts = HashMap::new();
+        for ExceptionRecord { control, .. } in exceptions {
+            if !parts.contains_key(control) {
+                parts.insert(control.clone(), state.subject_parts(control).collect());
+            }
+        }
+        Self { ledger, parts, names: HashMap::new() }
     }
 
     pub(super) fn subjects(&mut self, record: &ExceptionRecord) -> Vec<SubjectLife> {
-        let names = self
-            .names
-            .entry(record.control.clone())
-            .or_insert_with(|| texts(&record.control, self.state, |part| self.ledger.part(part)));
+        let names = self.names.entry(record.control.clone()).or_insert_with(|| {
+            let parts = self.parts.get(&record.control).into_iter().flatten().copied();
+            texts(parts, |part| self.ledger.part(part))
+        });
         let mut subjects = Vec::new();
         for (number, lives) in &record.subjects {
             subjects.extend(lives.iter().map(|life| SubjectLife {
@@ -94,16 +106,22 @@ impl<'a> ExceptionReader<'a> {
 impl Desk {
     /// All exceptions, or those in one state; oldest first.
     pub fn exceptions(&self, only: Option<ExceptionState>) -> Vec<ExceptionLine> {
-        let state = self.ledger.state();
-        let mut reader = ExceptionReader::new(&self.ledger, &state);
-        let wanted = state.exceptions().iter().filter(|(_, record)| only.is_none_or(|only| record.state() == only));
-        wanted.map(|(id, record)| reader.line(*id, record)).collect()
+        self.lines(|_, record| only.is_none_or(|only| record.state() == only))
     }
 
     pub fn exception(&self, id: ExceptionId) -> Option<ExceptionLine> {
-        let state = self.ledger.state();
-        let record = state.exception(id)?;
-        Some(ExceptionReader::new(&self.ledger, &state).line(id, record))
+        self.lines(|of, _| of == id).pop()
+    }
+
+    fn lines(&self, is_wanted: impl Fn(ExceptionId, &ExceptionRecord) -> bool) -> Vec<ExceptionLine> {
+        let (wanted, mut reader) = {
+            let state = self.ledger.state();
+            let wanted = state.exceptions().iter().filter(|(id, record)| is_wanted(**id, record));
+            let wanted: Vec<_> = wanted.map(|(id, record)| (*id, record.clone())).collect();
+            let reader = ExceptionReader::new(&self.ledger, &state, wanted.iter().map(|(_, record)| record));
+            (wanted, reader)
+        };
+        wanted.iter().map(|(id, record)| reader.line(*id, record)).collect()
     }
 }
 

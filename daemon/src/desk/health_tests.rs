@@ -11,6 +11,7 @@ use crate::{
     domain::{ClockState, Event},
     ledger::{Ledger, Options},
     recorder::{self, Catalogue, Fact, Handle, Recorder},
+    sandbox::CompileWhere,
 };
 
 const CONFIG: &str = r#"
@@ -49,7 +50,7 @@ impl Bench {
                 .unwrap();
         let (asks, _) = mpsc::channel(1);
         let live = Live { recorder: recorder.clone(), traffic: Arc::new(Vec::new), asks };
-        let desk = Desk::new(ledger, catalogue, Arc::new(clock.clone()), Some(live));
+        let desk = Desk::new(ledger, catalogue, Arc::new(clock.clone()), CompileWhere::InProcess, Some(live));
         let bench = Self { desk, recorder, clock, _folder: folder };
         bench.record(Fact::Tick { clock: ClockState::Virtual }).await;
         bench

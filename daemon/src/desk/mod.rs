@@ -2,25 +2,33 @@
 //! code path for both.
 //!
 //! In: questions, with who asks. Out: lines of an answer.
-//! Must not know: how answers are printed or drawn.
+//! Must not know: how answers are printed.
 
 mod exceptions;
 mod health;
 #[cfg(test)]
 mod health_tests;
+mod held;
+mod progress;
+mod replay;
 mod report;
+#[cfg(test)]
+mod report_tests;
 mod results;
 mod socket;
+#[cfg(test)]
+mod socket_tests;
 mod status;
 #[cfg(test)]
 mod tests;
 mod unknown;
+mod verify;
 mod words;
 
 use std::sync::{Arc, RwLock};
 
 use anyhow::Context as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
     clock::Clock,
@@ -31,14 +39,15 @@ use crate::{
     judge::PersonDoes,
     ledger::{Ledger, Store},
     recorder::{Author, Catalogue, Closing, Fact, Handle, Recorded, RecorderError},
+    sandbox::CompileWhere,
 };
 
-pub use report::build_report;
-pub use socket::{Client, bind, login_uid, serve};
+pub use socket::{Client, Folder, bind, login_uid, serve};
 pub use unknown::Unknown;
 pub use words::{
-    Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question, SlotLine,
-    SlotState, SourceLine, Status, SubjectLine, reason_word,
+    Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question, ReplayTally,
+    ReplayWord, ReplayedRun, ReportFormat, SlotLine, SlotState, SourceLine, Status, SubjectLine, Verified,
+    VerifiedLedger,
 };
 
 /// The one who answers.
@@ -46,8 +55,14 @@ pub struct Desk {
     ledger: Arc<Ledger<State>>,
     catalogue: RwLock<Arc<Catalogue>>,
     clock: Arc<dyn Clock>,
+    /// Where the plugins of runs that are performed again are compiled.
+    compile: CompileWhere,
     /// `None`: no daemon runs, and nothing can be written or run from here.
     live: Option<Live>,
+    /// Of those who verify the ledger.
+    verifications: Semaphore,
+    /// Of those who perform runs again.
+    replays: Semaphore,
 }
 
 /// What only a running daemon has.
@@ -87,15 +102,29 @@ impl Desk {
         ledger: Arc<Ledger<State>>,
         catalogue: Arc<Catalogue>,
         clock: Arc<dyn Clock>,
+        compile: CompileWhere,
         live: Option<Live>,
     ) -> Self {
-        Self { ledger, catalogue: RwLock::new(catalogue), clock, live }
+        Self {
+            ledger,
+            catalogue: RwLock::new(catalogue),
+            clock,
+            compile,
+            live,
+            verifications: Semaphore::new(1),
+            replays: Semaphore::new(replay::REPLAYS_MAX),
+        }
     }
 
     /// When no daemon runs: answers what only reads.
-    pub fn reading(ledger: Ledger<State>, config: Arc<Config>, clock: Arc<dyn Clock>) -> Self {
+    pub fn reading(
+        ledger: Arc<Ledger<State>>,
+        config: Arc<Config>,
+        clock: Arc<dyn Clock>,
+        compile: CompileWhere,
+    ) -> Self {
         let catalogue = Arc::new(Catalogue::new(config, std::collections::BTreeMap::new()));
-        Self::new(Arc::new(ledger), catalogue, clock, None)
+        Self::new(ledger, catalogue, clock, compile, None)
     }
 
     /// A new configuration was accepted.
@@ -121,7 +150,7 @@ impl Desk {
             question => {
                 let desk = Arc::clone(self);
                 let to = lines.clone();
-                let read = move || desk.read(&question, &mut |line| to.blocking_send(line).is_ok());
+                let read = move || desk.read(&question, &to);
                 match tokio::task::spawn_blocking(read).await {
                     Ok(read) => read.map(|()| None),
                     Err(panic) => Err(panic.into()),
@@ -137,15 +166,17 @@ impl Desk {
         let _ = lines.send(last).await;
     }
 
-    /// Answers what only reads. `take` says whether to go on.
-    pub fn read(&self, question: &Question, take: &mut dyn FnMut(Line) -> bool) -> anyhow::Result<()> {
+    /// Answers what only reads, on a thread that may block.
+    fn read(&self, question: &Question, lines: &mpsc::Sender<Line>) -> anyhow::Result<()> {
+        // Whether to go on.
+        let mut take = |line| lines.blocking_send(line).is_ok();
         match question {
             Question::Status => {
                 take(Line::Status(Box::new(self.status())));
             }
             Question::Results { control, from, to } => {
-                let range =
-                    from.unwrap_or(Timestamp::from_millis(i64::MIN))..to.unwrap_or(Timestamp::from_millis(i64::MAX));
+                let ever = Timestamp::ever();
+                let range = from.unwrap_or(ever.start)..to.unwrap_or(ever.end);
                 self.results(control, range, &mut |slot| take(Line::Slot(Box::new(slot))))?;
             }
             Question::Exceptions { only } => {
@@ -159,10 +190,9 @@ impl Desk {
                 let exception = self.exception(*id).ok_or(Unknown(format!("there is no exception {id}")))?;
                 take(Line::Exception(Box::new(exception)));
             }
-            Question::Report { window } => {
-                let report = self.report(window)?;
-                take(Line::Report(Box::new(serde_json::to_value(report)?)));
-            }
+            Question::Report { window, formats } => self.report(window, formats, &mut take)?,
+            Question::Verify { deep, against } => self.verify(*deep, against.as_deref(), lines)?,
+            Question::Replay { run, control } => self.replay(*run, control.as_ref(), lines)?,
             Question::Check { .. }
             | Question::Acknowledge { .. }
             | Question::Note { .. }
@@ -172,6 +202,11 @@ impl Desk {
             }
         }
         Ok(())
+    }
+
+    /// Where its ledger lies.
+    fn folder(&self) -> Option<Folder> {
+        Folder::with_ledger(self.ledger.folder())
     }
 
     async fn check(&self, control: ControlId) -> anyhow::Result<Option<Line>> {

@@ -1,14 +1,11 @@
-//! The slots of a control, read from the entries.
+//! The slots of a control, as the ledger's entries have them.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    ops::Range,
-};
+use std::{collections::HashMap, ops::Range};
 
-use super::{Desk, FurtherLine, PluginLine, SlotLine, SlotState, Unknown, reason_word};
+use super::{Desk, FurtherLine, PluginLine, SlotLine, SlotState};
 use crate::{
-    domain::{ControlId, Digest, Entry, Event, MissedSlots, Outcome, RunEntry, SlotTime, Timestamp},
-    ledger::Store,
+    domain::{ControlId, Digest, MissedReason, Outcome, RanSlot, RunReason, SlotEnd, SlotEntry, SlotTime, Timestamp},
+    ledger::{SlotOrder, Store},
     recorder::ControlPart,
     schedule::Schedule,
 };
@@ -22,22 +19,15 @@ impl Desk {
         take: &mut dyn FnMut(SlotLine) -> bool,
     ) -> anyhow::Result<()> {
         let versions = self.versions(control)?;
-        let size = self.ledger.head().size;
-        let needle = format!("\"control\":\"{control}\"");
         // Further runs of its slot may follow.
         let mut newest: Option<SlotLine> = None;
-        for entry in self.ledger.entries(0..size) {
-            let (sequence, bytes) = entry?;
-            // Most entries are of other controls: parsing them all would cost ten times as much.
-            if !contains(&bytes, needle.as_bytes()) {
-                continue;
-            }
-            for line in versions.lines(sequence, Entry::from_bytes(&bytes)?.event) {
+        for entry in self.ledger.slots(control, range.clone(), SlotOrder::OldestFirst)? {
+            for line in versions.lines(&entry?) {
                 if !range.contains(&line.slot.0) {
                     continue;
                 }
                 match &mut newest {
-                    Some(first) if is_further(first, &line) => first.further.extend(further(line)),
+                    Some(first) if is_further(first, &line) => follow(first, line),
                     _ => {
                         if let Some(whole) = newest.replace(line)
                             && !take(whole)
@@ -54,24 +44,32 @@ impl Desk {
 
     /// The newest slots, newest first.
     pub fn latest_slots(&self, control: &ControlId, count: usize) -> anyhow::Result<Vec<SlotLine>> {
-        let mut newest = VecDeque::with_capacity(count);
-        let range = Timestamp::from_millis(i64::MIN)..Timestamp::from_millis(i64::MAX);
-        self.results(control, range, &mut |line| {
-            if newest.len() == count {
-                newest.pop_front();
+        let versions = self.versions(control)?;
+        let mut newest = Vec::with_capacity(count);
+        // What is older may be the run that this one followed on.
+        let mut in_hand: Option<SlotLine> = None;
+        for entry in self.ledger.slots(control, Timestamp::ever(), SlotOrder::NewestFirst)? {
+            for mut line in versions.lines(&entry?).into_iter().rev() {
+                match in_hand.take() {
+                    Some(later) if is_further(&line, &later) => follow(&mut line, later),
+                    Some(whole) => newest.push(whole),
+                    None => {}
+                }
+                if newest.len() == count {
+                    return Ok(newest);
+                }
+                in_hand = Some(line);
             }
-            newest.push_back(line);
-            true
-        })?;
-        Ok(newest.into_iter().rev().collect())
+        }
+        newest.extend(in_hand);
+        Ok(newest)
     }
 
     fn versions(&self, control: &ControlId) -> anyhow::Result<Versions> {
-        let state = self.ledger.state();
-        let unknown = || Unknown::control(control, state.controls().keys());
-        let record = state.control_record(control).ok_or_else(unknown)?;
+        let versions = self.ledger.state().control_record(control).map(|record| record.versions.clone());
+        let versions = versions.ok_or_else(|| self.unknown_control(control))?;
         let mut known = HashMap::new();
-        for change in &record.versions {
+        for change in &versions {
             // One part that cannot be read takes no other slot's answer away.
             let part = match self.ledger.part(&change.control_part) {
                 Ok(Some(bytes)) => serde_json::from_slice::<ControlPart>(&bytes).map_err(|error| error.to_string()),
@@ -96,48 +94,55 @@ struct Version {
     part: Result<ControlPart, String>,
 }
 
+/// An unbroken stretch of missed slots.
+struct Stretch {
+    from: SlotTime,
+    to: SlotTime,
+    count: u64,
+}
+
 impl Versions {
-    fn lines(&self, sequence: u64, event: Event) -> Vec<SlotLine> {
-        match event {
-            Event::Run(run) if run.control == self.control => vec![self.run(sequence, &run)],
-            Event::Missed(missed) if missed.control == self.control => self.missed(sequence, &missed),
-            _ => Vec::new(),
+    fn lines(&self, entry: &SlotEntry) -> Vec<SlotLine> {
+        match &entry.end {
+            SlotEnd::Ran(ran) => vec![self.ran(entry, ran)],
+            SlotEnd::Missed { from, to, count, reason } => {
+                self.missed(entry, *reason, &Stretch { from: *from, to: *to, count: *count })
+            }
         }
     }
 
-    fn run(&self, sequence: u64, run: &RunEntry) -> SlotLine {
+    fn ran(&self, entry: &SlotEntry, ran: &RanSlot) -> SlotLine {
         SlotLine {
-            control: run.control.clone(),
-            slot: run.slot,
-            state: if run.late { SlotState::Late } else { SlotState::Run },
-            outcome: Some(run.outcome),
-            clock_in_doubt: run.clock_in_doubt,
-            reason: run.reason.map(reason_word),
-            sequence,
-            plugin: self.plugin(run.version),
-            control_version: run.version,
-            // Only what was asked for by hand counts for no day.
-            scheduled: !run.days.is_empty(),
-            population: (run.outcome != Outcome::Error).then_some(run.population),
-            failing: (run.outcome != Outcome::Error).then_some(run.counts.fail),
-            interval: run.interval,
+            control: self.control.clone(),
+            slot: ran.slot,
+            state: if ran.late { SlotState::Late } else { SlotState::Run },
+            outcome: Some(ran.outcome),
+            clock_in_doubt: ran.clock_in_doubt,
+            reason: ran.reason.map(RunReason::word),
+            sequence: entry.sequence,
+            plugin: self.plugin(entry.version),
+            control_version: entry.version,
+            scheduled: !ran.by_hand,
+            population: (ran.outcome != Outcome::Error).then_some(ran.population),
+            failing: (ran.outcome != Outcome::Error).then_some(ran.failing),
+            interval: ran.interval,
             further: Vec::new(),
             unknown: None,
         }
     }
 
     /// One line a slot: a stretch says the first, the last and the count; the schedule of its version has the rest.
-    fn missed(&self, sequence: u64, missed: &MissedSlots) -> Vec<SlotLine> {
+    fn missed(&self, entry: &SlotEntry, reason: MissedReason, missed: &Stretch) -> Vec<SlotLine> {
         let line = |slot, unknown| SlotLine {
-            control: missed.control.clone(),
+            control: self.control.clone(),
             slot,
             state: SlotState::Missed,
             outcome: None,
             clock_in_doubt: false,
-            reason: Some(missed.reason.as_str().to_owned()),
-            sequence,
-            plugin: self.plugin(missed.version),
-            control_version: missed.version,
+            reason: Some(reason.as_str().to_owned()),
+            sequence: entry.sequence,
+            plugin: self.plugin(entry.version),
+            control_version: entry.version,
             scheduled: true,
             population: None,
             failing: None,
@@ -149,7 +154,7 @@ impl Versions {
         if missed.count <= 2 {
             return known_ends().into_iter().map(|slot| line(slot, None)).collect();
         }
-        match self.expanded(missed) {
+        match self.expanded(entry.version, missed) {
             Ok(slots) if slots.len() as u64 == missed.count => slots.into_iter().map(|slot| line(slot, None)).collect(),
             Ok(slots) => {
                 let why = format!(
@@ -173,8 +178,8 @@ impl Versions {
     }
 
     /// The slots of a stretch by the schedule of its version, or why they cannot be told.
-    fn expanded(&self, missed: &MissedSlots) -> Result<Vec<SlotTime>, String> {
-        let version = self.known.get(&missed.version).ok_or("the ledger has no such version of the control")?;
+    fn expanded(&self, version: u32, missed: &Stretch) -> Result<Vec<SlotTime>, String> {
+        let version = self.known.get(&version).ok_or("the ledger has no such version of the control")?;
         let part = version.part.as_ref().map_err(|why| format!("the control as it was cannot be read: {why}"))?;
         let check = &part.control.check;
         let schedule = Schedule::parse(&check.schedule, &check.timezone).map_err(|error| error.to_string())?;
@@ -195,11 +200,16 @@ fn is_further(first: &SlotLine, line: &SlotLine) -> bool {
     line.slot == first.slot && line.interval.is_some() && first.interval.is_some()
 }
 
-fn further(line: SlotLine) -> Option<FurtherLine> {
-    let SlotLine { outcome, reason, sequence, population, failing, interval, .. } = line;
-    Some(FurtherLine { outcome: outcome?, reason, sequence, population, failing, interval: interval? })
-}
-
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    bytes.windows(needle.len()).any(|window| window == needle)
+/// The line, with what followed on it in turn, follows on the first.
+fn follow(first: &mut SlotLine, line: SlotLine) {
+    let SlotLine { outcome, reason, sequence, population, failing, interval, further, .. } = line;
+    let line = outcome.zip(interval).map(|(outcome, interval)| FurtherLine {
+        outcome,
+        reason,
+        sequence,
+        population,
+        failing,
+        interval,
+    });
+    first.further.extend(line.into_iter().chain(further));
 }

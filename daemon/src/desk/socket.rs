@@ -1,8 +1,9 @@
 //! Questions over the daemon's unix socket: one line of JSON in, lines of JSON out, the last one `end`.
 
+use serde::{Deserialize, Serialize};
 use std::{
     io::{self, BufRead, BufReader, Write},
-    os::unix::net::UnixStream as Blocking,
+    os::unix::{fs::MetadataExt as _, net::UnixStream as Blocking},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -28,7 +29,36 @@ const CLIENTS_MAX: usize = 32;
 /// Lines that may wait for a slow reader; then the answer waits.
 const LINES_WAITING_MAX: usize = 256;
 
-/// Serves until the token is cancelled; open conversations are then finished.
+/// What goes over the socket: a question, and whose ledger it is about.
+#[derive(Debug, Serialize, Deserialize)]
+struct Asking<Q> {
+    #[serde(flatten)]
+    question: Q,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    folder: Option<Folder>,
+}
+
+/// A folder that holds a ledger, under whatever name.
+///
+/// Who asks about a copy, by a configuration that still names the daemon's socket, must not be told of the daemon's own
+/// ledger instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    device: u64,
+    inode: u64,
+}
+
+impl Folder {
+    /// `None`: there is no ledger that this user may look at.
+    pub fn with_ledger(dir: &Path) -> Option<Self> {
+        std::fs::metadata(dir.join("journal")).ok()?;
+        let found = std::fs::metadata(dir).ok()?;
+        Some(Self { device: found.dev(), inode: found.ino() })
+    }
+}
+
+/// Serves until the token is cancelled. Conversations in which something is written are then finished; those that only
+/// read are left.
 pub async fn serve(desk: Arc<Desk>, listener: UnixListener, path: &Path, stop: CancellationToken) -> io::Result<()> {
     let permits = Arc::new(Semaphore::new(CLIENTS_MAX));
     let mut conversations = JoinSet::new();
@@ -39,9 +69,9 @@ pub async fn serve(desk: Arc<Desk>, listener: UnixListener, path: &Path, stop: C
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted?.0,
         };
-        let desk = Arc::clone(&desk);
+        let (desk, stop) = (Arc::clone(&desk), stop.clone());
         conversations.spawn(async move {
-            if let Err(error) = converse(&desk, stream).await {
+            if let Err(error) = converse(&desk, stream, &stop).await {
                 tracing::debug!(%error, "a client of the socket went away");
             }
             drop(permit);
@@ -65,36 +95,44 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn converse(desk: &Arc<Desk>, stream: UnixStream) -> io::Result<()> {
+async fn converse(desk: &Arc<Desk>, stream: UnixStream, stop: &CancellationToken) -> io::Result<()> {
     let author = author(&stream)?;
     let (reading, mut writing) = stream.into_split();
     let mut text = String::new();
     AsyncBufReader::new(reading.take(QUESTION_BYTES_MAX)).read_line(&mut text).await?;
-    let (lines, mut answer) = mpsc::channel(LINES_WAITING_MAX);
-    let asked = match serde_json::from_str::<Question>(&text) {
-        Ok(question) => {
-            let desk = Arc::clone(desk);
-            Some(async move { desk.answer(&author, question, lines).await })
-        }
+    let Asking { question, folder } = match serde_json::from_str::<Asking<Question>>(&text) {
+        Ok(asking) => asking,
         Err(error) => {
             let message = format!("not a question that this daemon knows: {error}");
-            let refused = Line::Refused { problem: Problem::Question, message };
-            // The receiver lives until this function ends.
-            let _ = lines.send(refused).await;
-            drop(lines);
-            None
+            return last_words(&mut writing, Line::Refused { problem: Problem::Question, message }).await;
         }
     };
-    let write = async {
-        while let Some(line) = answer.recv().await {
-            write_line(&mut writing, &line).await?;
-        }
-        write_line(&mut writing, &Line::End).await
-    };
-    match asked {
-        Some(asked) => tokio::join!(asked, write).1,
-        None => write.await,
+    let only_reads = question.only_reads();
+    if only_reads && folder.is_some_and(|folder| desk.folder() != Some(folder)) {
+        return last_words(&mut writing, Line::OtherLedger).await;
     }
+    let (lines, mut answer) = mpsc::channel(LINES_WAITING_MAX);
+    let asking = desk.answer(&author, question, lines);
+    // It owns the receiver: when the client has gone away, or is not waited for any more, who answers must learn of it.
+    let write = async move {
+        let to_the_end = async {
+            while let Some(line) = answer.recv().await {
+                write_line(&mut writing, &line).await?;
+            }
+            write_line(&mut writing, &Line::End).await
+        };
+        tokio::select! {
+            biased;
+            written = to_the_end => written,
+            () = stop.cancelled(), if only_reads => Ok(()),
+        }
+    };
+    tokio::join!(asking, write).1
+}
+
+async fn last_words(to: &mut (impl tokio::io::AsyncWrite + Unpin), line: Line) -> io::Result<()> {
+    write_line(to, &line).await?;
+    write_line(to, &Line::End).await
 }
 
 async fn write_line(to: &mut (impl tokio::io::AsyncWrite + Unpin), line: &Line) -> io::Result<()> {
@@ -137,14 +175,22 @@ impl Client {
         }
     }
 
-    /// Asks, and gives each line of the answer to `take` as it comes.
-    pub fn ask(mut self, question: &Question, mut take: impl FnMut(Line) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let mut text = serde_json::to_vec(question)?;
+    /// Asks, and gives each line of the answer to `take` as it comes. Only a ledger that lies in `folder`, if that is
+    /// known, is asked about: returns whether the daemon's does.
+    pub fn ask(
+        mut self,
+        question: &Question,
+        folder: Option<Folder>,
+        mut take: impl FnMut(Line) -> anyhow::Result<()>,
+    ) -> anyhow::Result<bool> {
+        let mut text = serde_json::to_vec(&Asking { question, folder })?;
         text.push(b'\n');
         self.stream.write_all(&text)?;
+        let mut is_ours = true;
         for line in BufReader::new(&self.stream).lines() {
             match serde_json::from_str(&line?)? {
-                Line::End => return Ok(()),
+                Line::End => return Ok(is_ours),
+                Line::OtherLedger => is_ours = false,
                 line => take(line)?,
             }
         }

@@ -1,11 +1,10 @@
 use super::{ControlLine, Desk, SourceLine, Status};
 use crate::{
-    domain::{Entry, Event, ExceptionState, Outcome, RunReason},
+    domain::{ControlId, Entry, Event, ExceptionState, Outcome, RunReason},
     fold::ControlRecord,
     gate::Traffic,
     judge::{LastRun, Phase, Testing},
     ledger::Store,
-    recorder::Catalogue,
 };
 
 impl Desk {
@@ -15,23 +14,19 @@ impl Desk {
         let config = catalogue.config();
         let head = self.ledger.head();
         let state = self.ledger.state();
-        let controls = state
-            .controls()
-            .iter()
-            .filter(|(_, record)| !record.state.retired)
-            .map(|(id, record)| self.control_line(&catalogue, id, record))
-            .collect();
+        let controls = state.controls().iter().filter(|(_, record)| !record.state.retired);
+        let controls: Vec<_> = controls.map(|(id, record)| (control_line(id, record), record.state.last_run)).collect();
         let count = |wanted: &[ExceptionState]| {
             state.exceptions().values().filter(|exception| wanted.contains(&exception.state())).count() as u64
         };
-        Status {
+        let status = Status {
             organization: config.organization.clone(),
             instance: config.instance.clone(),
             software: env!("CARGO_PKG_VERSION").to_owned(),
             is_running: self.live.is_some(),
             configuration_refused: state.head().refused.is_some(),
             clock_doubt: state.head().doubt,
-            controls,
+            controls: Vec::new(),
             open_exceptions: count(&[ExceptionState::Open, ExceptionState::Overdue]),
             overdue_exceptions: count(&[ExceptionState::Overdue]),
             unclosed_exceptions: count(&[ExceptionState::Recovered]),
@@ -43,7 +38,20 @@ impl Desk {
             entries: head.size,
             root: crate::domain::Digest(head.root),
             last_entry: state.head().last_at,
-        }
+        };
+        // Entries are read, and slots reckoned, when the state has been let go: a commit waits for whoever looks at it.
+        drop(state);
+        let controls = controls.into_iter().map(|(line, last_run)| {
+            let control = catalogue.control(&line.control);
+            ControlLine {
+                title: control.map(|control| control.title.clone()).unwrap_or_default(),
+                owner: control.map(|control| control.owner.clone()).unwrap_or_default(),
+                last_reason: last_run.and_then(|run| self.reason(run)),
+                next_slot: control.filter(|control| control.enabled).and_then(|control| self.next_slot(control)),
+                ..line
+            }
+        });
+        Status { controls: controls.collect(), ..status }
     }
 
     fn sources(&self) -> Vec<SourceLine> {
@@ -66,36 +74,31 @@ impl Desk {
             _ => None,
         }
     }
+}
 
-    fn control_line(
-        &self,
-        catalogue: &Catalogue,
-        id: &crate::domain::ControlId,
-        record: &ControlRecord,
-    ) -> ControlLine {
-        let control = catalogue.control(id);
-        let state = &record.state;
-        let word = match (&state.phase, state.testing) {
-            _ if !state.enabled => "disabled",
-            (Phase::Failing(_), _) => "failing",
-            (_, Testing::Untested { .. }) => "untested",
-            (Phase::Suspect { .. }, _) => "suspect",
-            (Phase::Passing, _) if state.last_good.is_none() => "new",
-            (Phase::Passing, _) => "passing",
-        };
-        ControlLine {
-            control: id.clone(),
-            title: control.map(|control| control.title.clone()).unwrap_or_default(),
-            family: state.family.as_str().to_owned(),
-            severity: state.severity,
-            owner: control.map(|control| control.owner.clone()).unwrap_or_default(),
-            state: word.to_owned(),
-            last_slot: state.last_run.map(|run| run.slot),
-            last_outcome: state.last_run.map(|run| run.outcome),
-            last_reason: state.last_run.and_then(|run| self.reason(run)),
-            exception: state.open_exception().map(|open| open.id),
-            next_slot: control.filter(|control| control.enabled).and_then(|control| self.next_slot(control)),
-            covered_until: state.covered_until,
-        }
+/// What the state knows of it.
+fn control_line(id: &ControlId, record: &ControlRecord) -> ControlLine {
+    let state = &record.state;
+    let word = match (&state.phase, state.testing) {
+        _ if !state.enabled => "disabled",
+        (Phase::Failing(_), _) => "failing",
+        (_, Testing::Untested { .. }) => "untested",
+        (Phase::Suspect { .. }, _) => "suspect",
+        (Phase::Passing, _) if state.last_good.is_none() => "new",
+        (Phase::Passing, _) => "passing",
+    };
+    ControlLine {
+        control: id.clone(),
+        title: String::new(),
+        family: state.family.as_str().to_owned(),
+        severity: state.severity,
+        owner: String::new(),
+        state: word.to_owned(),
+        last_slot: state.last_run.map(|run| run.slot),
+        last_outcome: state.last_run.map(|run| run.outcome),
+        last_reason: None,
+        exception: state.open_exception().map(|open| open.id),
+        next_slot: None,
+        covered_until: state.covered_until,
     }
 }

@@ -15,11 +15,11 @@ use crate::{
     ledger::{Ledger, Options, Store},
     recorder::{Author, Catalogue, Fact, PluginFacts, Recorder, RecorderError},
     runner::{Finished, Order},
-    sandbox::Transcript,
+    sandbox::{CompileWhere, Transcript},
     schedule::{Schedule, missed},
 };
 
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
 organization = "Example AI"
 timezone = "UTC"
 state_dir = "state"
@@ -33,9 +33,9 @@ plugin = "key-rotation"
 schedule = "0 6 * * *"
 "#;
 
-struct Bench {
-    config: Arc<Config>,
-    ledger: Arc<Ledger<State>>,
+pub(super) struct Bench {
+    pub(super) config: Arc<Config>,
+    pub(super) ledger: Arc<Ledger<State>>,
     catalogue: Arc<Catalogue>,
     recorder: Recorder,
     _folder: tempfile::TempDir,
@@ -43,10 +43,15 @@ struct Bench {
 
 impl Bench {
     /// SEC-01 is tested daily by a plugin that says it is 1.2.0.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::with(CONFIG)
+    }
+
+    /// The same, by another configuration.
+    pub(super) fn with(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("evidenced.toml");
-        std::fs::write(&file, CONFIG).unwrap();
+        std::fs::write(&file, config).unwrap();
         let config = Arc::new(config::load(&file).unwrap().config);
         let ledger = Arc::new(Ledger::open(&config.state_dir, Options::new("example.com/test")).unwrap());
         let bytes: Arc<[u8]> = Arc::from(&b"a plugin"[..]);
@@ -62,13 +67,13 @@ impl Bench {
         bench
     }
 
-    fn record(&mut self, day: i64, facts: Vec<Fact>) {
+    pub(super) fn record(&mut self, day: i64, facts: Vec<Fact>) {
         for answer in self.recorder.record(at(day), facts) {
             answer.unwrap();
         }
     }
 
-    fn ran(&mut self, slot: Timestamp, is_scheduled: bool, ended: EndedRecord) {
+    pub(super) fn ran(&mut self, slot: Timestamp, is_scheduled: bool, ended: EndedRecord) {
         let id = "SEC-01".parse().unwrap();
         let order = Order {
             control: self.catalogue.control(&id).unwrap().clone(),
@@ -97,21 +102,35 @@ impl Bench {
     }
 
     /// The slots of some days are missed.
-    fn missed(&mut self, from: i64, to: i64) -> MissedSlots {
+    pub(super) fn missed(&mut self, from: i64, to: i64) -> MissedSlots {
         let check = &self.config.controls[0].check;
         let schedule = Schedule::parse(&check.schedule, &check.timezone).unwrap();
         let stretch = missed(&schedule, at(from - 1), at(to + 1), self.catalogue.zones()).remove(0);
         stretch.into_missed("SEC-01".parse().unwrap(), 1, MissedReason::Down)
     }
 
-    fn desk(&self) -> Desk {
+    pub(super) fn desk(&self) -> Desk {
         let clock = Arc::new(VirtualClock::new(at(20)));
-        Desk::new(Arc::clone(&self.ledger), Arc::clone(&self.catalogue), clock, None)
+        Desk::new(Arc::clone(&self.ledger), Arc::clone(&self.catalogue), clock, CompileWhere::InProcess, None)
     }
 
     fn results(&self) -> Vec<SlotLine> {
-        let mut lines = self.desk().latest_slots(&"SEC-01".parse().unwrap(), 100).unwrap();
-        lines.reverse();
+        let (desk, id) = (self.desk(), "SEC-01".parse().unwrap());
+        let mut lines = Vec::new();
+        desk.results(&id, Timestamp::ever(), &mut |line| {
+            lines.push(line);
+            true
+        })
+        .unwrap();
+        for count in [1, lines.len(), 100] {
+            let mut newest = desk.latest_slots(&id, count).unwrap();
+            newest.reverse();
+            assert_eq!(
+                newest,
+                lines[lines.len().saturating_sub(count)..],
+                "the page tells the same of the newest {count}"
+            );
+        }
         lines
     }
 
@@ -122,16 +141,16 @@ impl Bench {
 }
 
 /// 06:00 of a day of March 2026.
-fn at(day: i64) -> Timestamp {
+pub(super) fn at(day: i64) -> Timestamp {
     let first: Timestamp = "2026-03-01T06:00:00Z".parse().unwrap();
     Timestamp::from_millis(first.as_millis() + (day - 1) * 86_400_000)
 }
 
-fn denied() -> EndedRecord {
+pub(super) fn denied() -> EndedRecord {
     EndedRecord::Failure(Failure { kind: FailureKind::Denied, message: "401".to_owned(), source: None })
 }
 
-fn report(subject: &str, status: Status) -> EndedRecord {
+pub(super) fn report(subject: &str, status: Status) -> EndedRecord {
     let finding = Finding {
         subject: subject.to_owned(),
         label: None,

@@ -1,4 +1,4 @@
-use crate::domain::{ControlId, nearest};
+use crate::domain::{ControlId, WindowId, nearest};
 
 /// What was asked about does not exist.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,15 @@ impl Unknown {
             Some(meant) => format!("there is no control {id}; did you mean {meant}?"),
             None if known.is_empty() => format!("there is no control {id}, nor any other yet"),
             None => format!("there is no control {id}; `evidenced status` lists those that there are"),
+        })
+    }
+
+    /// No window has this id; `known` are those that there are.
+    pub fn window<'w>(id: &WindowId, known: impl IntoIterator<Item = &'w WindowId>) -> Self {
+        let known: Vec<_> = known.into_iter().map(WindowId::as_str).collect();
+        Self(match known.as_slice() {
+            [] => format!("there is no window {id}, nor any other: the configuration has no [[window]]"),
+            known => format!("there is no window {id}; there are: {}", known.join(", ")),
         })
     }
 }

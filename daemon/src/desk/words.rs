@@ -8,6 +8,8 @@ use crate::{
         Severity, SlotTime, Timestamp, WindowId,
     },
     fold::DoubtSince,
+    ledger::Witness,
+    summary::report::HeldCheckpoint,
 };
 
 /// One question; its answer is a number of lines.
@@ -48,8 +50,22 @@ pub enum Question {
     Check {
         control: ControlId,
     },
+    /// The files of a window's report.
     Report {
         window: WindowId,
+        formats: Vec<ReportFormat>,
+    },
+    /// Recomputes the whole ledger.
+    Verify {
+        /// Also its state.
+        deep: bool,
+        /// Text that somebody kept, with a signed checkpoint in it, to compare with.
+        against: Option<String>,
+    },
+    /// Re-performs one run, or all, or those of a control.
+    Replay {
+        run: Option<u64>,
+        control: Option<ControlId>,
     },
     /// A person says that the wall clock is right.
     AcceptClock {
@@ -65,7 +81,9 @@ impl Question {
             | Self::Results { .. }
             | Self::Exceptions { .. }
             | Self::Exception { .. }
-            | Self::Report { .. } => true,
+            | Self::Report { .. }
+            | Self::Verify { .. }
+            | Self::Replay { .. } => true,
             Self::Acknowledge { .. }
             | Self::Note { .. }
             | Self::Close { .. }
@@ -73,6 +91,14 @@ impl Question {
             | Self::AcceptClock { .. } => false,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReportFormat {
+    Html,
+    Json,
+    Csv,
 }
 
 /// One line of an answer.
@@ -83,7 +109,26 @@ pub enum Line {
     Slot(Box<SlotLine>),
     Exception(Box<ExceptionLine>),
     Checked(Box<Checked>),
-    Report(Box<serde_json::Value>),
+    /// How far something has come that takes long. What one cannot wait for is left out.
+    Progress {
+        done: u64,
+        of: u64,
+    },
+    /// One file of a report.
+    File {
+        name: String,
+        content: String,
+    },
+    /// The report is complete.
+    Reported {
+        /// Nothing deviated, and everything that was scheduled gave a result.
+        is_clean: bool,
+    },
+    Verified(Box<Verified>),
+    /// How one run came out.
+    Replayed(ReplayedRun),
+    /// How all of them did.
+    Replays(ReplayTally),
     /// Recorded, at this place in the ledger.
     Recorded {
         sequence: u64,
@@ -93,6 +138,8 @@ pub enum Line {
         problem: Problem,
         message: String,
     },
+    /// This daemon's ledger is another one than was asked about.
+    OtherLedger,
     /// The last line.
     End,
 }
@@ -177,11 +224,6 @@ pub enum SlotState {
     Run,
     Late,
     Missed,
-}
-
-/// The word that scripts know a reason by, such as `denied`.
-pub fn reason_word(reason: RunReason) -> String {
-    serde_json::to_value(reason).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// One slot; stretches are expanded.
@@ -296,4 +338,77 @@ pub struct Checked {
     /// Of the findings that do not pass: subject, status, message.
     pub findings: Vec<(String, String, String)>,
     pub sequence: u64,
+}
+
+/// What `evidenced verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// `None`: what is damaged kept the ledger from being opened.
+    pub ledger: Option<VerifiedLedger>,
+    /// The first entry that is not as it was written, where that is known.
+    pub first_wrong: Option<u64>,
+    /// Empty, if all is well.
+    pub faults: Vec<String>,
+    /// How the checkpoint that somebody kept stands to the ledger; `None`, if it was not asked for.
+    pub witness: Option<Witness>,
+    /// Checkpoints that others have got by mail, the one that covers most first.
+    pub held: Vec<HeldCheckpoint>,
+}
+
+/// What a ledger holds that was recomputed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedLedger {
+    pub entries: u64,
+    pub root: Digest,
+    pub packs: u64,
+    pub parts: u64,
+    pub erased: u64,
+    pub rollups: u64,
+    /// Entries that the newest signed checkpoint covers.
+    pub checkpoint_size: Option<u64>,
+}
+
+/// How one run came out when it was performed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayedRun {
+    pub run: u64,
+    pub replay: ReplayWord,
+    /// `None`: identical.
+    pub why: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayWord {
+    Identical,
+    Different,
+    /// It was ended by time or by the host, or its transcript was not kept.
+    NotReperformable,
+    /// The replay asked what the transcript does not answer.
+    CannotTell,
+    /// It could not be performed again.
+    Failed,
+}
+
+impl ReplayWord {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identical => "identical",
+            Self::Different => "different",
+            Self::NotReperformable => "not-reperformable",
+            Self::CannotTell => "cannot-tell",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How many runs came out how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayTally {
+    pub runs: u64,
+    pub identical: u64,
+    pub different: u64,
+    pub not_reperformable: u64,
+    pub cannot_tell: u64,
+    pub failed: u64,
 }

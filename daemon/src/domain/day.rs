@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::{MissedReason, Outcome, SlotTime};
+use super::{MissedReason, Outcome, RunReason, SlotTime};
 
 /// What happened to one control on one local day.
 ///
@@ -27,6 +27,9 @@ pub struct DayRow {
     pub error: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub not_applicable: u64,
+    /// Those of `error`, by why; rows of early versions do not say.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub erring: BTreeMap<RunReason, Erring>,
     /// Runs beyond the first of their slot: a check that reads events catches up with several.
     #[serde(skip_serializing_if = "is_zero")]
     pub further: u64,
@@ -49,6 +52,20 @@ pub struct DayRow {
     pub recovered: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub population: Option<PopulationRange>,
+}
+
+/// Slots whose runs could not test for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erring {
+    pub slots: u64,
+    /// The earliest of them.
+    pub first: SlotTime,
+}
+
+impl Erring {
+    pub fn and(self, other: Self) -> Self {
+        Self { slots: self.slots + other.slots, first: self.first.min(other.first) }
+    }
 }
 
 /// One failing run.
@@ -96,14 +113,21 @@ impl DayRow {
         self.pass + self.fail + self.not_applicable
     }
 
-    /// Counts the outcome of a slot's first run.
-    pub fn count_outcome(&mut self, outcome: Outcome) {
+    /// Counts how a slot's first run ended.
+    pub fn count_outcome(&mut self, slot: SlotTime, outcome: Outcome, reason: Option<RunReason>) {
+        if let (Outcome::Error, Some(reason)) = (outcome, reason) {
+            self.err(reason, Erring { slots: 1, first: slot });
+        }
         match outcome {
             Outcome::Pass => self.pass += 1,
             Outcome::Fail => self.fail += 1,
             Outcome::NotApplicable => self.not_applicable += 1,
             Outcome::Error => self.error += 1,
         }
+    }
+
+    fn err(&mut self, reason: RunReason, erring: Erring) {
+        self.erring.entry(reason).and_modify(|before| *before = before.and(erring)).or_insert(erring);
     }
 
     /// Adds a later row of the same control. The list of deviations keeps the first `listed_max`.
@@ -117,6 +141,7 @@ impl DayRow {
         self.fail += later.fail;
         self.error += later.error;
         self.not_applicable += later.not_applicable;
+        later.erring.iter().for_each(|(reason, erring)| self.err(*reason, *erring));
         self.further += later.further;
         self.deviations += later.deviations;
         let room = listed_max.saturating_sub(self.deviating.len());
@@ -155,6 +180,27 @@ mod tests {
         day.add(&later, 8);
         assert_eq!((day.due(), day.tested(), day.missed_total(), day.failing_ms), (7, 2, 4, -7));
         assert_eq!(day.population, Some(PopulationRange { min: 3, max: 5, last: 3 }));
+    }
+
+    #[test]
+    fn errors_add_up_by_reason_and_the_earliest_slot_is_the_first() {
+        let slot = |hour: i64| SlotTime(crate::domain::Timestamp::from_millis(hour * 3_600_000));
+        let mut day = DayRow::default();
+        day.count_outcome(slot(3), Outcome::Error, Some(RunReason::Denied));
+        day.count_outcome(slot(4), Outcome::Error, Some(RunReason::Timeout));
+        // It ran late.
+        day.count_outcome(slot(2), Outcome::Error, Some(RunReason::Denied));
+        day.count_outcome(slot(5), Outcome::Fail, Some(RunReason::Incomplete));
+        let denied = |slots, first| (RunReason::Denied, Erring { slots, first: slot(first) });
+        let timeout = |slots, first| (RunReason::Timeout, Erring { slots, first: slot(first) });
+        assert_eq!(day.erring, BTreeMap::from([denied(2, 2), timeout(1, 4)]));
+        assert_eq!((day.error, day.fail), (3, 1));
+        let mut week = day.clone();
+        week.add(&day, 0);
+        assert_eq!(week.erring, BTreeMap::from([denied(4, 2), timeout(2, 4)]));
+        let text = serde_json::to_string(&day).unwrap();
+        assert!(text.contains(r#""erring":{"denied":{"slots":2,"first":"1970-01-01T02:00:00.000Z"},"#), "{text}");
+        assert_eq!(serde_json::from_str::<DayRow>(&text).unwrap(), day);
     }
 
     #[test]

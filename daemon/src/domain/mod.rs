@@ -23,6 +23,7 @@ mod nearest;
 mod outcome;
 mod run;
 mod run_bytes;
+mod slot_end;
 mod subjects;
 mod time;
 mod window;
@@ -37,7 +38,7 @@ pub use control::{
     ScheduleSpec, Scheme, Severity, TranscriptClass, Within, wildcard,
 };
 pub use credential::{CredentialKind, Rate};
-pub use day::{DayRow, Deviation, PopulationRange};
+pub use day::{DayRow, Deviation, Erring, PopulationRange};
 pub use digest::Digest;
 pub use doubt::{ClockBelieved, ClockDoubt, ClockState};
 pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError};
@@ -53,6 +54,7 @@ pub use missed::{DayCount, MissedReason, MissedSlots};
 pub use nearest::nearest;
 pub use outcome::{Counts, Outcome, ReportFault, Verdict, covered_until, verdict};
 pub use run::{Evidence, RunEntry, RunReason};
+pub use slot_end::{RanSlot, SlotEnd, SlotEntry};
 pub use subjects::{Departure, ExceptionSubjects, SuspectedSubjects};
 pub use time::{LocalDay, SlotTime, TimeError, Timestamp};
 pub use window::Window;

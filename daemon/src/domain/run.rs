@@ -1,6 +1,9 @@
 //! A run as its entry has it.
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer as _, value::StrDeserializer},
+};
 
 use super::{ControlId, Counts, Digest, EventInterval, LocalDay, Outcome, SlotTime, Timestamp};
 
@@ -59,7 +62,7 @@ pub enum Evidence {
 }
 
 /// Why a run could not test, a closed list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunReason {
     // The plugin said so.
@@ -97,4 +100,17 @@ pub enum RunReason {
     // The daemon ended it.
     Stopped,
     Host,
+}
+
+impl RunReason {
+    /// The word that scripts know it by, such as `denied`.
+    pub fn word(self) -> String {
+        serde_json::to_value(self).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// `None`: nothing is called so.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+        Self::deserialize(word).ok()
+    }
 }

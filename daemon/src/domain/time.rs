@@ -1,7 +1,7 @@
 //! Times as the ledger writes them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, ops::Range, str::FromStr, time::Duration};
 
 /// A moment in UTC, to the millisecond; as text always 24 characters, `2026-03-02T06:00:00.000Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,11 @@ impl Timestamp {
     /// Milliseconds since 1970-01-01T00:00Z; clamped to the years 1 to 9998.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(Self::MIN_MILLIS, Self::MAX_MILLIS))
+    }
+
+    /// All times but the last.
+    pub const fn ever() -> Range<Self> {
+        Self(Self::MIN_MILLIS)..Self(Self::MAX_MILLIS)
     }
 
     pub const fn as_millis(self) -> i64 {

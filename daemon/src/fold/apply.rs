@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use super::{
     CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, Key, NamedPart, Outage, Pending, RolledUp,
-    Spell, SpellKind, State, VersionChange, WindowRecord,
+    SentSummary, Spell, SpellKind, State, VersionChange, WindowRecord,
 };
 use crate::{
     domain::{
@@ -163,7 +165,10 @@ impl State {
                 };
                 self.queued(*alert, pending);
             }
-            Event::Delivered { alert, delivery, .. } => self.settled(*alert, *delivery, DeliveryState::Delivered),
+            Event::Delivered { alert, delivery, .. } => {
+                self.summary_arrived(*alert, *delivery, at);
+                self.settled(*alert, *delivery, DeliveryState::Delivered);
+            }
             Event::DeliveryRefused { alert, delivery, attempts, code } => {
                 if let Some(pending) = self.outbox.get(alert) {
                     let letter = DeadLetter {
@@ -294,7 +299,7 @@ impl State {
                 row.further += 1;
             } else {
                 *(if run.late { &mut row.late } else { &mut row.run }) += 1;
-                row.count_outcome(run.outcome);
+                row.count_outcome(run.slot, run.outcome, run.reason);
             }
             if run.outcome == Outcome::Fail {
                 row.deviations += 1;
@@ -414,6 +419,14 @@ impl State {
             self.outbox.insert(alert, pending);
             self.mark(Key::Alert(alert));
         }
+    }
+
+    fn summary_arrived(&mut self, alert: u64, delivery: u32, at: Timestamp) {
+        let Some(Pending { cause: AlertCause::Summary(_), mail, .. }) = self.outbox.get(&alert) else { return };
+        let sent = self.summaries.entry(alert);
+        let sent = sent.or_insert_with(|| SentSummary { mail: *mail, delivered: BTreeMap::new() });
+        sent.delivered.insert(delivery, at);
+        self.mark(Key::Summary(alert));
     }
 
     fn settled(&mut self, alert: u64, delivery: u32, state: DeliveryState) {

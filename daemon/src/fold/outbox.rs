@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use crate::domain::{AlertCause, ControlId, Digest, ExceptionId, Timestamp};
 
@@ -36,6 +37,15 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// SMTP reply code.
     pub code: u16,
+}
+
+/// A summary that some addresses have got: it carries a checkpoint, which is then in hands other than ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentSummary {
+    /// Part: the rendered mail and its envelope addresses.
+    pub mail: Digest,
+    /// When each delivery was taken by its mail server, by number.
+    pub delivered: BTreeMap<u32, Timestamp>,
 }
 
 impl Pending {

@@ -16,6 +16,7 @@ pub enum Key {
     Life(ExceptionId, SubjectNumber),
     Alert(u64),
     DeadLetter(u64, u32),
+    Summary(u64),
     Day(u32, LocalDay, ControlId),
     Rollup(u32, LocalDay),
     Subjects(ControlId, SubjectNumber),
@@ -44,6 +45,7 @@ impl Key {
             Self::Life(exception, subject) => format!("life {exception} {:010}", subject.0),
             Self::Alert(alert) => format!("alert {alert:016}"),
             Self::DeadLetter(alert, delivery) => format!("dead-letter {alert:016} {delivery:010}"),
+            Self::Summary(alert) => format!("summary {alert:016}"),
             Self::Day(zone, day, control) => format!("day {zone} {} {control}", day.0),
             Self::Rollup(zone, day) => format!("rollup {zone} {}", day.0),
             Self::Subjects(control, first) => format!("subjects {control} {:010}", first.0),
@@ -72,6 +74,7 @@ impl Key {
             ["life", exception, subject] => Self::Life(to(exception)?, SubjectNumber(to(subject)?)),
             ["alert", alert] => Self::Alert(to(alert)?),
             ["dead-letter", alert, delivery] => Self::DeadLetter(to(alert)?, to(delivery)?),
+            ["summary", alert] => Self::Summary(to(alert)?),
             ["day", zone, day, control] => Self::Day(to(zone)?, LocalDay(to(day)?), to(control)?),
             ["rollup", zone, day] => Self::Rollup(to(zone)?, LocalDay(to(day)?)),
             ["subjects", control, first] => Self::Subjects(to(control)?, SubjectNumber(to(first)?)),
@@ -100,6 +103,7 @@ impl State {
             .flat_map(|(id, record)| record.subjects.keys().map(|subject| Key::Life(*id, *subject)));
         let alerts = self.outbox.keys().copied().map(Key::Alert);
         let dead = self.dead_letters.keys().map(|(alert, delivery)| Key::DeadLetter(*alert, *delivery));
+        let summaries = self.summaries.keys().copied().map(Key::Summary);
         let days = self
             .days
             .iter()
@@ -115,6 +119,7 @@ impl State {
             .chain(lives)
             .chain(alerts)
             .chain(dead)
+            .chain(summaries)
             .chain(days)
             .chain(rollups)
             .chain(subjects)
@@ -141,6 +146,7 @@ impl State {
             Key::Life(exception, subject) => json(self.exceptions.get(exception)?.subjects.get(subject)?),
             Key::Alert(alert) => json(self.outbox.get(alert)?),
             Key::DeadLetter(alert, delivery) => json(self.dead_letters.get(&(*alert, *delivery))?),
+            Key::Summary(alert) => json(self.summaries.get(alert)?),
             Key::Day(zone, day, control) => json(self.days.get(&(*zone, *day))?.get(control)?),
             Key::Rollup(zone, day) => json(self.rollups.get(&(*zone, *day))?),
             Key::Subjects(control, first) => json(self.subjects.get(&(control.clone(), *first))?),
@@ -169,6 +175,9 @@ impl State {
                 }
                 Key::DeadLetter(alert, delivery) => {
                     state.dead_letters.insert((alert, delivery), read(&key, &value)?);
+                }
+                Key::Summary(alert) => {
+                    state.summaries.insert(alert, read(&key, &value)?);
                 }
                 Key::Day(zone, day, control) => {
                     state.days.entry((zone, day)).or_default().insert(control, read(&key, &value)?);

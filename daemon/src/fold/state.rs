@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ControlRecord, DeadLetter, Key, NamedPart, Outage, Pending, RolledUp, Spell, SpellKind, WindowRecord};
+use super::{
+    ControlRecord, DeadLetter, Key, NamedPart, Outage, Pending, RolledUp, SentSummary, Spell, SpellKind, WindowRecord,
+};
 use crate::{
     domain::{
         ClockDoubt, ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber,
@@ -18,6 +20,7 @@ pub struct State {
     pub(super) exceptions: BTreeMap<ExceptionId, ExceptionRecord>,
     pub(super) outbox: BTreeMap<u64, Pending>,
     pub(super) dead_letters: BTreeMap<(u64, u32), DeadLetter>,
+    pub(super) summaries: BTreeMap<u64, SentSummary>,
     pub(super) days: BTreeMap<(u32, LocalDay), BTreeMap<ControlId, DayRow>>,
     pub(super) rollups: BTreeMap<(u32, LocalDay), Vec<RolledUp>>,
     pub(super) subjects: BTreeMap<(ControlId, SubjectNumber), NamedPart>,
@@ -138,6 +141,11 @@ impl State {
     /// Refused mails, by alert and delivery.
     pub const fn dead_letters(&self) -> &BTreeMap<(u64, u32), DeadLetter> {
         &self.dead_letters
+    }
+
+    /// Summaries that somebody has got, by number of alert.
+    pub const fn sent_summaries(&self) -> &BTreeMap<u64, SentSummary> {
+        &self.summaries
     }
 
     /// Days with rows that are not in a file yet, by number of zone. A day that was closed is here again if something

@@ -20,6 +20,7 @@ use super::{
     merkle::{Hash, leaf_hash},
     note::NoteKey,
     seal::{Behind, Signal},
+    slot_index::SlotIndex,
     view::View,
 };
 use crate::domain::{Digest, Entry};
@@ -45,6 +46,7 @@ pub(super) struct Core<F: Fold> {
     pub(super) state: RwLock<F>,
     pub(super) index: RwLock<Index>,
     pub(super) segments: RwLock<BTreeSet<PathBuf>>,
+    pub(super) slots: SlotIndex,
     /// How many entries, and up to which frame, `state` stands for. Written under its lock.
     pub(super) folded_size: AtomicU64,
     pub(super) folded_frame: AtomicU64,
@@ -116,6 +118,11 @@ impl<F: Fold> Ledger<F> {
     /// Why packs are not being sealed; the journal grows until they are. `None` while all is well.
     pub fn sealing_fault(&self) -> Option<String> {
         self.core.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The folder that it lies in.
+    pub fn folder(&self) -> &Path {
+        &self.core.layout.root
     }
 
     /// The public key that checkpoints are signed with: 64 hexadecimal digits. `None` when only reading.

@@ -66,6 +66,8 @@ pub enum LedgerError {
     BackupTarget(PathBuf),
     #[error("`{text}` cannot name a file of rollups")]
     RollupName { text: String },
+    #[error("broken off: nobody waits for the answer any more")]
+    BrokenOff,
 }
 
 /// The place of a fault, as exactly as it can be told.

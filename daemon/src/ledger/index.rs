@@ -146,9 +146,17 @@ impl Index {
         self.parts.retain(|_, part| part.first >= sealed);
     }
 
-    /// The frame that holds an unsealed entry.
-    pub(super) fn frame_of(&self, sequence: u64) -> Option<&FrameSpan> {
+    /// The frame that holds an unsealed entry, and those behind it in the same file that begin within `stride` bytes
+    /// from there.
+    pub(super) fn frames_from(&self, sequence: u64, stride: u64) -> Vec<FrameSpan> {
         let after = self.frames.partition_point(|frame| frame.first <= sequence);
-        self.frames.get(after.checked_sub(1)?).filter(|frame| sequence < frame.first + frame.count)
+        let holds = |frame: &&FrameSpan| sequence < frame.first + frame.count;
+        let Some((place, first)) =
+            after.checked_sub(1).and_then(|place| Some((place, self.frames.get(place).filter(holds)?)))
+        else {
+            return Vec::new();
+        };
+        let is_near = |frame: &&FrameSpan| frame.file == first.file && frame.offset - first.offset <= stride;
+        self.frames.range(place..).take_while(is_near).cloned().collect()
     }
 }

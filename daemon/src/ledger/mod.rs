@@ -26,6 +26,7 @@ mod journal;
 mod pack;
 mod sealed;
 mod segment;
+mod slots;
 mod snapshot;
 mod view;
 
@@ -34,6 +35,7 @@ mod opening;
 mod read;
 mod rollup;
 mod seal;
+mod slot_index;
 mod space;
 
 mod backup;
@@ -55,6 +57,7 @@ pub use merkle::{Hash, includes, is_consistent, leaf_hash};
 pub use note::{NoteKey, NoteVerifier};
 pub use options::{Access, Background, NetworkFileSystem, Options, ViewPlace};
 pub use part::{EvidenceClass, Part};
+pub use slot_index::{SlotOrder, SlotReader};
 pub use space::{Space, Usage};
 pub use store::{Batch, Entries, Head, Receipt, StateGuard, Store};
 pub use verify::{Depth, Progress, Verification};

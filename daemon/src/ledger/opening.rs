@@ -20,6 +20,7 @@ use super::{
     read::EntryReader,
     seal::{Behind, Signal},
     sealed::{Kind, Sealed},
+    slot_index::SlotIndex,
     snapshot,
     view::{Rows, Stand, View},
 };
@@ -66,6 +67,7 @@ impl<F: Fold> Ledger<F> {
             view: Mutex::new(None),
             state: RwLock::new(F::empty()),
             index: RwLock::new(index),
+            slots: SlotIndex::default(),
             folded_size: AtomicU64::new(0),
             folded_frame: AtomicU64::new(last_frame),
             viewed_size: AtomicU64::new(0),

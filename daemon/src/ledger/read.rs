@@ -22,11 +22,13 @@ pub(super) struct EntryReader<'a, F: Fold> {
     ahead: VecDeque<Vec<u8>>,
     /// The pack that was read last, so that its foot is read once.
     pack: Option<(u64, Pack)>,
+    /// Bytes of the journal that are read at once: who reads on reads more.
+    stride: u64,
 }
 
 impl<'a, F: Fold> EntryReader<'a, F> {
     pub(super) const fn new(core: &'a Core<F>, range: Range<u64>) -> Self {
-        Self { core, next: range.start, end: range.end, ahead: VecDeque::new(), pack: None }
+        Self { core, next: range.start, end: range.end, ahead: VecDeque::new(), pack: None, stride: 0 }
     }
 }
 
@@ -37,7 +39,9 @@ impl<F: Fold> EntryReader<'_, F> {
             (index.sealed(), index.pack_entries)
         };
         if self.next >= sealed {
-            return self.core.entries_from(self.next);
+            let entries = self.core.entries_ahead(self.next, self.stride);
+            self.stride = STRIDE_BYTES;
+            return entries;
         }
         let number = self.next / per_pack;
         let pack = match self.pack.take().filter(|(open, _)| *open == number) {
@@ -75,18 +79,27 @@ impl<F: Fold> Iterator for EntryReader<'_, F> {
 impl<F: Fold> Core<F> {
     /// The entries from `sequence` to the end of the frame, of journal or pack, that holds it.
     pub(super) fn entries_from(&self, sequence: u64) -> Result<VecDeque<Vec<u8>>, LedgerError> {
+        self.entries_ahead(sequence, 0)
+    }
+
+    /// The same, and those of the frames of the journal right behind it, as far as they lie in so many bytes.
+    fn entries_ahead(&self, sequence: u64, stride: u64) -> Result<VecDeque<Vec<u8>>, LedgerError> {
         loop {
-            let (sealed, per_pack, size, span) = {
+            let (sealed, per_pack, size, spans) = {
                 let index = self.index();
-                (index.sealed(), index.pack_entries, index.head().size, index.frame_of(sequence).cloned())
+                (index.sealed(), index.pack_entries, index.head().size, index.frames_from(sequence, stride))
             };
             if sequence < sealed {
                 return self.open_pack(sequence / per_pack)?.entries_from(sequence);
             }
-            let Some(span) = span else {
+            let Some(first) = spans.first() else {
                 return Err(LedgerError::OutOfRange { what: format!("entry {sequence}"), size });
             };
-            match self.journal_entries(&span, sequence) {
+            let read = match spans.as_slice() {
+                [_] => self.journal_entries(first, sequence),
+                spans => self.journal_stretch(spans, sequence),
+            };
+            match read {
                 // Sealed, and its file removed, since we looked.
                 Err(LedgerError::Io { source, .. })
                     if source.kind() == io::ErrorKind::NotFound && self.index().sealed() > sequence => {}
@@ -111,14 +124,23 @@ impl<F: Fold> Core<F> {
             Ok(bytes)
         };
         let bytes = read().map_err(LedgerError::io("read", &*span.file))?;
-        let whole = frame::split(&bytes).filter(|(number, _)| *number == span.number);
-        let decoded = whole.and_then(|(_, payload)| Some((payload, frame::decode(payload).ok()?)));
-        let Some((payload, frame)) = decoded else {
-            let what = format!("frame {} does not check", span.number);
-            return Err(LedgerError::damaged(&*span.file, span.offset, what));
-        };
-        let skip = (sequence - frame.first) as usize;
-        Ok(frame.entries[skip..].iter().map(|range| payload[range.clone()].to_vec()).collect())
+        let mut entries = VecDeque::new();
+        take_entries(span, &bytes, sequence, &mut entries)?;
+        Ok(entries)
+    }
+
+    /// Of frames that lie one behind the other in one file, but for the last: where that ends is not known here.
+    fn journal_stretch(&self, spans: &[FrameSpan], sequence: u64) -> Result<VecDeque<Vec<u8>>, LedgerError> {
+        let (first, last) = (&spans[0], &spans[spans.len() - 1]);
+        let mut bytes = vec![0; (last.offset - first.offset) as usize];
+        let opened = self.layout.disk.open(&first.file, OpenMode::Read);
+        let read = opened.and_then(|file| file.read_at(first.offset, &mut bytes));
+        read.map_err(LedgerError::io("read", &*first.file))?;
+        let mut entries = VecDeque::new();
+        for span in &spans[..spans.len() - 1] {
+            take_entries(span, &bytes[(span.offset - first.offset) as usize..], sequence, &mut entries)?;
+        }
+        Ok(entries)
     }
 
     pub(super) fn part(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
@@ -199,6 +221,27 @@ impl<F: Fold> Core<F> {
         if size > known { Err(LedgerError::OutOfRange { what: what(), size: known }) } else { Ok(()) }
     }
 }
+
+/// The entries from `sequence` of the frame that `bytes` begin with.
+fn take_entries(
+    span: &FrameSpan,
+    bytes: &[u8],
+    sequence: u64,
+    entries: &mut VecDeque<Vec<u8>>,
+) -> Result<(), LedgerError> {
+    let whole = frame::split(bytes).filter(|(number, _)| *number == span.number);
+    let decoded = whole.and_then(|(_, payload)| Some((payload, frame::decode(payload).ok()?)));
+    let Some((payload, frame)) = decoded else {
+        let what = format!("frame {} does not check", span.number);
+        return Err(LedgerError::damaged(&*span.file, span.offset, what));
+    };
+    let skip = sequence.saturating_sub(frame.first) as usize;
+    entries.extend(frame.entries[skip..].iter().map(|range| payload[range.clone()].to_vec()));
+    Ok(())
+}
+
+/// Small frames are read so many at a time.
+const STRIDE_BYTES: u64 = 1 << 20;
 
 /// Subtrees from memory, or from packs.
 struct StoredNodes<'a, F: Fold> {

@@ -92,14 +92,27 @@ impl<F: Fold> Core<F> {
     /// Seals all full packs and writes the view.
     pub(super) fn work(&self) -> Result<(), LedgerError> {
         self.write_view();
-        let mut sealed = false;
+        let mut sealed = 0;
         while self.seal_next()? {
-            sealed = true;
+            sealed += 1;
         }
-        if sealed {
+        if sealed > 0 {
             self.write_snapshot()?;
         }
+        self.index_packs(sealed.max(1));
         Ok(())
+    }
+
+    /// Of packs that were sealed a moment ago, and of one that was sealed when nobody wrote such files: commits go on,
+    /// but the next pack waits for it.
+    fn index_packs(&self, count: usize) {
+        for _ in 0..count {
+            match self.index_next_pack() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(why = with_sources(&error), "a file of slots could not be made"),
+            }
+        }
     }
 
     /// The rows that changed, with what they stand for now. A fault costs the view, never the commit.

@@ -1,5 +1,5 @@
 //! Immutable files: a header, compressed blocks, a foot that says where they are, and checksums over all of it.
-//! Packs, segments and snapshots have this form; FORMAT.md, "Sealed files", has the picture.
+//! Packs, segments, snapshots and slots have this form; FORMAT.md, "Sealed files", has the picture.
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ pub(super) enum Kind {
     Pack,
     Segment,
     Snapshot,
+    Slots,
 }
 
 /// The first bytes of a sealed file.
@@ -61,6 +62,7 @@ impl Kind {
             Self::Pack => *b"EVPACK\r\n",
             Self::Segment => *b"EVSEGM\r\n",
             Self::Snapshot => *b"EVSNAP\r\n",
+            Self::Slots => *b"EVSLOT\r\n",
         }
     }
 }

@@ -1,5 +1,7 @@
 use std::{ops::Range, sync::RwLockReadGuard};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fold, LedgerError, Part, merkle::Hash};
 use crate::domain::{ControlId, Digest, Entry};
 
@@ -61,7 +63,7 @@ pub struct Receipt {
 }
 
 /// How far the log reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// How many entries there are.
     pub size: u64,

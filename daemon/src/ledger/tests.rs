@@ -8,4 +8,5 @@ mod golden;
 mod journal;
 mod sealing;
 mod sim;
+mod slots;
 mod view;

@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -19,8 +20,9 @@ use super::{
     noted::Noted,
     pack::{self, Pack},
     segment::{Segment, SegmentPlace},
+    slots::{self, SlotTable},
 };
-use crate::domain::{Digest, Entry};
+use crate::domain::{Digest, Entry, SlotEntry};
 
 /// How much is recomputed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +33,18 @@ pub enum Depth {
     Refold,
 }
 
-/// How far verification has come; for a progress bar.
+/// How far verification has come; for a progress bar. Folding again goes over the entries a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     pub done: u64,
     pub of: u64,
+}
+
+impl Progress {
+    /// For who does not look, and waits for the end.
+    pub const fn unwatched(self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// What was recomputed, and what did not fit.
@@ -64,31 +73,30 @@ impl<F: Fold> Ledger<F> {
     /// Recomputes everything that is stored. It reads while the writer goes on; what is committed later is not
     /// looked at.
     ///
-    /// Faults are in the answer; an error means that something could not be read at all.
-    pub fn verify(&self, depth: Depth, progress: &(dyn Fn(Progress) + Sync)) -> Result<Verification, LedgerError> {
+    /// Faults are in the answer; an error means that something could not be read at all, or that `progress` broke off.
+    /// It may be called from several threads, and is not to wait for anything.
+    pub fn verify(
+        &self,
+        depth: Depth,
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    ) -> Result<Verification, LedgerError> {
         let mut found = Findings::default();
-        let (rows, stand) = self.core.rows_and_stand();
+        // Only who folds again has to hold up the writer for a copy of all rows.
+        let live = (depth == Depth::Refold).then(|| self.core.rows_and_stand());
         let sealed = self.core.index().sealed();
         let head = self.head();
-        let work = Work { done: AtomicU64::new(0), of: head.size, progress };
+        let folded = live.as_ref().map_or(0, |(_, stand)| stand.size);
+        let work = Work { done: AtomicU64::new(0), of: head.size + folded, progress, is_left: AtomicBool::new(false) };
         self.core.verify_packs(sealed, &work, &mut found)?;
         self.core.verify_journal(sealed, &work, &mut found)?;
-        self.core.verify_segments(&mut found)?;
+        self.core.verify_segments(&work, &mut found)?;
         self.core.verify_part_files(&mut found)?;
         self.core.verify_rollups(&mut found)?;
         let checkpoint = self.core.verify_checkpoint(&mut found)?;
-        if depth == Depth::Refold && found.faults.is_empty() {
-            let mut again = F::empty();
-            for entry in self.entries(0..stand.size) {
-                let (sequence, bytes) = entry?;
-                match Entry::from_bytes(&bytes) {
-                    Ok(entry) => again.apply(sequence, &entry),
-                    Err(error) => found.fault(format!("entry {sequence}: {}", with_sources(&error))),
-                }
-            }
-            if let Some(difference) = first_difference(&rows, &again.rows()) {
-                found.fault(format!("the state after {} entries is not their fold: {difference}", stand.size));
-            }
+        if let Some((rows, stand)) = live
+            && found.faults.is_empty()
+        {
+            self.refold(&rows, stand.size, &work, &mut found)?;
         }
         Ok(Verification {
             head,
@@ -105,18 +113,72 @@ impl<F: Fold> Ledger<F> {
     }
 }
 
+impl<F: Fold> Ledger<F> {
+    /// Folds the first `size` entries again, and compares with the rows that stand for them.
+    fn refold(
+        &self,
+        rows: &[(Vec<u8>, Vec<u8>)],
+        size: u64,
+        work: &Work<'_>,
+        found: &mut Findings,
+    ) -> Result<(), LedgerError> {
+        let mut again = F::empty();
+        let mut slots = SlotTable::new();
+        let per_pack = self.core.index().pack_entries;
+        for entry in self.entries(0..size) {
+            let (sequence, bytes) = entry?;
+            match Entry::from_bytes(&bytes) {
+                Ok(entry) => {
+                    if let Some((control, slot)) = SlotEntry::of(sequence, &entry.event) {
+                        slots.entry(control).or_default().push(slot);
+                    }
+                    again.apply(sequence, &entry);
+                }
+                Err(error) => found.fault(format!("entry {sequence}: {}", with_sources(&error))),
+            }
+            if (sequence + 1) % per_pack == 0 {
+                self.core.verify_slots(sequence / per_pack, &std::mem::take(&mut slots), found)?;
+            }
+            if (sequence + 1) % REFOLD_STEP == 0 {
+                work.advance(REFOLD_STEP);
+                work.check_wanted()?;
+            }
+        }
+        work.advance(size % REFOLD_STEP);
+        if let Some(difference) = first_difference(rows, &again.rows()) {
+            found.fault(format!("the state after {size} entries is not their fold: {difference}"));
+        }
+        Ok(())
+    }
+}
+
 struct Work<'a> {
     done: AtomicU64,
     of: u64,
-    progress: &'a (dyn Fn(Progress) + Sync),
+    progress: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    /// Nobody waits for the answer any more.
+    is_left: AtomicBool,
 }
 
 impl Work<'_> {
     fn advance(&self, entries: u64) {
         let done = self.done.fetch_add(entries, Ordering::Relaxed) + entries;
-        (self.progress)(Progress { done: done.min(self.of), of: self.of });
+        if (self.progress)(Progress { done: done.min(self.of), of: self.of }).is_break() {
+            self.is_left.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn is_left(&self) -> bool {
+        self.is_left.load(Ordering::Relaxed)
+    }
+
+    fn check_wanted(&self) -> Result<(), LedgerError> {
+        if self.is_left() { Err(LedgerError::BrokenOff) } else { Ok(()) }
     }
 }
+
+/// Entries between two looks at whether folding again is wanted still.
+const REFOLD_STEP: u64 = 4096;
 
 impl<F: Fold> Core<F> {
     /// Packs are independent of each other, so all processors take part.
@@ -133,7 +195,7 @@ impl<F: Fold> Core<F> {
                 scope.spawn(|| {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number >= sealed / per_pack {
+                        if number >= sealed / per_pack || work.is_left() {
                             return;
                         }
                         let mut noted = Noted::default();
@@ -144,6 +206,7 @@ impl<F: Fold> Core<F> {
                 });
             }
         });
+        work.check_wanted()?;
         let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.sort_by_key(|(number, ..)| *number);
         for (_, verified, noted) in results {
@@ -218,7 +281,7 @@ impl<F: Fold> Core<F> {
         Ok(())
     }
 
-    fn verify_segments(&self, found: &mut Findings) -> Result<(), LedgerError> {
+    fn verify_segments(&self, work: &Work<'_>, found: &mut Findings) -> Result<(), LedgerError> {
         let paths = self.segment_paths();
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::new());
@@ -226,7 +289,11 @@ impl<F: Fold> Core<F> {
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
-                    while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed))
+                        && !work.is_left()
+                    {
+                        // Parts are many, and no entries: it only asks whether to go on.
+                        work.advance(0);
                         let opened = Segment::open(&*self.layout.disk, path);
                         let verified = opened.and_then(|segment| segment.verify().map(|()| segment.parts));
                         results.lock().unwrap_or_else(PoisonError::into_inner).push((path, verified));
@@ -234,6 +301,7 @@ impl<F: Fold> Core<F> {
                 });
             }
         });
+        work.check_wanted()?;
         let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.sort_by_key(|(path, _)| *path);
         for (_, verified) in results {
@@ -294,6 +362,22 @@ impl<F: Fold> Core<F> {
             } else {
                 found.fault(format!("entry {entry} closes a day with the rollup {digest}, which no file holds"));
             }
+        }
+        Ok(())
+    }
+
+    /// A file of slots is derived, and may be missing; one that says something else than its pack is told.
+    fn verify_slots(&self, pack: u64, entries: &SlotTable, found: &mut Findings) -> Result<(), LedgerError> {
+        // What was committed since we began may have been sealed, and is not looked at.
+        if self.index().pack_roots.len() as u64 <= pack {
+            return Ok(());
+        }
+        let read = self.open_slots(pack).and_then(|slots| slots.map(|slots| slots.table()).transpose());
+        if let Some(Some(table)) = found.take(read)?
+            && table != *entries
+        {
+            let path = self.layout.packs().join(slots::file_name(pack));
+            found.fault(format!("`{}`: it does not say what the entries of pack {pack} say", path.display()));
         }
         Ok(())
     }

@@ -1,10 +1,13 @@
 //! Signed checkpoints: who signed them, and whether one that somebody kept outside agrees with this ledger.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fold, Head, Ledger, LedgerError, NoteKey, NoteVerifier, embedded::Core};
 use crate::domain::{Entry, Event};
 
 /// How a checkpoint that somebody kept outside stands to this ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Witness {
     /// The first entries are those that it was signed over.
     Agrees(Head),

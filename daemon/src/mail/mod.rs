@@ -34,6 +34,6 @@ pub use letter::{
     RecoveredFacts, RefusedFacts, SubjectFacts, TestFacts, TestedAgainFacts,
 };
 pub use summary_facts::{
-    AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ExceptionRow, FamilyRow, GapRow, Headline, MailFacts,
-    NoticeKind, NoticeRow, Period, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
+    AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow, FamilyRow, GapRow,
+    Headline, MailFacts, Period, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
 };

@@ -4,9 +4,7 @@
 use super::compose::Draft;
 use super::document::{Align, Document, Table, Tone, strong, text};
 use super::failing::page;
-use super::{
-    AuditorQuestions, ExceptionRow, Headline, Letterhead, NoticeKind, Period, SlotCounts, SummaryFacts, words,
-};
+use super::{AuditorQuestions, ExceptionRow, Headline, Letterhead, Period, SlotCounts, SummaryFacts, words};
 
 use Align::{Left, Right};
 
@@ -32,7 +30,8 @@ pub(super) fn summary(facts: &SummaryFacts, head: &Letterhead) -> Draft {
     ended(&mut document, facts, head, noun);
     untested(&mut document, facts, head);
     gaps(&mut document, facts, head);
-    notices(&mut document, facts, head);
+    errors(&mut document, facts, head);
+    exclusions(&mut document, facts, head);
     changes(&mut document, facts, head, noun);
     controls(&mut document, facts);
     trend(&mut document, facts);
@@ -152,13 +151,12 @@ fn open(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
             words::count(row.subjects, "failing subject"),
             acknowledged.unwrap_or_else(|| "not acknowledged".to_owned()),
         ];
-        let promised = row.promised.map(|day| format!(", promised for {}", words::short_day(day)));
         table.row([
             exception_name(row),
             words::short_time(row.since.0, &head.zone),
             row.owner.clone(),
             words::short_time(row.due, &head.zone),
-            state.join(", ") + &promised.unwrap_or_default(),
+            state.join(", "),
         ]);
     }
     table.note = more(facts.open.len());
@@ -237,27 +235,51 @@ fn gaps(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
     document.table(&table);
 }
 
-fn notices(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
-    if facts.notices.is_empty() {
+fn errors(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    if facts.errors.is_empty() {
         return;
     }
-    document.heading("Silences and exclusions that end soon, or never");
+    document.heading("Tests without an answer");
     let mut table =
-        Table::new([("Control", Left), ("What", Left), ("Covers", Left), ("Ends", Left), ("Reason given", Left)]);
-    for row in facts.notices.iter().take(ROWS_MAX) {
-        let kind = match row.kind {
-            NoticeKind::Silence => "silence",
-            NoticeKind::Exclusion => "exclusion",
-        };
+        Table::new([("Control", Left), ("First", Left), ("Last day", Left), ("Why", Left), ("Tests", Right)]);
+    let (shown, rest) = facts.errors.split_at(facts.errors.len().min(ROWS_MAX));
+    for row in shown {
+        let first = row.first.map_or_else(|| words::short_day(row.from), |slot| words::short_time(slot.0, &head.zone));
         table.row([
-            row.control.to_string(),
-            kind.to_owned(),
-            row.what.clone(),
-            row.until.map_or("never".to_owned(), |at| words::short_time(at, &head.zone)),
-            row.reason.clone(),
+            format!("{} {}", row.control, row.title),
+            first,
+            words::short_day(row.to),
+            row.reason.map_or("not recorded", words::run_reason).to_owned(),
+            words::grouped(row.slots),
         ]);
     }
-    table.note = more(facts.notices.len());
+    let more = rest.iter().map(|row| row.slots).sum::<u64>() + facts.errors_unlisted;
+    table.note = (more > 0).then(|| format!("… and {} more, in the report.", words::count(more, "test")));
+    document.table(&table);
+}
+
+fn exclusions(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    if facts.exclusions.is_empty() {
+        return;
+    }
+    document.heading("Exclusions that end soon, or never");
+    let mut table = Table::new([
+        ("Control", Left),
+        ("Covers", Left),
+        ("Ends", Left),
+        ("Reason given", Left),
+        ("Approval claimed", Left),
+    ]);
+    for row in facts.exclusions.iter().take(ROWS_MAX) {
+        table.row([
+            row.control.to_string(),
+            row.subject.clone(),
+            row.until.map_or("never".to_owned(), |at| words::short_time(at, &head.zone)),
+            row.reason.clone(),
+            row.approval.clone().unwrap_or_else(|| "none".to_owned()),
+        ]);
+    }
+    table.note = more(facts.exclusions.len());
     document.table(&table);
 }
 
@@ -365,8 +387,7 @@ fn questions_of_an_auditor(document: &mut Document, questions: &AuditorQuestions
         low.map(|(control, slots)| format!("{control} ({})", coverage(slots))).collect(),
     );
     ask("What caused it, and what was done?", questions.unanswered.iter().map(ToString::to_string).collect());
-    ask("Who approved the changed test?", questions.unapproved.iter().map(ToString::to_string).collect());
-    ask("Which control meets this criterion?", questions.uncovered.clone());
+    ask("Who approved the changed test?", questions.redefined.iter().map(ToString::to_string).collect());
     if items.is_empty() {
         document.say("Nothing that these records leave unanswered.");
     } else {

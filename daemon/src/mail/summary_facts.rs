@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{ControlId, ExceptionId, Family, LocalDay, MissedReason, SlotTime, Timestamp, WindowId};
+use crate::domain::{ControlId, ExceptionId, Family, LocalDay, MissedReason, RunReason, SlotTime, Timestamp, WindowId};
 
 /// A period's numbers and lists; empty lists are left out of the letter, or said to be empty where that is news.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +22,12 @@ pub struct SummaryFacts {
     /// Controls that nobody tested for a time of the period.
     pub untested: Vec<UntestedRow>,
     pub gaps: Vec<GapRow>,
-    /// Silences and exclusions that end soon, or never.
-    pub notices: Vec<NoticeRow>,
+    /// Tests without an answer.
+    pub errors: Vec<ErrorRow>,
+    /// Tests without an answer that are in none of these.
+    pub errors_unlisted: u64,
+    /// Exclusions that end soon, or never.
+    pub exclusions: Vec<ExclusionRow>,
     pub changes: Vec<ChangeRow>,
     /// One row a control: in the monthly and the window's letter.
     pub controls: Vec<ControlRow>,
@@ -101,8 +105,6 @@ pub struct ExceptionRow {
     pub due: Timestamp,
     pub overdue: bool,
     pub acknowledged: Option<Timestamp>,
-    /// When a response promises it to be fixed.
-    pub promised: Option<LocalDay>,
     pub recovered: Option<SlotTime>,
     pub closed: Option<Timestamp>,
     /// Failing subjects, at the most.
@@ -129,21 +131,31 @@ pub struct GapRow {
     pub missed: u64,
 }
 
+/// Days in a row on which tests of a control had no answer for one reason.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NoticeRow {
-    pub kind: NoticeKind,
+pub struct ErrorRow {
     pub control: ControlId,
-    /// Such as the subject that an exclusion covers.
-    pub what: String,
-    pub reason: String,
-    /// `None`: never.
-    pub until: Option<Timestamp>,
+    pub title: String,
+    pub from: LocalDay,
+    pub to: LocalDay,
+    /// `None`: the records of the days do not say.
+    pub first: Option<SlotTime>,
+    /// As above.
+    pub reason: Option<RunReason>,
+    pub slots: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoticeKind {
-    Silence,
-    Exclusion,
+/// A subject, or many, that a control does not judge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExclusionRow {
+    pub control: ControlId,
+    /// `*` stands for any text.
+    pub subject: String,
+    pub reason: String,
+    /// URL or commit; nobody has looked at it.
+    pub approval: Option<String>,
+    /// `None`: never.
+    pub until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -190,10 +202,8 @@ pub struct AuditorQuestions {
     pub low_coverage: Vec<(ControlId, SlotCounts)>,
     /// Exceptions without a root cause or a response.
     pub unanswered: Vec<ExceptionId>,
-    /// Controls whose definition changed without an approval on record.
-    pub unapproved: Vec<ControlId>,
-    /// Criteria in scope that no control meets.
-    pub uncovered: Vec<String>,
+    /// Controls whose definition changed.
+    pub redefined: Vec<ControlId>,
 }
 
 /// How mail itself fares: a mail that does not come cannot say so.

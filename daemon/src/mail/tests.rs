@@ -173,7 +173,6 @@ fn row(number: u32, control: &str, title: &str, since: &str) -> ExceptionRow {
         due: slot(since).0.plus(Duration::from_secs(7 * 86_400)),
         overdue: false,
         acknowledged: None,
-        promised: None,
         recovered: None,
         closed: None,
         subjects: 1,
@@ -194,7 +193,6 @@ fn week() -> SummaryFacts {
     let mut overdue = row(4, "SEC-13", "Critical advisories are fixed in time", "2026-02-02T05:00:00Z");
     overdue.overdue = true;
     overdue.acknowledged = Some(at("2026-02-02T09:12:00Z"));
-    overdue.promised = Some(day("2026-02-20"));
     overdue.subjects = 3;
     let mut ended = row(6, "AVL-01/iris", "Inference answers correctly and in time", "2026-02-11T10:05:00Z");
     ended.recovered = Some(slot("2026-02-11T11:20:00Z"));
@@ -230,11 +228,32 @@ fn week() -> SummaryFacts {
             reason: MissedReason::Down,
             missed: 21,
         }],
-        notices: vec![NoticeRow {
-            kind: NoticeKind::Exclusion,
+        errors: vec![
+            ErrorRow {
+                control: id("CHG-01"),
+                title: "Every deployed change was reviewed".into(),
+                from: day("2026-02-13"),
+                to: day("2026-02-15"),
+                first: Some(slot("2026-02-13T05:00:00Z")),
+                reason: Some(RunReason::Denied),
+                slots: 3,
+            },
+            ErrorRow {
+                control: id("FAR-02"),
+                title: "Selection rates differ by at most 20 %".into(),
+                from: day("2026-02-14"),
+                to: day("2026-02-14"),
+                first: None,
+                reason: None,
+                slots: 1,
+            },
+        ],
+        errors_unlisted: 0,
+        exclusions: vec![ExclusionRow {
             control: id("SEC-01"),
-            what: "legacy-*".into(),
+            subject: "legacy-*".into(),
             reason: "migrated in March, see the risk register".into(),
+            approval: Some("https://git.example.com/risk/42".into()),
             until: None,
         }],
         changes: vec![ChangeRow {
@@ -306,8 +325,7 @@ fn window() -> SummaryFacts {
     facts.questions = Some(AuditorQuestions {
         low_coverage: vec![(id("CHG-01"), SlotCounts { due: 365, tested: 350, ..SlotCounts::default() })],
         unanswered: vec![ExceptionId { year: 2026, number: 4 }, ExceptionId { year: 2026, number: 7 }],
-        unapproved: vec![id("FAR-02")],
-        uncovered: vec!["P6.1".into()],
+        redefined: vec![id("FAR-02")],
     });
     facts
 }
@@ -453,7 +471,8 @@ fn all_well() -> SummaryFacts {
     }
     facts.untested.clear();
     facts.gaps.clear();
-    facts.notices.clear();
+    facts.errors.clear();
+    facts.exclusions.clear();
     facts.changes.clear();
     facts
 }

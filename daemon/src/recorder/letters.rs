@@ -320,7 +320,7 @@ impl Letters<'_> {
     }
 
     fn names(&self, control: &ControlId) -> HashMap<SubjectNumber, String> {
-        let mut names = texts(control, self.state, |part| self.ledger.part(part));
+        let mut names = texts(self.state.subject_parts(control), |part| self.ledger.part(part));
         if let Some((of, first, new)) = self.new_names
             && of == control
         {

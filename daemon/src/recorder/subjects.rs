@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     domain::{ControlId, Digest, SubjectNumber},
-    fold::State,
+    fold::{NamedPart, State},
     ledger::LedgerError,
 };
 
@@ -27,7 +27,7 @@ impl Names {
         read: impl Fn(&Digest) -> Result<Option<Vec<u8>>, LedgerError>,
     ) -> &HashMap<String, SubjectNumber> {
         self.controls.entry(control.clone()).or_insert_with(|| {
-            let texts = texts(control, state, read);
+            let texts = texts(state.subject_parts(control), read);
             texts.into_iter().map(|(number, text)| (text, number)).collect()
         })
     }
@@ -39,14 +39,14 @@ impl Names {
     }
 }
 
-/// The texts of a control's subjects, by number; erased and unreadable ones are left out.
+/// The texts of a control's subjects, by number, from the parts that named them; erased and unreadable ones are left
+/// out.
 pub(crate) fn texts(
-    control: &ControlId,
-    state: &State,
+    parts: impl IntoIterator<Item = (SubjectNumber, NamedPart)>,
     read: impl Fn(&Digest) -> Result<Option<Vec<u8>>, LedgerError>,
 ) -> HashMap<SubjectNumber, String> {
     let mut texts = HashMap::new();
-    for (first, named) in state.subject_parts(control) {
+    for (first, named) in parts {
         let Ok(Some(bytes)) = read(&named.part) else { continue };
         let Ok(subjects) = serde_json::from_slice::<Vec<String>>(&bytes) else { continue };
         texts.extend(subjects.into_iter().zip(first.0..).map(|(text, number)| (SubjectNumber(number), text)));

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    domain::{ControlId, DayRow, Digest, LocalDay, Timestamp, Window},
+    domain::{ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, Timestamp, Window},
     fold::State,
     judge::Testing,
     ledger::{Ledger, LedgerError, Store},
@@ -36,52 +36,81 @@ pub fn summarize_period(
     only: Option<&[ControlId]>,
     as_of: Timestamp,
 ) -> Result<Summary, ReviewError> {
-    let zone = state.zone(&period.zone).ok_or_else(|| ReviewError::ZoneNotCounted(period.zone.clone()))?;
-    let controls = control_facts(ledger, state, only);
-    let outages = outages(state);
-    let scope = Scope { period, as_of, controls: &controls, exceptions: state.exceptions(), outages: &outages };
-    let rows = rows(ledger, state, zone, period, as_of)?;
-    Ok(summarize(&scope, rows))
+    Gathered::new(state, period, only, as_of)?.add_up(ledger)
 }
 
-/// Closed days from their files, open ones from the state.
-fn rows(
-    ledger: &Ledger<State>,
-    state: &State,
-    zone: u32,
-    period: &Period,
+/// What the state holds of a period. Files and parts are read when the state has been let go: a commit waits for
+/// whoever looks at it.
+pub struct Gathered {
+    period: Period,
     as_of: Timestamp,
-) -> Result<Vec<(LocalDay, ControlId, DayRow)>, ReviewError> {
-    let mut rows = Vec::new();
-    for (&(_, day), files) in state.rollups().range((zone, period.from)..=(zone, period.to)) {
-        for file in files {
-            let bytes = ledger.rollup(&period.zone, day, &file.rollup)?.ok_or(ReviewError::RollupGone(day))?;
+    /// Files of closed days.
+    files: Vec<(LocalDay, Digest)>,
+    /// Rows of the days that are open.
+    open: Vec<(LocalDay, ControlId, DayRow)>,
+    /// With the part that has title, owner and criteria.
+    controls: BTreeMap<ControlId, (Digest, ControlFacts)>,
+    exceptions: BTreeMap<ExceptionId, ExceptionRecord>,
+    outages: Vec<OutageFacts>,
+}
+
+impl Gathered {
+    pub fn new(
+        state: &State,
+        period: &Period,
+        only: Option<&[ControlId]>,
+        as_of: Timestamp,
+    ) -> Result<Self, ReviewError> {
+        let zone = state.zone(&period.zone).ok_or_else(|| ReviewError::ZoneNotCounted(period.zone.clone()))?;
+        let closed = state.rollups().range((zone, period.from)..=(zone, period.to));
+        let files = closed.flat_map(|((_, day), files)| files.iter().map(|file| (*day, file.rollup))).collect();
+        let days = state.open_days().filter(|(of, day)| *of == zone && period.contains(*day));
+        let open = days.flat_map(|(_, day)| {
+            state.day_rows(zone, day, as_of).into_iter().map(move |(control, row)| (day, control, row))
+        });
+        let controls = controls(state, only);
+        let exceptions = state.exceptions().iter().filter(|(_, record)| {
+            let is_over = record.recovered.is_some_and(|recovery| recovery.slot.0 <= period.start);
+            record.first_slot.0 < period.end && !is_over && controls.contains_key(&record.control)
+        });
+        Ok(Self {
+            period: period.clone(),
+            as_of,
+            files,
+            open: open.collect(),
+            exceptions: exceptions.map(|(id, record)| (*id, record.clone())).collect(),
+            outages: outages(state),
+            controls,
+        })
+    }
+
+    /// The exceptions that were open at some time of the period.
+    pub const fn exceptions(&self) -> &BTreeMap<ExceptionId, ExceptionRecord> {
+        &self.exceptions
+    }
+
+    /// Reads closed days and how controls are presented.
+    pub fn add_up(self, ledger: &Ledger<State>) -> Result<Summary, ReviewError> {
+        let Self { period, as_of, files, open, controls, exceptions, outages } = self;
+        let mut rows = Vec::new();
+        for (day, file) in files {
+            let bytes = ledger.rollup(&period.zone, day, &file)?.ok_or(ReviewError::RollupGone(day))?;
             let closed = decode_day(&bytes).map_err(|source| ReviewError::Rollup { day, source })?;
             rows.extend(closed.rows.into_iter().map(|(control, row)| (day, control, row)));
         }
+        rows.extend(open);
+        let controls = controls.into_iter().map(|(id, (part, facts))| (id, presented(ledger, &part, facts))).collect();
+        let scope = Scope { period: &period, as_of, controls: &controls, exceptions: &exceptions, outages: &outages };
+        Ok(summarize(&scope, rows))
     }
-    let open = state.open_days().filter(|(of, day)| *of == zone && period.contains(*day));
-    for (_, day) in open {
-        rows.extend(state.day_rows(zone, day, as_of).into_iter().map(|(control, row)| (day, control, row)));
-    }
-    Ok(rows)
 }
 
-fn control_facts(
-    ledger: &Ledger<State>,
-    state: &State,
-    only: Option<&[ControlId]>,
-) -> BTreeMap<ControlId, ControlFacts> {
+/// The controls with what entries say of them; their texts are not read yet.
+fn controls(state: &State, only: Option<&[ControlId]>) -> BTreeMap<ControlId, (Digest, ControlFacts)> {
     let wanted = |id: &&ControlId| only.is_none_or(|only| only.contains(id));
-    let mut facts = BTreeMap::new();
+    let mut controls = BTreeMap::new();
     for (id, record) in state.controls().iter().filter(|(id, _)| wanted(id)) {
         let control = &record.state;
-        let part = ledger.part(&control.control_part).ok().flatten();
-        let part = part.and_then(|bytes| serde_json::from_slice::<ControlPart>(&bytes).ok());
-        let (title, owner, criteria) = match part {
-            Some(ControlPart { control, .. }) => (control.title, control.owner, control.criteria),
-            None => (String::new(), String::new(), Vec::new()),
-        };
         let untested_since = match control.testing {
             Testing::Untested { since, .. } => Some(since),
             Testing::Tested | Testing::Lapsing { .. } => None,
@@ -97,15 +126,32 @@ fn control_facts(
                 sequence: change.sequence,
             })
             .collect();
-        let family = control.family;
-        let severity = control.severity;
-        let retired = control.retired;
-        facts.insert(
-            id.clone(),
-            ControlFacts { title, owner, family, severity, criteria, retired, untested_since, versions },
-        );
+        let facts = ControlFacts {
+            title: String::new(),
+            owner: String::new(),
+            family: control.family,
+            severity: control.severity,
+            criteria: Vec::new(),
+            exclusions: Vec::new(),
+            retired: control.retired,
+            untested_since,
+            versions,
+        };
+        controls.insert(id.clone(), (control.control_part, facts));
     }
-    facts
+    controls
+}
+
+/// With the texts of the part, if it was not erased.
+fn presented(ledger: &Ledger<State>, part: &Digest, facts: ControlFacts) -> ControlFacts {
+    let part = ledger.part(part).ok().flatten();
+    match part.and_then(|bytes| serde_json::from_slice::<ControlPart>(&bytes).ok()) {
+        Some(ControlPart { control, .. }) => {
+            let exclusions = control.check.exclude;
+            ControlFacts { title: control.title, owner: control.owner, criteria: control.criteria, exclusions, ..facts }
+        }
+        None => facts,
+    }
 }
 
 fn outages(state: &State) -> Vec<OutageFacts> {

@@ -1,11 +1,13 @@
 //! A summary as the facts of a letter.
 
+use std::time::Duration;
+
 use crate::{
     domain::{DayRow, ExceptionState},
     fold::State,
     mail::{
-        AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ExceptionRow, FamilyRow, GapRow, Headline, MailFacts,
-        Period as LetterPeriod, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
+        AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow, FamilyRow, GapRow,
+        Headline, MailFacts, Period as LetterPeriod, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
     },
     summary::{self, ExceptionSummary, Span, Summary},
 };
@@ -43,7 +45,9 @@ pub fn letter(summary: &Summary, earlier: &[Summary], state: &State, checkpoint:
         ended: ended.map(|exception| exception_row(summary, exception)).collect(),
         untested: untested(summary),
         gaps: gaps(summary),
-        notices: Vec::new(),
+        errors: summary.errors.iter().map(|stretch| error_row(summary, stretch)).collect(),
+        errors_unlisted: summary.errors_unlisted,
+        exclusions: exclusions(summary),
         changes: summary.changes.iter().map(change_row).collect(),
         controls: if is_week {
             Vec::new()
@@ -103,7 +107,6 @@ fn exception_row(summary: &Summary, exception: &ExceptionSummary) -> ExceptionRo
         due: exception.due,
         overdue: !exception.overdue.is_zero(),
         acknowledged: exception.acknowledged,
-        promised: None,
         recovered: exception.recovered,
         closed: exception.closed,
         subjects: exception.subjects,
@@ -142,6 +145,42 @@ fn gaps(summary: &Summary) -> Vec<GapRow> {
         reason: gap.reason,
         missed: gap.slots,
     }));
+    rows
+}
+
+fn error_row(summary: &Summary, stretch: &summary::ErrorStretch) -> ErrorRow {
+    let control = summary.controls.iter().find(|control| control.control == stretch.control);
+    ErrorRow {
+        control: stretch.control.clone(),
+        title: control.map(|control| control.facts.title.clone()).unwrap_or_default(),
+        from: stretch.from,
+        to: stretch.to,
+        first: stretch.first,
+        reason: stretch.reason,
+        slots: stretch.slots,
+    }
+}
+
+/// So long before its end an exclusion is told.
+const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
+
+fn exclusions(summary: &Summary) -> Vec<ExclusionRow> {
+    let soon = summary.period.end.plus(ENDS_SOON);
+    let mut rows = Vec::new();
+    for control in summary.controls.iter().filter(|control| !control.facts.retired) {
+        let told = control
+            .facts
+            .exclusions
+            .iter()
+            .filter(|exclusion| exclusion.until.is_none_or(|until| summary.period.start <= until && until <= soon));
+        rows.extend(told.map(|exclusion| ExclusionRow {
+            control: control.control.clone(),
+            subject: exclusion.subject.clone(),
+            reason: exclusion.reason.clone(),
+            approval: exclusion.approval.clone(),
+            until: exclusion.until,
+        }));
+    }
     rows
 }
 
@@ -188,8 +227,7 @@ fn questions(summary: &Summary) -> AuditorQuestions {
     AuditorQuestions {
         low_coverage: questions.low_coverage.iter().map(|id| (id.clone(), counts(id).unwrap_or_default())).collect(),
         unanswered: questions.unanswered,
-        unapproved: questions.redefined,
-        uncovered: Vec::new(),
+        redefined: questions.redefined,
     }
 }
 

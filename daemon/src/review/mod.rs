@@ -7,5 +7,5 @@
 mod gather;
 mod letter;
 
-pub use gather::{ReviewError, known_windows, summarize_period};
+pub use gather::{Gathered, ReviewError, known_windows, summarize_period};
 pub use letter::letter;

@@ -2,21 +2,26 @@
 
 use std::{
     collections::{HashSet, VecDeque},
+    ops::Range,
     sync::Arc,
+    time::Duration,
 };
 
 use evidenced_contract::{Finding, HistoryError, HistoryPoint, Interval, SlotCounts};
 
 use crate::{
-    domain::{ControlId, Entry, Event, Evidence, Outcome, RunEntry, Timestamp},
+    domain::{ControlId, Event, Evidence, Outcome, RunEntry, SlotEnd, SlotEntry, Timestamp},
     evidence::{EndedRecord, unpack_record},
     fold::State,
-    ledger::{Ledger, Store},
+    ledger::{Ledger, SlotOrder, Store},
     runner::HistoryReader,
 };
 
 /// More points are an error, never a cut.
 const POINTS_MAX: usize = 100_000;
+
+/// So long before a time the reports are looked for whose events may be named again in it.
+const NAMED_BEFORE: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// History as the ledger has it.
 pub struct LedgerHistory {
@@ -28,16 +33,10 @@ impl LedgerHistory {
         Self { ledger }
     }
 
-    /// Entries of a control, in order. What cannot be read is not there: the check sees fewer points, and `verify`
-    /// names the damage.
-    fn events(&self, control: &ControlId) -> impl Iterator<Item = (u64, Event)> + '_ {
-        let needle = format!("\"control\":\"{control}\"").into_bytes();
-        let size = self.ledger.head().size;
-        self.ledger.entries(0..size).filter_map(move |entry| {
-            let (sequence, bytes) = entry.ok()?;
-            let is_of_control = bytes.windows(needle.len()).any(|window| window == needle);
-            if is_of_control { Some((sequence, Entry::from_bytes(&bytes).ok()?.event)) } else { None }
-        })
+    /// The slots of a control, in the order of the ledger. What cannot be read is not there: the check sees fewer
+    /// points, and `verify` names the damage.
+    fn slots(&self, control: &ControlId, during: Range<Timestamp>) -> impl Iterator<Item = SlotEntry> + '_ {
+        self.ledger.slots(control, during, SlotOrder::OldestFirst).into_iter().flatten().filter_map(Result::ok)
     }
 
     fn events_named(&self, run: &RunEntry) -> Vec<String> {
@@ -69,14 +68,14 @@ impl HistoryReader for LedgerHistory {
         measurement: &str,
         during: &Interval,
     ) -> Result<Vec<HistoryPoint>, HistoryError> {
-        let (from, until) = bounds(during);
         let mut points = Vec::new();
+        let during = bounds(during);
         // The newest two reports about events: what they named and is named again was counted already.
         let mut newest: VecDeque<RunEntry> = VecDeque::with_capacity(2);
-        for (_, event) in self.events(control) {
-            let Event::Run(run) = event else { continue };
-            let is_within = (from..until).contains(&run.slot.0);
-            let report = if is_within { self.report(&run) } else { None };
+        let since_before = during.start.minus(NAMED_BEFORE)..during.end;
+        for SlotEntry { sequence, .. } in self.slots(control, since_before) {
+            let Some(Event::Run(run)) = crate::recorder::entry_at(&self.ledger, sequence) else { continue };
+            let report = if during.contains(&run.slot.0) { self.report(&run) } else { None };
             let counted: HashSet<String> = match &report {
                 Some(_) if run.repeated > 0 => newest.iter().flat_map(|run| self.events_named(run)).collect(),
                 Some(_) | None => HashSet::new(),
@@ -106,18 +105,18 @@ impl HistoryReader for LedgerHistory {
     }
 
     fn slots_in(&self, control: &ControlId, during: &Interval) -> Result<SlotCounts, HistoryError> {
-        let (from, until) = bounds(during);
+        let during = bounds(during);
         let mut counts = SlotCounts::default();
         // A slot is counted once, by its first run, however many intervals it caught up with.
         let mut counted = None;
-        for (_, event) in self.events(control) {
-            match event {
-                Event::Run(run) if run.interval.is_some() && counted == Some(run.slot) => {}
-                Event::Run(run) if (from..until).contains(&run.slot.0) && !run.days.is_empty() => {
-                    counted = Some(run.slot);
+        for entry in self.slots(control, during.clone()) {
+            match entry.end {
+                SlotEnd::Ran(ran) if ran.interval.is_some() && counted == Some(ran.slot) => {}
+                SlotEnd::Ran(ran) if !ran.by_hand => {
+                    counted = Some(ran.slot);
                     counts.run += 1;
-                    counts.late += u32::from(run.late);
-                    match run.outcome {
+                    counts.late += u32::from(ran.late);
+                    match ran.outcome {
                         Outcome::Pass => counts.pass += 1,
                         Outcome::Fail => counts.fail += 1,
                         Outcome::Error => counts.error += 1,
@@ -125,10 +124,10 @@ impl HistoryReader for LedgerHistory {
                     }
                 }
                 // A stretch counts where it begins.
-                Event::Missed(missed) if (from..until).contains(&missed.from.0) => {
-                    counts.missed = counts.missed.saturating_add(u32::try_from(missed.count).unwrap_or(u32::MAX));
+                SlotEnd::Missed { from, count, .. } if during.contains(&from.0) => {
+                    counts.missed = counts.missed.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
                 }
-                _ => {}
+                SlotEnd::Ran(_) | SlotEnd::Missed { .. } => {}
             }
         }
         counts.due = counts.run + counts.missed;
@@ -136,7 +135,7 @@ impl HistoryReader for LedgerHistory {
     }
 }
 
-fn bounds(during: &Interval) -> (Timestamp, Timestamp) {
+fn bounds(during: &Interval) -> Range<Timestamp> {
     let parse = |text: &str, otherwise| text.parse().unwrap_or(otherwise);
-    (parse(&during.from, Timestamp::from_millis(i64::MAX)), parse(&during.until, Timestamp::from_millis(i64::MIN)))
+    parse(&during.from, Timestamp::from_millis(i64::MAX))..parse(&during.until, Timestamp::from_millis(i64::MIN))
 }

@@ -155,7 +155,11 @@ impl World {
             lines.push(line);
             true
         };
-        desk.results(&"CNF-03".parse().unwrap(), range, &mut take).unwrap();
+        let id = "CNF-03".parse().unwrap();
+        desk.results(&id, range, &mut take).unwrap();
+        let mut newest = desk.latest_slots(&id, 10_000).unwrap();
+        newest.reverse();
+        assert_eq!(newest, lines);
         lines
     }
 }

@@ -63,6 +63,8 @@ pub struct Service {
     pub(super) recorder_thread: JoinHandle<()>,
     pub(super) executor: Arc<Executor>,
     pub(super) sandbox: Arc<Sandbox>,
+    /// Where plugins are compiled.
+    compile: CompileWhere,
     pub(super) firing: Firing,
     /// The time since boot at which this daemon started with its clock in doubt.
     pub(super) doubtful_since: Option<Duration>,
@@ -122,7 +124,19 @@ impl Service {
         let recorder = Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue));
         let (recorder, recorder_thread) = recorder::start(recorder, Arc::clone(&clock)).map_err(OpenError::Thread)?;
         let firing = Firing::new(config.runner.concurrency as usize, shelf);
-        Ok(Self { clock, ledger, catalogue, recorder, recorder_thread, executor, sandbox, firing, doubtful_since })
+        let compile = options.compile.clone();
+        Ok(Self {
+            clock,
+            ledger,
+            catalogue,
+            recorder,
+            recorder_thread,
+            executor,
+            sandbox,
+            compile,
+            firing,
+            doubtful_since,
+        })
     }
 
     pub const fn ledger(&self) -> &Arc<Ledger<State>> {
@@ -173,8 +187,13 @@ impl Service {
         // The gates of later configurations count in the same place.
         let gate = Arc::clone(&self.executor.gate);
         let live = Live { recorder: self.recorder.clone(), traffic: Arc::new(move || gate.traffic()), asks };
-        let desk =
-            Desk::new(Arc::clone(&self.ledger), Arc::clone(&self.catalogue), Arc::clone(&self.clock), Some(live));
+        let desk = Desk::new(
+            Arc::clone(&self.ledger),
+            Arc::clone(&self.catalogue),
+            Arc::clone(&self.clock),
+            self.compile.clone(),
+            Some(live),
+        );
         (Arc::new(desk), asked)
     }
 

@@ -6,8 +6,8 @@ use std::{
 
 use super::Period;
 use crate::domain::{
-    ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, ExceptionState, Family, LocalDay, MissedReason, Severity,
-    SlotTime, Timestamp,
+    ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, ExceptionState, Exclusion, Family, LocalDay, MissedReason,
+    RunReason, Severity, SlotTime, Timestamp,
 };
 
 /// What a summary is made of, beside the rows of days.
@@ -33,6 +33,8 @@ pub struct ControlFacts {
     pub retired: bool,
     /// The first slot without a good result, if it is untested now.
     pub untested_since: Option<SlotTime>,
+    /// As configured now.
+    pub exclusions: Vec<Exclusion>,
     /// In order.
     pub versions: Vec<VersionFacts>,
 }
@@ -73,6 +75,10 @@ pub struct Summary {
     pub exceptions: Vec<ExceptionSummary>,
     pub gaps: Vec<Gap>,
     pub outages: Vec<OutageFacts>,
+    /// Tests without a result, by control, reason and days in a row; the earliest [`ERRORS_LISTED_MAX`].
+    pub errors: Vec<ErrorStretch>,
+    /// Tests without a result that are in none of these.
+    pub errors_unlisted: u64,
     /// New versions in the period, in order of time.
     pub changes: Vec<Change>,
     /// Days of the period before `as_of` that no control has a row of.
@@ -185,6 +191,21 @@ pub struct Gap {
     pub controls: u64,
 }
 
+/// Days in a row on which tests of a control gave no result for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorStretch {
+    pub control: ControlId,
+    /// `None`: the records of the days do not say.
+    pub reason: Option<RunReason>,
+    #[serde(serialize_with = "date")]
+    pub from: LocalDay,
+    #[serde(serialize_with = "date")]
+    pub to: LocalDay,
+    /// The first slot, if the records of the days say it.
+    pub first: Option<SlotTime>,
+    pub slots: u64,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     pub control: ControlId,
@@ -205,6 +226,9 @@ pub struct Questions {
     /// Controls whose promise changed within the period.
     pub redefined: Vec<ControlId>,
 }
+
+/// Stretches of errors that a summary lists; all are counted.
+pub const ERRORS_LISTED_MAX: usize = 1000;
 
 /// Deviations that a summary lists of one control; all are counted.
 pub const DEVIATIONS_LISTED_MAX: usize = 100;

@@ -4,10 +4,11 @@ use std::{
 };
 
 use super::{
-    Change, ControlSummary, CriterionSummary, DEVIATIONS_LISTED_MAX, DayMark, ExceptionSummary, FamilySummary, Gap,
-    Headline, OutageFacts, Period, Scope, Summary, VersionFacts, numbers::DEFINITION_CHANGED,
+    Change, ControlSummary, CriterionSummary, DEVIATIONS_LISTED_MAX, DayMark, ERRORS_LISTED_MAX, ErrorStretch,
+    ExceptionSummary, FamilySummary, Gap, Headline, OutageFacts, Period, Scope, Summary, VersionFacts,
+    numbers::DEFINITION_CHANGED,
 };
-use crate::domain::{ControlId, DayRow, Family, LocalDay, MissedReason, NoteKind, Timestamp};
+use crate::domain::{ControlId, DayRow, Family, LocalDay, MissedReason, NoteKind, RunReason, SlotTime, Timestamp};
 
 /// Adds up the rows of a period. They may come in any order, and several of one day and control: those are added.
 /// Rows of other days or controls are left out.
@@ -19,12 +20,16 @@ pub fn summarize(scope: &Scope<'_>, rows: impl IntoIterator<Item = (LocalDay, Co
     tally.finish()
 }
 
+/// By the place of the control, by reason and day: how many tests gave no result, and the first slot of them.
+type ErringDays = BTreeMap<(usize, Option<RunReason>, LocalDay), (u64, Option<SlotTime>)>;
+
 /// What is added up while the rows go by.
 struct Tally<'a> {
     scope: &'a Scope<'a>,
     index: BTreeMap<&'a ControlId, usize>,
     controls: Vec<(DayRow, Vec<DayMark>)>,
     missed: BTreeMap<(MissedReason, LocalDay), (u64, Vec<usize>)>,
+    erring: ErringDays,
     days_with_rows: BTreeSet<LocalDay>,
 }
 
@@ -36,6 +41,7 @@ impl<'a> Tally<'a> {
             index: scope.controls.keys().enumerate().map(|(place, control)| (control, place)).collect(),
             controls: vec![(DayRow::default(), vec![DayMark::default(); days]); scope.controls.len()],
             missed: BTreeMap::new(),
+            erring: BTreeMap::new(),
             days_with_rows: BTreeSet::new(),
         }
     }
@@ -52,6 +58,14 @@ impl<'a> Tally<'a> {
             *sum += slots;
             controls.push(place);
         }
+        let explained: u64 = row.erring.values().map(|erring| erring.slots).sum();
+        let unexplained = row.error.saturating_sub(explained);
+        let reasons = row.erring.iter().map(|(reason, erring)| (Some(*reason), erring.slots, Some(erring.first)));
+        for (reason, slots, first) in reasons.chain([(None, unexplained, None)]).filter(|(_, slots, _)| *slots > 0) {
+            let (sum, earliest) = self.erring.entry((place, reason, day)).or_insert((0, first));
+            *sum += slots;
+            *earliest = (*earliest).into_iter().chain(first).min();
+        }
         self.days_with_rows.insert(day);
     }
 
@@ -63,6 +77,8 @@ impl<'a> Tally<'a> {
             *of_control.entry(&exception.control).or_default() += 1;
         }
         let gaps = gaps(&self.missed);
+        let mut errors = errors(self.scope, &self.erring);
+        let unlisted = errors.split_off(errors.len().min(ERRORS_LISTED_MAX));
         let mut controls = Vec::with_capacity(self.controls.len());
         for ((control, facts), (total, days)) in self.scope.controls.iter().zip(self.controls) {
             controls.push(ControlSummary {
@@ -96,6 +112,8 @@ impl<'a> Tally<'a> {
             criteria: criteria(&controls),
             gaps,
             outages: self.scope.outages.iter().filter(outage_touches).copied().collect(),
+            errors,
+            errors_unlisted: unlisted.iter().map(|stretch| stretch.slots).sum(),
             changes: changes(self.scope),
             days_without_rows: days_so_far.saturating_sub(self.days_with_rows.range(..=last).count() as u64),
             controls,
@@ -153,6 +171,29 @@ fn gaps(missed: &BTreeMap<(MissedReason, LocalDay), (u64, Vec<usize>)>) -> Vec<G
         gaps.into_iter().map(|(gap, controls)| Gap { controls: controls.len() as u64, ..gap }).collect();
     gaps.sort_by_key(|gap| (gap.from, gap.reason));
     gaps
+}
+
+/// In order of time.
+fn errors(scope: &Scope<'_>, erring: &ErringDays) -> Vec<ErrorStretch> {
+    let ids: Vec<_> = scope.controls.keys().collect();
+    let mut stretches: Vec<(usize, ErrorStretch)> = Vec::new();
+    for ((place, reason, day), (slots, first)) in erring {
+        match stretches.last_mut() {
+            Some((of, stretch)) if *of == *place && stretch.reason == *reason && stretch.to.next() == *day => {
+                stretch.to = *day;
+                stretch.slots += slots;
+            }
+            _ => {
+                let control = ids[*place].clone();
+                let (from, to, first) = (*day, *day, *first);
+                stretches.push((*place, ErrorStretch { control, reason: *reason, from, to, first, slots: *slots }));
+            }
+        }
+    }
+    let mut errors: Vec<_> = stretches.into_iter().map(|(_, stretch)| stretch).collect();
+    // By control where days are the same: they stand so already.
+    errors.sort_by_key(|stretch| (stretch.from, stretch.first));
+    errors
 }
 
 fn families(controls: &[ControlSummary]) -> Vec<FamilySummary> {

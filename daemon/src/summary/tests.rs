@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{
     report::{
-        Proof, Report, ReportedException, ReportedNote, ReportedSubject, ReportedSystem, render_csv, render_html,
-        render_json,
+        HeldCheckpoint, Proof, Report, ReportedException, ReportedNote, ReportedSubject, ReportedSystem, render_csv,
+        render_html, render_json,
     },
     *,
 };
 use crate::domain::{
-    ControlId, DayRow, Departure, Deviation, Digest, ExceptionId, ExceptionNote, ExceptionRecord, Family, Life,
-    LifeEnd, LocalDay, MissedReason, NoteAbout, NoteKind, PopulationRange, Recovery, Severity, SlotTime, SubjectNumber,
-    Timestamp,
+    ControlId, DayRow, Departure, Deviation, Digest, Erring, ExceptionId, ExceptionNote, ExceptionRecord, Family, Life,
+    LifeEnd, LocalDay, MissedReason, NoteAbout, NoteKind, PopulationRange, Recovery, RunReason, Severity, SlotTime,
+    SubjectNumber, Timestamp,
 };
 
 const KEYS: &str = "SEC-01";
@@ -57,6 +57,7 @@ fn controls() -> BTreeMap<ControlId, ControlFacts> {
         criteria: criteria.iter().map(|criterion| (*criterion).to_owned()).collect(),
         retired: false,
         untested_since: None,
+        exclusions: Vec::new(),
         versions: vec![version(1, "2025-12-30T10:00:00Z", "one")],
     };
     let keys = "Access keys are rotated at least every 90 days";
@@ -99,6 +100,12 @@ fn rows() -> Vec<(LocalDay, ControlId, DayRow)> {
         }
         if today >= day("2026-03-30") {
             reviews = DayRow { run: 24, error: 24, untested_ms: 86_400_000, ..DayRow::default() };
+            let first = SlotTime(today.start(&berlin()).plus(std::time::Duration::from_secs(600)));
+            reviews.erring.insert(RunReason::Denied, Erring { slots: 23, first });
+            // The last one is of an early version, which did not say why.
+            if today == day("2026-03-30") {
+                reviews.erring.insert(RunReason::Timeout, Erring { slots: 1, first });
+            }
         }
         rows.push((today, id(KEYS), keys));
         rows.push((today, id(PROBE), probe));
@@ -195,7 +202,8 @@ fn report() -> Report {
         produced: at("2026-04-01T06:00:00Z"),
         software: "0.1.0".to_owned(),
         summary: summary(),
-        before: None,
+        before: Some(Headline { controls: 3, passed_all: 2, exceptions: 1, ..Headline::default() }),
+        before_span: Some(Span::Window("2025-Q4".parse().unwrap())),
         exceptions: vec![ReportedException {
             exception: ExceptionId { year: 2026, number: 1 },
             subjects: vec![ReportedSubject {
@@ -216,7 +224,14 @@ fn report() -> Report {
             size: 48_211,
             root: Some(Digest::of(b"root")),
             at: Some(at("2026-04-01T05:00:00Z")),
-            held: Vec::new(),
+            held: vec![
+                HeldCheckpoint {
+                    size: 47_100,
+                    by: "compliance (compliance@example.com)".to_owned(),
+                    at: at("2026-03-30T06:00:04Z"),
+                },
+                HeldCheckpoint { size: 900, by: "auditor@example.net".to_owned(), at: at("2026-01-05T07:00:02Z") },
+            ],
             command: "evidenced verify --window 2026".to_owned(),
         },
     }
@@ -282,6 +297,58 @@ fn gaps_are_days_in_a_row_with_one_reason() {
     let gap =
         Gap { from: day("2026-02-14"), to: day("2026-02-14"), reason: MissedReason::Down, slots: 132, controls: 2 };
     assert_eq!(gaps, [gap]);
+}
+
+#[test]
+fn errors_are_days_in_a_row_of_one_control_with_one_reason() {
+    let told: Vec<_> = summary()
+        .errors
+        .iter()
+        .map(|stretch| {
+            let reason = stretch.reason.map_or("not recorded".to_owned(), RunReason::word);
+            let first = stretch.first.map_or("?".to_owned(), |slot| slot.to_string());
+            format!("{} {} to {} {reason} {} from {first}", stretch.control, stretch.from, stretch.to, stretch.slots)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "CHG-01 2026-03-30 to 2026-03-31 denied 46 from 2026-03-29T22:10:00.000Z",
+            "CHG-01 2026-03-30 to 2026-03-30 timeout 1 from 2026-03-29T22:10:00.000Z",
+            "CHG-01 2026-03-31 to 2026-03-31 not recorded 1 from ?",
+        ]
+    );
+    assert_eq!(summary().errors_unlisted, 0);
+}
+
+#[test]
+fn a_list_of_errors_has_an_end_and_says_what_it_left_out() {
+    let controls = controls();
+    let scope = Scope {
+        period: &period(),
+        as_of: at("2026-04-01T06:00:00Z"),
+        controls: &controls,
+        exceptions: &BTreeMap::new(),
+        outages: &[],
+    };
+    use RunReason::{Denied, Host, Internal, Throttled, Timeout, Trap};
+    let reasons = [Denied, Timeout, Throttled, Trap, Internal, Host];
+    // Every second day, so that no two are one stretch.
+    let days = (period().from.0..=period().to.0).step_by(2).map(LocalDay);
+    let rows = days.flat_map(|day| controls.keys().cloned().map(move |control| (day, control)));
+    let rows: Vec<_> = rows
+        .map(|(day, control)| {
+            let first = SlotTime(day.start(&berlin()));
+            let erring = reasons.into_iter().map(|reason| (reason, Erring { slots: 2, first })).collect();
+            (day, control, DayRow { run: 12, error: 12, erring, ..DayRow::default() })
+        })
+        .collect();
+    let all: u64 = rows.iter().map(|(.., row)| row.error).sum();
+    let summary = summarize(&scope, rows);
+    assert_eq!(summary.errors.len(), ERRORS_LISTED_MAX);
+    let listed: u64 = summary.errors.iter().map(|stretch| stretch.slots).sum();
+    assert_eq!(listed + summary.errors_unlisted, all);
+    assert!(summary.errors.iter().all(|stretch| stretch.from < day("2026-03-31")), "the earliest are listed");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod figure;
 mod full_path;
 mod machine;
 mod probe;
+mod results;
 mod rig;
 mod run;
 mod steady;
@@ -41,10 +42,11 @@ fn main() -> Result<()> {
     println!("{}\n", machine::describe(&bench.dir));
     let mut figures = Figures::default();
     type Part = fn(&Bench, &mut Figures) -> Result<()>;
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 8] = [
         ("run", run::measure),
         ("full_path", full_path::measure),
         ("steady", steady::measure),
+        ("results", results::measure),
         ("probe", probe::measure),
         ("year", year::measure),
         ("daemon", daemon::measure),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use evidenced::{
     clock::{Clock as _, VirtualClock, stopwatch},
     domain::{ClockState, Control},
-    ledger::{Background, Depth, Options, Store as _},
+    ledger::{Background, Depth, Options, Progress, Store as _},
     recorder::{Catalogue, Fact, Recorder},
     runner::Finished,
 };
@@ -55,7 +55,8 @@ pub(crate) fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
     rig.ledger.settle()?;
     let state = rig.catalogue.config().state_dir.clone();
     let entries = (SINGLY * PACK) as f64;
-    let (packs, evidence) = (size_of(&state.join("packs"), "pack")?, size_of(&state.join("evidence"), "")?);
+    let packs = size_of(&state.join("packs"), "pack")? + size_of(&state.join("packs"), "slots")?;
+    let evidence = size_of(&state.join("evidence"), "")?;
     figures.low("bytes.run", (packs + evidence) as f64 / entries, "B", Some(40.0));
     figures.low("recorder.run-alone.p50", commits.micros(0.5), "us", None);
 
@@ -75,7 +76,7 @@ pub(crate) fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
         let mut best = f64::MAX;
         for _ in 0..3 {
             let watch = stopwatch();
-            let verification = rig.ledger.verify(depth, &|_| {})?;
+            let verification = rig.ledger.verify(depth, &Progress::unwatched)?;
             best = best.min(watch.elapsed().as_secs_f64());
             ensure!(verification.faults.is_empty(), "the ledger does not verify: {:?}", verification.faults);
         }
@@ -137,7 +138,7 @@ impl Growing<'_> {
 }
 
 /// A number below `below` that looks random and is the same each time.
-fn jitter(minute: u64, place: usize, below: u64) -> u64 {
+pub(crate) fn jitter(minute: u64, place: usize, below: u64) -> u64 {
     let mixed = (minute << 20 | place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 33) % below
 }

@@ -35,7 +35,7 @@ fn build(dir: &Path) {
     fs::remove_file(dir.join("key")).unwrap();
     fs::remove_file(dir.join("lock")).unwrap();
     walk(dir, &mut |path, _| {
-        if path.extension().is_some_and(|extension| extension == "snapshot") {
+        if path.extension().is_some_and(|extension| extension == "snapshot" || extension == "slots") {
             fs::remove_file(path).unwrap();
         }
     });
@@ -57,7 +57,7 @@ fn the_golden_ledger_is_read_and_what_is_written_today_is_the_same() {
     }
     let ledger = Ledger::<Tally>::open(&kept, Options { access: Access::ReadOnly, ..small() }).unwrap();
     check_but(&ledger, 40, &[3, 18, 31, 39]);
-    let found = ledger.verify(Depth::Refold, &|_| {}).unwrap();
+    let found = ledger.verify(Depth::Refold, &Progress::unwatched).unwrap();
     assert_eq!(found.faults, Vec::<String>::new());
     // Another edition of the compressor may write other blocks; what is not compressed is the same to the byte.
     walk(&kept, &mut |path, bytes| {
@@ -84,7 +84,7 @@ fn a_reader_written_from_the_description_alone_agrees() {
     let kept = golden().join("ledger-v1");
     let found = answer(&read(&kept));
     let ledger = Ledger::<Tally>::open(&kept, Options { access: Access::ReadOnly, ..small() }).unwrap();
-    let ours = ledger.verify(Depth::Stored, &|_| {}).unwrap();
+    let ours = ledger.verify(Depth::Stored, &Progress::unwatched).unwrap();
     assert_eq!(
         found,
         serde_json::json!({

@@ -4,7 +4,20 @@ use super::fixture::*;
 use crate::ledger::*;
 
 fn verified(ledger: &Ledger<Tally>) -> Verification {
-    ledger.verify(Depth::Refold, &|_| {}).unwrap()
+    ledger.verify(Depth::Refold, &Progress::unwatched).unwrap()
+}
+
+#[test]
+fn nobody_verifies_for_who_has_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    grow(&ledger, 300);
+    ledger.settle().unwrap();
+    for depth in [Depth::Stored, Depth::Refold] {
+        let left = ledger.verify(depth, &|_| std::ops::ControlFlow::Break(()));
+        assert!(matches!(left, Err(LedgerError::BrokenOff)), "{left:?}");
+    }
+    assert_eq!(verified(&ledger).faults, Vec::<String>::new());
 }
 
 #[test]

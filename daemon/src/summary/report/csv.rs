@@ -2,7 +2,7 @@
 
 use super::{Report, about, departure, time::Clock};
 use crate::{
-    domain::{DayRow, MissedReason, PopulationRange, escaped_lines},
+    domain::{DayRow, MissedReason, PopulationRange, RunReason, escaped_lines},
     summary::{ControlSummary, coverage},
 };
 
@@ -22,6 +22,7 @@ pub fn render_csv(report: &Report) -> Vec<CsvFile> {
         CsvFile { name: "deviations.csv", content: deviations(report, &clock) },
         CsvFile { name: "gaps.csv", content: gaps(report) },
         CsvFile { name: "outages.csv", content: outages(report, &clock) },
+        CsvFile { name: "errors.csv", content: errors(report, &clock) },
         CsvFile { name: "changes.csv", content: changes(report, &clock) },
     ]
 }
@@ -162,6 +163,21 @@ fn outages(report: &Report, clock: &Clock) -> String {
             }
             .to_owned(),
             outage.missed.to_string(),
+        ]);
+    }
+    table.0
+}
+
+fn errors(report: &Report, clock: &Clock) -> String {
+    let mut table = Table::new("control,from_day,to_day,first_slot,reason,slots");
+    for stretch in &report.summary.errors {
+        table.row(&[
+            stretch.control.to_string(),
+            stretch.from.to_string(),
+            stretch.to.to_string(),
+            stretch.first.map(|slot| clock.rfc3339(slot.0)).unwrap_or_default(),
+            stretch.reason.map(RunReason::word).unwrap_or_default(),
+            stretch.slots.to_string(),
         ]);
     }
     table.0

@@ -72,6 +72,7 @@ fn figures(report: &Report) -> Markup {
             }
         }
     };
+    let compared = report.before_span.as_ref().filter(|_| before.is_some());
     let of = |part: u64, all: u64| format!("{} of {}", grouped(part), grouped(all));
     html! {
         div.tiles {
@@ -97,6 +98,7 @@ fn figures(report: &Report) -> Markup {
                 before.map(|before| grouped(before.gaps)),
             ))
         }
+        @if let Some(span) = compared { p.quiet { "Before: " (span) "." } }
     }
 }
 

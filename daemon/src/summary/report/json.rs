@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{NOT_PROVEN, PROVEN, Report, proof::standing};
+use super::{MAILBOXES, NOT_PROVEN, PROVEN, Report, proof::standing_of};
 use crate::summary::{Questions, result};
 
 /// The report for programs. New members may be added; those here keep their meaning.
@@ -16,6 +16,7 @@ struct Document<'a> {
     proven: &'a [&'a str],
     not_proven: &'a [&'a str],
     standing: String,
+    mailboxes: &'a str,
 }
 
 /// One JSON object, and a line feed.
@@ -27,7 +28,8 @@ pub fn render_json(report: &Report) -> String {
         questions: report.summary.questions(),
         proven: &PROVEN,
         not_proven: &NOT_PROVEN,
-        standing: standing(report),
+        standing: standing_of(report),
+        mailboxes: MAILBOXES,
     };
     let mut text = serde_json::to_string_pretty(&document).expect("a report is plain data with text keys");
     text.push('\n');

@@ -14,11 +14,11 @@ mod time;
 pub use csv::{CsvFile, render_csv};
 pub use html::render_html;
 pub use json::render_json;
-pub use proof::{NOT_PROVEN, PROVEN};
+pub use proof::{MAILBOXES, NOT_PROVEN, PROVEN, standing};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Headline, Summary};
+use super::{Headline, Span, Summary};
 use crate::domain::{ControlId, Departure, Digest, ExceptionId, NoteAbout, NoteKind, SlotTime, Timestamp};
 
 /// All that a report says.
@@ -30,8 +30,10 @@ pub struct Report {
     /// The version of this program.
     pub software: String,
     pub summary: Summary,
-    /// Of the period before, to compare with.
+    /// Of the window before, to compare with.
     pub before: Option<Headline>,
+    /// Which one that is.
+    pub before_span: Option<Span>,
     /// The stories of the summary's exceptions.
     pub exceptions: Vec<ReportedException>,
     /// Systems that the controls speak of.
@@ -83,16 +85,20 @@ pub struct Proof {
     pub root: Option<Digest>,
     /// When it was signed.
     pub at: Option<Timestamp>,
-    /// Checkpoints that others hold, newest first; these alone are independent.
+    /// Checkpoints that others hold, the one that covers most first.
     pub held: Vec<HeldCheckpoint>,
     /// What to type to verify it.
     pub command: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A checkpoint that somebody has got by mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldCheckpoint {
+    /// Entries that it covers.
     pub size: u64,
+    /// The recipient and the address.
     pub by: String,
+    /// When the address' mail server took it.
     pub at: Timestamp,
 }
 

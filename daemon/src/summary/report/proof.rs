@@ -3,8 +3,8 @@
 
 use maud::{Markup, html};
 
-use super::{Report, time::Clock};
-use crate::summary::words::grouped;
+use super::{HeldCheckpoint, Report, time::Clock};
+use crate::{domain::Timestamp, summary::words::grouped};
 
 /// What anybody can check.
 pub const PROVEN: [&str; 3] = [
@@ -21,20 +21,33 @@ pub const NOT_PROVEN: [&str; 4] = [
     "Anything about what people did outside these systems.",
 ];
 
-/// How much of the ledger stands on more than the operators' own key.
-pub(super) fn standing(report: &Report) -> String {
-    let proof = &report.proof;
-    let size = grouped(proof.entries);
-    match proof.held.first() {
-        Some(held) if held.size >= proof.entries => format!("All {size} entries are held by {} as well.", held.by),
-        Some(held) => format!(
-            "Entries up to {} are held by {} as well; the {} after them rest on the key alone.",
-            grouped(held.size),
-            held.by,
-            grouped(proof.entries - held.size)
+/// Holders of checkpoints that the page lists.
+const HOLDERS_SHOWN_MAX: usize = 50;
+
+/// What is to be said of those who hold a checkpoint.
+pub const MAILBOXES: &str =
+    "Mailboxes keep copies of what they were sent; only those outside the operators' reach are independent.";
+
+/// How much of a ledger of so many entries stands on more than the operators' own key. `time` writes a time.
+pub fn standing(entries: u64, held: Option<&HeldCheckpoint>, time: impl Fn(Timestamp) -> String) -> String {
+    let size = grouped(entries);
+    match held {
+        Some(HeldCheckpoint { size: held, by, at }) if *held >= entries => {
+            format!("All {size} entries were held by {by} at {}.", time(*at))
+        }
+        Some(HeldCheckpoint { size: held, by, at }) => format!(
+            "Entries up to {} were held by {by} at {}; the {} after them rest on the key alone.",
+            grouped(*held),
+            time(*at),
+            grouped(entries - held)
         ),
         None => format!("No copy outside is on record: all {size} entries rest on the key alone."),
     }
+}
+
+pub(super) fn standing_of(report: &Report) -> String {
+    let clock = Clock::of(&report.summary.period.zone);
+    standing(report.proof.entries, report.proof.held.first(), |at| clock.minute(at))
 }
 
 pub(super) fn section(report: &Report, clock: &Clock) -> Markup {
@@ -53,7 +66,17 @@ pub(super) fn section(report: &Report, clock: &Clock) -> Markup {
                 }
             }
             h3 { "Checkpoint" }
-            p { (standing(report)) }
+            p { (standing_of(report)) @if !proof.held.is_empty() { " " (MAILBOXES) } }
+            @if proof.held.len() > 1 {
+                table {
+                    thead { tr { th { "Held by" } th { "Since" } th.n { "Entries" } } }
+                    tbody {
+                        @for held in proof.held.iter().take(HOLDERS_SHOWN_MAX) {
+                            tr { td { (held.by) } td.at { (clock.minute(held.at)) } td.n { (grouped(held.size)) } }
+                        }
+                    }
+                }
+            }
             @if let Some(checkpoint) = &proof.checkpoint {
                 pre { (checkpoint) }
             }

@@ -3,7 +3,8 @@ use maud::{Markup, html};
 use super::{Report, time::Clock, time::length};
 use crate::{
     domain::{ControlId, DayRow, MissedReason},
-    summary::{Questions, coverage, words::grouped},
+    mail::words::run_reason,
+    summary::{Questions, Summary, coverage, words::grouped},
 };
 
 pub(super) fn coverage_bar(row: &DayRow) -> Markup {
@@ -82,7 +83,44 @@ pub(super) fn not_performed(report: &Report, clock: &Clock) -> Markup {
             @if !summary.outages.is_empty() {
                 (outages(report, clock))
             }
+            @if !summary.errors.is_empty() {
+                (errors(report, clock))
+            }
         }
+    }
+}
+
+/// Stretches of errors that the page lists; the table for spreadsheets has more.
+const ERRORS_SHOWN_MAX: usize = 100;
+
+fn errors(report: &Report, clock: &Clock) -> Markup {
+    let Summary { errors, errors_unlisted, .. } = &report.summary;
+    let shown = &errors[..errors.len().min(ERRORS_SHOWN_MAX)];
+    let more = errors[shown.len()..].iter().map(|stretch| stretch.slots).sum::<u64>() + errors_unlisted;
+    html! {
+        h3 { "Tests without a result" }
+        div.wide {
+            table {
+                thead { tr { th { "Control" } th { "First" } th { "Last day" } th { "Why" } th.n { "Tests" } } }
+                tbody {
+                    @for stretch in shown {
+                        tr {
+                            td.id { (stretch.control) }
+                            td.at {
+                                @match stretch.first {
+                                    Some(slot) => (clock.minute(slot.0)),
+                                    None => (stretch.from),
+                                }
+                            }
+                            td.at { (stretch.to) }
+                            td { (stretch.reason.map_or("not recorded", run_reason)) }
+                            td.n { (grouped(stretch.slots)) }
+                        }
+                    }
+                }
+            }
+        }
+        @if more > 0 { p.quiet { "And " (grouped(more)) " more tests without a result." } }
     }
 }
 
