@@ -45,6 +45,7 @@ mod check;
 mod findings;
 mod host;
 mod pages;
+mod records;
 mod run;
 mod time;
 
@@ -59,6 +60,7 @@ pub use check::{Check, Description, Needs};
 pub use findings::{FindingDraft, Findings, Verdict, unit};
 pub use host::{Host, InputError, InputReader, Level, StateError};
 pub use pages::{NextPage, Pages, aws_marker, by_link_header, by_token};
+pub use records::{Csv, Fields, Lines, csv_fields};
 pub use run::{Facts, Run, State};
 pub use time::{NotAnInstant, Timestamp};
 

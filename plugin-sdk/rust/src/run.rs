@@ -3,7 +3,7 @@ use evidenced_contract::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::{Call, CallError, Host, InputReader, Level, Response, StateError, Timestamp};
+use crate::{Call, CallError, Csv, Host, InputReader, Level, Lines, Response, StateError, Timestamp};
 
 /// What a run is told, besides its configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +85,16 @@ impl<'a> Run<'a> {
     /// An input in pieces, for what does not fit into memory.
     pub fn open(&mut self, name: &str) -> Result<Box<dyn InputReader>, Failure> {
         Ok(self.host.open_input(name)?)
+    }
+
+    /// The lines of an input, one after the other.
+    pub fn lines(&mut self, name: &str) -> Result<Lines, Failure> {
+        Ok(Lines::of(name, self.open(name)?))
+    }
+
+    /// The records of an input of CSV, one after the other.
+    pub fn csv(&mut self, name: &str) -> Result<Csv, Failure> {
+        Ok(Csv::of(name, self.open(name)?))
     }
 
     /// Sends one request and waits for its answer.
