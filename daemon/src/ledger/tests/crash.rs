@@ -1,6 +1,10 @@
-//! Crashes, failing disks and full disks, on a simulated one.
+//! Crashes, failing disks and full disks: the ledger's files on a simulated disk, its view in sled on the real one.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use proptest::prelude::*;
 
@@ -8,11 +12,27 @@ use super::{
     fixture::*,
     sim::{Fault, SimDisk},
 };
-use crate::ledger::*;
+use crate::ledger::{view::View, *};
 
-/// The lock is on the real disk; everything else is not.
+/// The lock and the view are on the real disk; everything else is not.
 struct Place {
     dir: tempfile::TempDir,
+}
+
+/// What of the view is there after a crash.
+#[derive(Debug, Clone, Copy)]
+enum ViewLeft {
+    /// All that was written, also when the dying ledger was closed.
+    Closed,
+    /// What sled had written while the ledger was open.
+    Open,
+    /// What was there when the ledger was closed for the last time before.
+    Older,
+    Nothing,
+}
+
+impl ViewLeft {
+    const ALL: [Self; 4] = [Self::Closed, Self::Open, Self::Older, Self::Nothing];
 }
 
 impl Place {
@@ -28,11 +48,47 @@ impl Place {
         let options = Options {
             pack_entries: 16,
             journal_bytes_max: 90_000,
-            view: ViewPlace::Nowhere,
+            view: ViewPlace::At(self.view()),
             disk: Arc::new(disk.clone()),
             ..options()
         };
         Ledger::open(self.path(), options)
+    }
+
+    fn view(&self) -> PathBuf {
+        self.path().join("view")
+    }
+
+    /// Keeps the view as it is now under another name.
+    fn copy_view(&self, name: &str) {
+        replace(&self.view(), &self.path().join(name));
+    }
+
+    fn leave_of_view(&self, left: ViewLeft) {
+        match left {
+            ViewLeft::Closed => {}
+            ViewLeft::Open => replace(&self.path().join(OPEN), &self.view()),
+            ViewLeft::Older => replace(&self.path().join(OLDER), &self.view()),
+            ViewLeft::Nothing => drop(fs::remove_dir_all(self.view())),
+        }
+    }
+}
+
+const OPEN: &str = "view-open";
+const OLDER: &str = "view-older";
+
+/// Puts a copy of the folder, if there is one, in the place of another.
+fn replace(from: &Path, to: &Path) {
+    drop(fs::remove_dir_all(to));
+    let Ok(names) = fs::read_dir(from) else { return };
+    fs::create_dir_all(to).unwrap();
+    for found in names.map(|name| name.unwrap().path()) {
+        let to = to.join(found.file_name().unwrap());
+        if found.is_dir() {
+            replace(&found, &to);
+        } else {
+            fs::copy(&found, &to).unwrap();
+        }
     }
 }
 
@@ -86,10 +142,12 @@ fn run(place: &Place, disk: &SimDisk, steps: &[Step]) -> (u64, Vec<u64>) {
             Step::Rollup => drop(ledger.write_rollup("UTC", crate::domain::LocalDay(1), b"counts")),
             Step::Reopen => {
                 drop(open);
+                place.copy_view(OLDER);
                 open = place.open(disk);
             }
         }
     }
+    place.copy_view(OPEN);
     (acknowledged, erased)
 }
 
@@ -105,6 +163,11 @@ fn recovers(place: &Place, disk: &SimDisk, acknowledged: u64, erased: &[u64], co
     grow(&ledger, size + 20);
     ledger.settle().unwrap();
     check_but(&ledger, size + 20, erased);
+    let rows = ledger.state().rows();
+    ledger.close().unwrap();
+    let (_, healed) = View::open(&place.view(), Tally::VERSION).unwrap();
+    let (stand, found) = healed.unwrap_or_else(|| panic!("{context}: nothing is in the view"));
+    assert!(stand.size == size + 20 && found == rows, "{context}: the view is not what the entries add up to");
 }
 
 #[test]
@@ -121,7 +184,9 @@ fn every_step_may_fail_both_ways_or_be_the_last() {
             let disk = SimDisk::default();
             disk.fail_at(step, fault);
             let (acknowledged, erased) = run(&place, &disk, &SCRIPT);
-            let context = format!("step {step} {fault:?}");
+            let view = ViewLeft::ALL[(step / 3 + turn) as usize % 4];
+            place.leave_of_view(view);
+            let context = format!("step {step} {fault:?}, view {view:?}");
             // By turns, so that each step sees each fault, and each way to end often enough.
             let (after, end) = match (step + turn) % 3 {
                 0 => (disk.after_kill(), "killed"),
@@ -149,17 +214,18 @@ proptest! {
             ],
             1..16,
         ),
-        crashes in prop::collection::vec((0_u64..150, 0_usize..4, any::<u64>()), 1..4),
+        crashes in prop::collection::vec((0_u64..150, 0_usize..4, any::<u64>(), 0_usize..4), 1..4),
     ) {
         let place = Place::new();
         let mut disk = SimDisk::default();
         let (mut at_least, mut erased) = (0, Vec::new());
-        for (step, fault, seed) in crashes {
+        for (step, fault, seed, view) in crashes {
             disk.fail_at(disk.steps() + step, Fault::ALL[fault]);
             let (acknowledged, more) = run(&place, &disk, &steps);
             erased.extend(more);
             at_least = at_least.max(acknowledged);
             disk = if seed % 3 == 0 { disk.after_kill() } else { disk.after_power_cut(seed) };
+            place.leave_of_view(ViewLeft::ALL[view]);
             recovers(&place, &disk, at_least, &erased, "history");
             at_least = place.open(&disk).unwrap().head().size;
         }
@@ -208,7 +274,9 @@ fn a_journal_without_frames_is_no_loss_where_packs_hold_them() {
     assert!(matches!(ledger.commit(alone), Err(LedgerError::Io { what: "append to", .. })));
     drop(ledger);
     for _ in 0..3 {
+        place.copy_view(OPEN);
         recovers(&place, &disk.after_kill(), 16, &[], "header only");
+        place.leave_of_view(ViewLeft::Open);
         drop(place.open(&disk).unwrap());
     }
 }
@@ -227,9 +295,11 @@ fn a_journal_file_that_could_not_be_started_is_in_nobody_s_way() {
     ledger.erase(&part(2).digest()).unwrap();
     assert_eq!(ledger.verify(Depth::Refold, &Progress::unwatched).unwrap().faults, Vec::<String>::new());
     let after = disk.after_power_cut(0);
+    place.copy_view(OPEN);
     grow(&ledger, 40);
     check_but(&ledger, 40, &[2]);
     drop(ledger);
+    place.leave_of_view(ViewLeft::Open);
     recovers(&place, &after, 16, &[2], "not started");
 }
 
