@@ -23,6 +23,9 @@ use crate::{
 /// A file is recognised by so many of its first bytes.
 const HEAD_BYTES: usize = 512;
 
+/// What a compressed file begins with (RFC 1952, section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// Clocks of file servers differ from this one by less.
 const CLOCKS_DIFFER_BY: std::time::Duration = std::time::Duration::from_secs(3600);
 
@@ -34,6 +37,8 @@ pub(super) struct Found {
     inode: u64,
     length: u64,
     head: Vec<u8>,
+    /// It held nothing yet by which a copy could be known: once there is more in it, it may be one.
+    is_just_begun: bool,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +84,7 @@ pub(super) fn list(spec: &EventsSpec, unchanged_since: Option<Timestamp>) -> Res
             continue;
         }
         let (device, inode, length) = (metadata.dev(), metadata.ino(), metadata.len());
-        let mut found = Found { path, device, inode, length, head: Vec::new() };
+        let mut found = Found { path, device, inode, length, head: Vec::new(), is_just_begun: false };
         // Objects come whole and stay as they are.
         if spec.format != EventFormat::Cloudtrail {
             found.head = head(&open(&found)?, &found.path)?;
@@ -107,10 +112,15 @@ pub(super) fn open(found: &Found) -> Result<File, FileError> {
     if is_it { Ok(file) } else { Err(FileError::Changed) }
 }
 
-/// Whether nothing was taken away from a file of which `read` bytes were read; its last change.
+/// Whether nothing was taken away from a file of which `read` bytes were read, and it was compared with the others; its
+/// last change.
 pub(super) fn confirm(file: &File, found: &Found, read: u64) -> Result<Timestamp, FileError> {
     let metadata = file.metadata().map_err(|error| EventsError::unread(&found.path, &error))?;
-    if metadata.len() < read || (!found.head.is_empty() && !head(file, &found.path)?.starts_with(&found.head)) {
+    let is_unknown = found.is_just_begun && read > found.length;
+    if is_unknown
+        || metadata.len() < read
+        || (!found.head.is_empty() && !head(file, &found.path)?.starts_with(&found.head))
+    {
         return Err(FileError::Changed);
     }
     Ok(changed(&metadata))
@@ -167,17 +177,19 @@ fn head(file: &File, path: &Path) -> Result<Vec<u8>, EventsError> {
 }
 
 pub(super) fn is_gzip(head: &[u8]) -> bool {
-    head.starts_with(&[0x1f, 0x8b])
+    head.starts_with(&GZIP)
 }
 
 /// While a log is rotated its events lie in two files for a moment: it is copied before it is truncated, and compressed
 /// before it is removed. Of two files of which one holds all that the other does, and begins with it, the longer is read.
 fn leave_out_copies(listing: &mut Listing) -> Result<(), FileError> {
     let mut beginnings = Vec::with_capacity(listing.files.len());
-    for (place, found) in listing.files.iter().enumerate() {
+    for (place, found) in listing.files.iter_mut().enumerate() {
         let beginning = beginning(found)?;
+        // One byte may be the first of two that say that it is compressed.
+        found.is_just_begun = beginning.is_empty() || (beginning == [GZIP[0]] && found.head == beginning);
         // Nothing is no copy of anything: a compressed file of which not even the first byte can be read is told.
-        if !beginning.is_empty() {
+        if !found.is_just_begun {
             beginnings.push((beginning, place));
         }
     }

@@ -33,7 +33,7 @@ use crate::{
 };
 use cut::Cut;
 use fields::Fields;
-use files::{FileError, Found};
+use files::{FileError, Found, Listing};
 use frame::{FrameError, Framed, Lines, Records, Trail};
 
 /// Bytes that are looked at together.
@@ -123,7 +123,8 @@ pub struct Events {
 /// Reads what is there. It blocks for as long as that takes.
 pub fn read(asked: &Asked<'_>) -> Result<Events, EventsError> {
     for _ in 0..LISTINGS_MAX {
-        match Reading::new(asked).all() {
+        let reading = Reading::new(asked);
+        match reading.list().and_then(|listing| reading.all(&listing)) {
             Ok(events) => return Ok(events),
             Err(FileError::Failed(error)) => return Err(error),
             Err(FileError::Changed) => {}
@@ -154,9 +155,12 @@ impl<'s> Reading<'s> {
         }
     }
 
-    fn all(mut self) -> Result<Events, FileError> {
+    fn list(&self) -> Result<Listing, FileError> {
         let unchanged_since = self.asked.by_this_clock.then_some(self.asked.interval.from);
-        let listing = files::list(self.asked.spec, unchanged_since)?;
+        files::list(self.asked.spec, unchanged_since)
+    }
+
+    fn all(mut self, listing: &Listing) -> Result<Events, FileError> {
         for found in &listing.files {
             self.file(found)?;
         }

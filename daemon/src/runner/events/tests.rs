@@ -414,6 +414,39 @@ proptest! {
     }
 }
 
+/// A copy is known by what it begins with: of one that was begun, and holds nothing yet, nobody can tell.
+#[test]
+fn a_copy_that_was_empty_when_it_was_listed_is_not_read_as_well() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(b"{\"t\":\"2026-11-23T12:10:00Z\"}\n").unwrap();
+    let packed = packed.finish().unwrap();
+    let plain = "{\"t\":\"2026-11-23T12:10:00Z\"}\n".as_bytes();
+    let begun_and_whole: [(&str, &[u8], &[u8]); 4] = [
+        ("log.1", b"", plain),
+        ("log.1.gz", b"", &packed),
+        ("log.1.gz", &packed[..1], &packed),
+        ("log.1.gz", &packed[..10], &packed),
+    ];
+    for (name, begun, whole) in begun_and_whole {
+        let folder = Folder::with(&[("log", "{\"t\":\"2026-11-23T12:10:00Z\"}\n")]);
+        fs::write(folder.path(name), begun).unwrap();
+        let spec = folder.lines("log*");
+        let asked = Asked {
+            spec: &spec,
+            interval: EventInterval { from: at("12:00"), until: at("13:00") },
+            bytes_max: 4096,
+            by_this_clock: false,
+            halt: halt(Duration::from_secs(60)),
+        };
+        let reading = Reading::new(&asked);
+        let listing = reading.list().unwrap();
+        fs::OpenOptions::new().append(true).open(folder.path(name)).unwrap().write_all(&whole[begun.len()..]).unwrap();
+        let told = reading.all(&listing);
+        assert!(matches!(told, Err(FileError::Changed)), "{name}, begun with {} bytes: {told:?}", begun.len());
+        assert_eq!(read(&asked).unwrap().counts.lines_kept, 1, "{name}: listed again, the copy is known");
+    }
+}
+
 #[test]
 fn a_rotation_that_comes_in_between_loses_and_doubles_nothing() {
     let folder = Arc::new(Folder::new());
