@@ -85,22 +85,20 @@ impl Executor {
         let clock_in_doubt = self.clock.doubt().is_some();
         let started = clock::stopwatch();
         let control = Arc::clone(&order.control);
+        // Ended before its plugin could start.
+        let not_started = |order, reason, words, inputs| Finished {
+            order,
+            now,
+            clock_in_doubt,
+            took: started.elapsed(),
+            ended: EndedRecord::Other { reason, words, is_deterministic: false },
+            transcript: Transcript::default(),
+            inputs,
+            new_state: None,
+        };
         let shelved = match shelf.fitted(&control) {
             Ok(shelved) => shelved,
-            Err(fault) => {
-                let ended = EndedRecord::Other { reason: fault.reason, words: fault.message, is_deterministic: false };
-                let took = started.elapsed();
-                return Finished {
-                    order,
-                    now,
-                    clock_in_doubt,
-                    took,
-                    ended,
-                    transcript: Transcript::default(),
-                    inputs: Vec::new(),
-                    new_state: None,
-                };
-            }
+            Err(fault) => return not_started(order, fault.reason, fault.message, Vec::new()),
         };
         let limits = &control.check.limits;
         let grants: Arc<[_]> = control.check.grants.clone().into();
@@ -121,19 +119,7 @@ impl Executor {
         };
         let inputs = inputs::gather(&control.check.inputs, &gathering).await;
         if let Some(why) = unread_events(&control.check.inputs, &inputs) {
-            let reason = RunReason::InputUnreadable;
-            let ended = EndedRecord::Other { reason, words: why, is_deterministic: false };
-            let took = started.elapsed();
-            return Finished {
-                order,
-                now,
-                clock_in_doubt,
-                took,
-                ended,
-                transcript: Transcript::default(),
-                inputs,
-                new_state: None,
-            };
+            return not_started(order, RunReason::InputUnreadable, why, inputs);
         }
         let spec = RunSpec {
             request: request(&order, now, &inputs),

@@ -39,6 +39,16 @@ impl LedgerHistory {
         self.ledger.slots(control, during, SlotOrder::OldestFirst).into_iter().flatten().filter_map(Result::ok)
     }
 
+    /// From where on the runs are looked at: those before `during` only where the first within is about events, since an
+    /// earlier report may have counted them.
+    fn named_from(&self, control: &ControlId, during: &Range<Timestamp>) -> Timestamp {
+        let first = self.slots(control, during.clone()).find_map(|entry| match entry.end {
+            SlotEnd::Ran(ran) => Some(ran),
+            SlotEnd::Missed { .. } => None,
+        });
+        if first.is_some_and(|ran| ran.interval.is_some()) { during.start.minus(NAMED_BEFORE) } else { during.start }
+    }
+
     fn events_named(&self, run: &RunEntry) -> Vec<String> {
         match self.report(run) {
             Some(EndedRecord::Report(report)) => {
@@ -72,8 +82,7 @@ impl HistoryReader for LedgerHistory {
         let during = bounds(during);
         // The newest two reports about events: what they named and is named again was counted already.
         let mut newest: VecDeque<RunEntry> = VecDeque::with_capacity(2);
-        let since_before = during.start.minus(NAMED_BEFORE)..during.end;
-        for SlotEntry { sequence, .. } in self.slots(control, since_before) {
+        for SlotEntry { sequence, .. } in self.slots(control, self.named_from(control, &during)..during.end) {
             let Some(Event::Run(run)) = crate::recorder::entry_at(&self.ledger, sequence) else { continue };
             let report = if during.contains(&run.slot.0) { self.report(&run) } else { None };
             let counted: HashSet<String> = match &report {
