@@ -22,6 +22,7 @@ pub mod recorder;
 
 pub mod mail;
 pub mod outbox;
+pub mod routing;
 pub mod summary;
 
 pub mod desk;

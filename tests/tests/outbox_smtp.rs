@@ -143,7 +143,13 @@ fn at(text: &str) -> Timestamp {
 
 fn head() -> Letterhead {
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
-    Letterhead { organization: "Example AI".into(), instance: "prod".into(), zone, page: None }
+    Letterhead {
+        organization: "Example AI".into(),
+        instance: "prod".into(),
+        zone,
+        page: None,
+        detail: evidenced::domain::Detail::Full,
+    }
 }
 
 fn posting(alert: u64) -> Posting {
@@ -152,7 +158,7 @@ fn posting(alert: u64) -> Posting {
         alert,
         queued: at("2026-03-02T05:00:04Z"),
         to: vec!["compliance@example.com".into()],
-        thread: None,
+        thread: Vec::new(),
     }
 }
 
@@ -249,7 +255,7 @@ async fn a_failure_and_its_recovery_arrive_in_one_thread() {
         ended: Vec::new(),
     });
     let first = compose(&failed, &head(), &posting(1));
-    let second = compose(&recovered, &head(), &Posting { thread: Some(first.message_id.clone()), ..posting(2) });
+    let second = compose(&recovered, &head(), &Posting { thread: vec![first.message_id.clone()], ..posting(2) });
     for (alert, mail) in [(1, first), (2, second)] {
         outbox.send_mail(alert, "compliance@example.com", mail).await;
         outbox.delivered().await;
@@ -571,7 +577,7 @@ async fn what_could_not_be_tested_is_told_in_one_thread_too() {
         slots: 3,
     });
     let first = compose(&not_tested, &head(), &posting(1));
-    let second = compose(&tested_again, &head(), &Posting { thread: Some(first.message_id.clone()), ..posting(2) });
+    let second = compose(&tested_again, &head(), &Posting { thread: vec![first.message_id.clone()], ..posting(2) });
     for (alert, mail) in [(1, first), (2, second)] {
         outbox.send_mail(alert, "compliance@example.com", mail).await;
         outbox.delivered().await;

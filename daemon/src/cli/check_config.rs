@@ -252,7 +252,7 @@ fn origin(input: &InputSpec) -> String {
 }
 
 fn told(config: &Config, control: &Control) -> Vec<String> {
-    let recipients = config.recipients_for(control, AlertCause::Failed);
+    let recipients = config.recipients_for(control, AlertCause::Failed, false);
     recipients.into_iter().map(|recipient| recipient.id.to_string()).collect()
 }
 

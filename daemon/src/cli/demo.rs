@@ -109,7 +109,7 @@ async fn show(context: &Context, settings: Settings, exit: bool) -> anyhow::Resu
             demo.config_file.display()
         ))?;
     }
-    let is_well = tally.identical + tally.not_reperformable == tally.runs;
+    let is_well = tally.identical + tally.not_reperformable == tally.runs && verified.faults.is_empty();
     drop(ledger);
 
     if !exit {

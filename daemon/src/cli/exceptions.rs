@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     desk::{ExceptionLine, Line, Question},
-    domain::{ExceptionId, ExceptionState, NoteKind, escaped},
+    domain::{ControlId, ExceptionId, ExceptionState, LocalDay, NoteKind, escaped},
+    recorder::zone,
 };
 
 /// Cases about controls that fail: list them, look at one, acknowledge it, write to it, close it.
@@ -44,12 +45,17 @@ enum Action {
         id: ExceptionId,
     },
     /// Say that a person has seen it.
-    #[command(after_help = "Example:\n  evidenced exceptions ack EX-2026-0007 'seen, the key is rotated tomorrow'")]
+    #[command(
+        after_help = "Example:\n  evidenced exceptions ack EX-2026-0007 --until 2026-03-09 'seen, the key is rotated on Monday'"
+    )]
     Ack {
         /// The exception, such as EX-2026-0007; `evidenced exceptions` lists them.
         id: ExceptionId,
         /// What is to be kept of it, in quotes; your name is added.
         words: String,
+        /// The day by whose end it is fixed, or a moment; nobody is reminded before. Without it, the time to fix.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
     /// Write a root cause, a response, a corrective action or a remark to it.
     #[command(
@@ -65,6 +71,10 @@ enum Action {
         words: String,
     },
     /// Close it: the test passes again, and root cause and response are given, here or in notes before.
+    #[command(
+        after_help = "Example:\n  evidenced exceptions close EX-2026-0007 --root-cause 'the rotation job had lost its role' \
+                      --response 'the role is back, and its loss is alerted'"
+    )]
     Close {
         id: ExceptionId,
         /// Why it failed.
@@ -84,6 +94,9 @@ struct ListArguments {
     /// Only those in this state.
     #[arg(long, value_enum)]
     state: Option<StateArgument>,
+    /// Only those of this control.
+    #[arg(long)]
+    control: Option<ControlId>,
     /// Exit with 1 when any is listed.
     #[arg(long)]
     exit_code: bool,
@@ -110,7 +123,7 @@ impl ExceptionsArguments {
         match self.action.unwrap_or(Action::List(self.list)) {
             Action::List(arguments) => list(context, &arguments),
             Action::Show { id } => show(context, id),
-            Action::Ack { id, words } => write(context, Question::Acknowledge { id, words }),
+            Action::Ack { id, words, until } => ack(context, id, words, until.as_deref()),
             Action::Note { id, about, words } => {
                 let about = match about {
                     About::RootCause => NoteKind::RootCause,
@@ -127,6 +140,22 @@ impl ExceptionsArguments {
     }
 }
 
+fn ack(context: &Context, id: ExceptionId, words: String, until: Option<&str>) -> anyhow::Result<ExitStatus> {
+    let until = match until {
+        None => None,
+        Some(text) => {
+            let Some(loaded) = context.load()? else { return Ok(ExitStatus::Usage) };
+            let zone = zone(&loaded.config.timezone);
+            // A day is promised with its end.
+            Some(match text.parse::<jiff::civil::Date>() {
+                Ok(day) => LocalDay::from_date(day).next().start(&zone),
+                Err(_) => moment::parse(text, &zone, "--until")?,
+            })
+        }
+    };
+    write(context, Question::Acknowledge { id, until, words })
+}
+
 fn list(context: &Context, arguments: &ListArguments) -> anyhow::Result<ExitStatus> {
     let only = arguments.state.map(|state| match state {
         StateArgument::Open => ExceptionState::Open,
@@ -136,7 +165,9 @@ fn list(context: &Context, arguments: &ListArguments) -> anyhow::Result<ExitStat
     });
     let mut exceptions = Vec::new();
     let refused = ask(context, Question::Exceptions { only }, |line| {
-        if let Line::Exception(exception) = line {
+        if let Line::Exception(exception) = line
+            && arguments.control.as_ref().is_none_or(|control| *control == exception.control)
+        {
             if context.printer.is_json() {
                 context.printer.object(&exception)?;
             }

@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, path::Path};
 use jiff::tz::TimeZone;
 
 use super::{
+    alerts,
     diagnostics::{Errors, Named},
     model::{EmailAddress, Mail, MailLogin, MailTls, Recipient, Smtp, Transport, is_loopback},
     section::{Located, Section, word},
-    words::{FAMILIES, SEVERITIES, SUMMARIES, TLS},
+    words::{DETAILS, FAMILIES, HEARS, SEVERITIES, SUMMARIES, TLS},
 };
 use crate::domain::{Control, Severity};
 
@@ -137,12 +138,28 @@ pub(super) fn recipients(root: &Section<'_>, zone: &str, errors: &mut Errors) ->
         let summaries = summaries.into_iter().filter_map(|kind| word(kind, "summaries", &SUMMARIES, errors)).collect();
         let timezone: Option<(String, TimeZone)> = section.zone("timezone", errors);
         let timezone = timezone.map_or_else(|| zone.to_owned(), |(name, _)| name);
+        let detail = section.word("detail", &DETAILS, errors).unwrap_or_default();
+        let hears = section.word("alerts", &HEARS, errors).unwrap_or_default();
+        let per_hour = alerts::per_hour(&section, errors).unwrap_or_else(Recipient::default_per_hour);
+        let quiet = alerts::quiet(&section, errors);
         section.finish(errors);
         let Some(id) = id else { continue };
         if recipients.iter().any(|known| known.id == id.value) {
             errors.add_duplicate_id(id.at, Named::Recipient, id.value.as_str(), false);
         } else {
-            recipients.push(Recipient { id: id.value, email, families, severity, owners, summaries, timezone });
+            recipients.push(Recipient {
+                id: id.value,
+                email,
+                families,
+                severity,
+                owners,
+                summaries,
+                timezone,
+                detail,
+                hears,
+                per_hour,
+                quiet,
+            });
         }
     }
     recipients

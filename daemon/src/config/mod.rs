@@ -8,6 +8,7 @@
 //! templates and rows on each other; `resolve` reads the whole, with `sources`, `controls` and `mail` for its parts.
 //! What is wrong on the way is said by `diagnostics`.
 
+mod alerts;
 mod controls;
 mod diagnostic;
 mod diagnostics;
@@ -48,8 +49,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
 pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
 pub use last_resort::state_dir_of;
 pub use model::{
-    Access, Config, CredentialSpec, EmailAddress, Endpoint, Mail, MailLogin, MailTls, Network, Recipient, Runner, Smtp,
-    Source, Transport,
+    Access, Alerts, Config, CredentialSpec, EmailAddress, Endpoint, Hears, Mail, MailLogin, MailTls, Network, Quiet,
+    Recipient, Runner, Smtp, Source, Transport,
 };
 
 pub use quantities::duration;

@@ -9,9 +9,11 @@ use std::{
 };
 
 use crate::domain::{
-    AddressRange, AlertCause, Control, ControlId, CredentialId, CredentialKind, Family, LocalDay, PluginName, Rate,
-    RecipientId, Scheme, Severity, SourceId, SummaryKind, Window, WindowId,
+    AddressRange, AlertCause, Control, ControlId, CredentialId, CredentialKind, Detail, Family, LocalDay, PluginName,
+    Rate, RecipientId, Scheme, Severity, SourceId, SummaryKind, Window, WindowId,
 };
+use crate::judge::{Flapping, Reminders};
+use crate::routing::Rules;
 use crate::secret::SecretSource;
 
 /// A whole configuration. Every name in it is known, every path absolute, every default filled in.
@@ -39,6 +41,8 @@ pub struct Config {
     pub windows: Vec<Window>,
     pub mail: Mail,
     pub recipients: Vec<Recipient>,
+    #[serde(default)]
+    pub alerts: Alerts,
     pub credentials: Vec<CredentialSpec>,
     pub sources: Vec<Source>,
     pub controls: Vec<Control>,
@@ -157,8 +161,51 @@ pub struct Recipient {
     /// Only controls of these owners; `None`: all.
     pub owners: Option<BTreeSet<String>>,
     pub summaries: BTreeSet<SummaryKind>,
-    /// IANA name of the zone that weeks and months of the summaries are counted in.
+    /// IANA name of the zone that weeks and months of the summaries are counted in, and quiet hours are told in.
     pub timezone: String,
+    #[serde(default)]
+    pub detail: Detail,
+    #[serde(default)]
+    pub hears: Hears,
+    /// Mails that tell alerts, at most.
+    #[serde(default = "Recipient::default_per_hour")]
+    pub per_hour: u32,
+    #[serde(default)]
+    pub quiet: Option<Quiet>,
+}
+
+/// The hours in which somebody is not disturbed, by the clocks of their zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// Minutes since midnight; `to` is not part of them, and may be on the next day.
+    pub from: u16,
+    pub to: u16,
+    /// Saturdays, Sundays and holidays are quiet all day.
+    pub business_days_only: bool,
+    /// More severe alerts are told all the same.
+    pub up_to: Severity,
+}
+
+/// `[alerts]`: the rules for all readers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alerts {
+    pub routing: Rules,
+    #[serde(default)]
+    pub reminders: Reminders,
+    #[serde(default)]
+    pub flapping: Flapping,
+}
+
+/// Which alerts a recipient gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hears {
+    #[default]
+    All,
+    /// Only of what is overdue, and of what others were reminded of and have not answered.
+    Escalations,
+    /// Summaries alone.
+    Nothing,
 }
 
 /// One secret, and how it is put on a request.
@@ -227,8 +274,9 @@ impl Config {
         }
     }
 
-    /// Everybody who is told about `control`, in the order of the file.
-    pub fn recipients_for(&self, control: &Control, cause: AlertCause) -> Vec<&Recipient> {
+    /// Everybody who is told about `control`, in the order of the file; `escalates`: it has waited for somebody long
+    /// enough that others are to know.
+    pub fn recipients_for(&self, control: &Control, cause: AlertCause, escalates: bool) -> Vec<&Recipient> {
         match cause {
             AlertCause::Failed
             | AlertCause::AlreadyFailing
@@ -237,10 +285,21 @@ impl Config {
             | AlertCause::TestedAgain
             | AlertCause::Overdue
             | AlertCause::Recovered
+            | AlertCause::Reminder
+            | AlertCause::Flapping
+            | AlertCause::Steady
             | AlertCause::PluginFault => {
-                self.recipients.iter().filter(|recipient| recipient.follows(control)).collect()
+                let hears = |recipient: &&Recipient| match recipient.hears {
+                    Hears::All => true,
+                    Hears::Escalations => escalates,
+                    Hears::Nothing => false,
+                };
+                self.recipients.iter().filter(|recipient| recipient.follows(control)).filter(hears).collect()
             }
-            AlertCause::MonitoringGap | AlertCause::ConfigurationRefused => self.recipients_for_daemon(),
+            AlertCause::MonitoringGap
+            | AlertCause::ConfigurationRefused
+            | AlertCause::FirstResults
+            | AlertCause::Several => self.recipients_for_daemon(),
             AlertCause::Summary(kind) => self.recipients_for_summary(kind),
         }
     }
@@ -248,8 +307,13 @@ impl Config {
     /// Everybody who is told about what concerns the daemon and no single control: those who take all families, and
     /// everybody when nobody does, so that such an alert is never lost.
     pub fn recipients_for_daemon(&self) -> Vec<&Recipient> {
-        let all: Vec<_> = self.recipients.iter().filter(|recipient| recipient.families.is_none()).collect();
-        if all.is_empty() { self.recipients.iter().collect() } else { all }
+        let hears = self.recipients.iter().filter(|recipient| recipient.hears == Hears::All);
+        let all: Vec<_> = hears.clone().filter(|recipient| recipient.families.is_none()).collect();
+        match (all.is_empty(), hears.clone().next()) {
+            (false, _) => all,
+            (true, Some(_)) => hears.collect(),
+            (true, None) => self.recipients.iter().collect(),
+        }
     }
 
     /// Everybody who gets this summary.
@@ -269,6 +333,10 @@ impl Config {
 }
 
 impl Recipient {
+    pub const fn default_per_hour() -> u32 {
+        20
+    }
+
     /// Whether alerts about this control are for them.
     pub fn follows(&self, control: &Control) -> bool {
         control.severity >= self.severity

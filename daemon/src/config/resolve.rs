@@ -10,12 +10,13 @@ use std::{
 use jiff::tz::TimeZone;
 
 use super::{
+    alerts,
     controls::Reader,
     diagnostics::{Errors, Named},
     endpoint::endpoint,
     holidays::holidays,
     mail,
-    model::{Access, Config, Endpoint, Network, Runner},
+    model::{Access, Config, Endpoint, Network, Quiet, Runner},
     quantities::zone,
     section::{Located, Section},
     sources::Known,
@@ -71,6 +72,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
     let access = access(&root, errors);
     let web = web(&root, errors);
     let mail = mail::mail(&root, base, &state_dir, errors);
+    let alerts = alerts::alerts(&root, errors);
     let recipients = mail::recipients(&root, &zone.0, errors);
     let known = Known::read(&root, base, errors);
     let mut reader = Reader {
@@ -99,7 +101,10 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
     }
     let windows = windows(&root, &zone.0, &ids, errors);
     let rollup_zones = rollup_zones(&root, &zone.0, &windows, &recipients, errors);
-    let needs_holidays = controls.iter().any(|c| matches!(c.check.remediate_within, Within::BusinessDays(_)));
+    let counts_business_days = |control: &Control| matches!(control.check.remediate_within, Within::BusinessDays(_));
+    let is_quiet_on_holidays = |quiet: &Quiet| quiet.business_days_only;
+    let needs_holidays = controls.iter().any(counts_business_days)
+        || recipients.iter().any(|recipient| recipient.quiet.as_ref().is_some_and(is_quiet_on_holidays));
     let holidays = read_holidays(&root, base, needs_holidays, errors);
     mail::check_owners(&root, &controls, errors);
     root.finish(errors);
@@ -121,6 +126,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
             windows,
             mail: mail?,
             recipients,
+            alerts,
             credentials: credential_order.iter().filter_map(|id| credentials.remove(id)).collect(),
             sources: source_order.iter().filter_map(|id| sources.remove(id)).collect(),
             controls,
@@ -313,7 +319,7 @@ fn check_audience(config: &Config, places: &BTreeMap<ControlId, Place>, start: P
         return errors.add_no_recipients(start);
     }
     for control in config.controls.iter().filter(|control| control.enabled) {
-        if config.recipients_for(control, AlertCause::Failed).is_empty()
+        if config.recipients_for(control, AlertCause::Failed, false).is_empty()
             && let Some(at) = places.get(&control.id)
         {
             errors.add_nobody_is_told(*at);

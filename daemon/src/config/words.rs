@@ -1,7 +1,7 @@
 //! The closed lists of words that keys take, and what they mean.
 
-use super::model::MailTls;
-use crate::domain::{CatchUp, EventFormat, Family, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass};
+use super::model::{Hears, MailTls};
+use crate::domain::{CatchUp, Detail, EventFormat, Family, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass};
 
 /// The word that means `value`.
 pub(super) fn written<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
@@ -42,3 +42,6 @@ pub(super) const TLS: [(&str, MailTls); 3] =
     [("starttls", MailTls::Starttls), ("implicit", MailTls::Implicit), ("none", MailTls::None)];
 pub(super) const SUMMARIES: [(&str, SummaryKind); 3] =
     [("weekly", SummaryKind::Weekly), ("monthly", SummaryKind::Monthly), ("window", SummaryKind::Window)];
+pub(super) const DETAILS: [(&str, Detail); 2] = [("full", Detail::Full), ("counts", Detail::Counts)];
+pub(super) const HEARS: [(&str, Hears); 3] =
+    [("all", Hears::All), ("escalations", Hears::Escalations), ("none", Hears::Nothing)];

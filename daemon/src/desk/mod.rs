@@ -140,7 +140,9 @@ impl Desk {
     pub async fn answer(self: &Arc<Self>, author: &Author, question: Question, lines: mpsc::Sender<Line>) {
         let answered = match question {
             Question::Check { control } => self.check(control).await,
-            Question::Acknowledge { id, words } => self.say(id, PersonDoes::Acknowledge, author, words).await,
+            Question::Acknowledge { id, until, words } => {
+                self.say(id, PersonDoes::Acknowledge { until }, author, words).await
+            }
             Question::Note { id, about, words } => self.say(id, PersonDoes::Note(about), author, words).await,
             Question::Close { id: exception, root_cause, response, words } => {
                 let author = author.clone();

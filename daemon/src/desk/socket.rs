@@ -86,9 +86,14 @@ pub async fn serve(desk: Arc<Desk>, listener: UnixListener, path: &Path, stop: C
 /// Binds the socket. The caller holds the lock of the ledger.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
     // A socket that a killed daemon left behind: the lock of the ledger has already told that nobody serves it.
-    match std::fs::remove_file(path) {
+    match std::fs::symlink_metadata(path) {
+        Ok(file) if std::os::unix::fs::FileTypeExt::is_socket(&file.file_type()) => std::fs::remove_file(path)?,
+        Ok(_) => {
+            let why = "there is a file that is no socket: name another place with `socket`, or move it away";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+        Err(_) => {}
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o660))?;

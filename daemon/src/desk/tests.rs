@@ -228,7 +228,7 @@ fn a_note_without_a_word_is_refused() {
     bench.ran(at(2), true, report("a", Status::Fail));
     let exception = bench.desk().exceptions(None)[0].id;
     let author = Author { uid: 0, login_uid: None };
-    let said = Fact::Said { exception, does: PersonDoes::Acknowledge, author, words: " \n".to_owned() };
+    let said = Fact::Said { exception, does: PersonDoes::Acknowledge { until: None }, author, words: " \n".to_owned() };
     let answers = bench.recorder.record(at(3), vec![said]);
     assert!(matches!(answers[0], Err(RecorderError::NoWords)), "{:?}", answers[0]);
 }

@@ -32,6 +32,9 @@ pub enum Question {
     /// A person has seen it.
     Acknowledge {
         id: ExceptionId,
+        /// Until when it is to be fixed: no reminder comes before.
+        #[serde(default)]
+        until: Option<Timestamp>,
         words: String,
     },
     Note {

@@ -21,9 +21,50 @@ pub enum AlertCause {
     /// The daemon was down, or the clock jumped.
     MonitoringGap,
     ConfigurationRefused,
+    /// Nobody has acknowledged an open exception, or the promised date has passed.
+    Reminder,
+    /// The control changes between passing and failing more often than it can be told.
+    Flapping,
+    /// It stopped doing so.
+    Steady,
     /// A file of a plugin is missing, garbage or not the one that was there.
     PluginFault,
+    /// What each control's first test came to, after the first start.
+    FirstResults,
+    /// Alerts that were held, told in one mail.
+    Several,
     Summary(SummaryKind),
+}
+
+/// Why an alert waits before it becomes a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldReason {
+    /// Others of the same moment go into the same mail.
+    Grouping,
+    /// Too many alerts in a short time: they go out as one.
+    Storm,
+    /// The reader's quiet hours, and it is not severe enough to break them.
+    QuietHours,
+    /// The reader has got as many mails as one may get in an hour.
+    Rate,
+}
+
+/// Why an alert becomes no mail at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WithheldReason {
+    /// The control flaps, and a mail has said so.
+    Flapping,
+}
+
+/// How much a mail tells: subjects and the check's words, or numbers alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Detail {
+    #[default]
+    Full,
+    Counts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AlertCause, ClockBelieved, ClockDoubt, ClockState, ControlId, Departure, Digest, ExceptionId, ExceptionSubjects,
-    Family, LocalDay, MissedSlots, NoteKind, RunEntry, Severity, SlotTime, SubjectNumber, SuspectedSubjects, Timestamp,
-    WindowId,
+    Family, HeldAlert, LocalDay, MissedSlots, NoteKind, RecipientId, RunEntry, Severity, SlotTime, SubjectNumber,
+    SuspectedSubjects, Timestamp, WindowId, WithheldReason,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,6 +98,9 @@ pub enum Event {
     ExceptionAcknowledged {
         exception: ExceptionId,
         control: ControlId,
+        /// Until when whoever acknowledged it promises that it is fixed; no reminder comes before.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Timestamp>,
         /// Part: author and words.
         note: Digest,
     },
@@ -134,6 +137,35 @@ pub enum Event {
         mail: Digest,
         /// How many addresses it goes to; deliveries are numbered from 0.
         deliveries: u32,
+        /// Who reads them.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        recipients: Vec<RecipientId>,
+        /// The held alerts that it tells, as stretches of their numbers, both ends inclusive.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        tells: Vec<(u64, u64)>,
+    },
+    AlertHeld(HeldAlert),
+    /// An alert that becomes no mail.
+    AlertWithheld {
+        cause: AlertCause,
+        control: ControlId,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        exception: Option<ExceptionId>,
+        why: WithheldReason,
+    },
+    /// People are reminded of an exception that is open still.
+    ExceptionReminded {
+        exception: ExceptionId,
+        control: ControlId,
+    },
+    /// From here on the control's changes between passing and failing are not told one by one.
+    FlappingStarted {
+        control: ControlId,
+        slot: SlotTime,
+    },
+    FlappingEnded {
+        control: ControlId,
+        slot: SlotTime,
     },
     Delivered {
         alert: u64,
@@ -199,9 +231,13 @@ impl Event {
             | Self::ExceptionAcknowledged { control, .. }
             | Self::ExceptionNoted { control, .. }
             | Self::ExceptionClosed { control, .. }
+            | Self::AlertWithheld { control, .. }
+            | Self::ExceptionReminded { control, .. }
+            | Self::FlappingStarted { control, .. }
+            | Self::FlappingEnded { control, .. }
             | Self::WentUntested { control, .. }
             | Self::TestedAgain { control, .. } => Some(control),
-            Self::AlertQueued { control, .. } => control.as_ref(),
+            Self::AlertQueued { control, .. } | Self::AlertHeld(HeldAlert { control, .. }) => control.as_ref(),
             Self::LedgerOpened { .. }
             | Self::DaemonStarted { .. }
             | Self::DaemonStopped

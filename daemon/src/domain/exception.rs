@@ -24,6 +24,9 @@ pub struct ExceptionRecord {
     pub notes: Vec<ExceptionNote>,
     /// The first alert about it: later mails answer that one.
     pub first_alert: Option<u64>,
+    /// Further ones that told others of it first, because theirs was held: later mails answer these too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_first_alerts: Vec<u64>,
     /// By subject its lives inside the exception, in order; more than one if it came back.
     pub subjects: BTreeMap<SubjectNumber, Vec<Life>>,
 }

@@ -51,6 +51,9 @@ fn every_kind_and_every_name_of_a_closed_list_is_there() {
     check("subjects-left", "/why", names::<Departure>());
     check("exception-noted", "/about", names::<NoteKind>());
     check("alert-queued", "/cause", names::<AlertCause>());
+    check("alert-held", "/why", names::<HoldReason>());
+    check("alert-held", "/detail", names::<Detail>());
+    check("alert-withheld", "/why", names::<WithheldReason>());
     check("alert-queued", "/cause/summary", names::<SummaryKind>());
     check("checkpoint", "/clock", names::<ClockState>());
     check("clock-doubted", "/doubt/why", names_tagged::<ClockDoubt>("why"));
@@ -115,8 +118,31 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
             ("covered_until of run", covered_until.is_some()),
             ("plugin_state of run", plugin_state.is_some()),
         ],
-        Event::AlertQueued { alert: _, cause: _, control, exception, mail: _, deliveries: _ } => {
-            vec![("control of alert-queued", control.is_some()), ("exception of alert-queued", exception.is_some())]
+        Event::AlertQueued { alert: _, cause: _, control, exception, mail: _, deliveries: _, recipients, tells } => {
+            vec![
+                ("control of alert-queued", control.is_some()),
+                ("exception of alert-queued", exception.is_some()),
+                ("recipients of alert-queued", !recipients.is_empty()),
+                ("tells of alert-queued", !tells.is_empty()),
+            ]
+        }
+        Event::AlertHeld(HeldAlert {
+            held: _,
+            cause: _,
+            control,
+            exception,
+            severity: _,
+            recipients: _,
+            detail: _,
+            why: _,
+            until: _,
+            letter: _,
+        }) => vec![("control of alert-held", control.is_some()), ("exception of alert-held", exception.is_some())],
+        Event::AlertWithheld { cause: _, control: _, exception, why: _ } => {
+            vec![("exception of alert-withheld", exception.is_some())]
+        }
+        Event::ExceptionAcknowledged { exception: _, control: _, until, note: _ } => {
+            vec![("until of exception-acknowledged", until.is_some())]
         }
         Event::ClockBelieved(ClockBelieved { before: _, note }) => vec![("note of clock-believed", note.is_some())],
         Event::LedgerOpened { origin: _, key: _ }
@@ -137,7 +163,9 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
         }
         | Event::ExceptionOverdue { exception: _, control: _ }
         | Event::ExceptionRecovered { exception: _, control: _, slot: _ }
-        | Event::ExceptionAcknowledged { exception: _, control: _, note: _ }
+        | Event::ExceptionReminded { exception: _, control: _ }
+        | Event::FlappingStarted { control: _, slot: _ }
+        | Event::FlappingEnded { control: _, slot: _ }
         | Event::ExceptionNoted { exception: _, control: _, about: _, note: _ }
         | Event::ExceptionClosed { exception: _, control: _, note: _ }
         | Event::WentUntested { control: _, since: _ }

@@ -5,6 +5,7 @@
 //! Must not know: any other room, files, sockets, a clock.
 
 mod alert;
+mod calendar;
 mod canonical;
 mod control;
 mod credential;
@@ -16,6 +17,7 @@ mod escape;
 mod event;
 mod events_input;
 mod exception;
+mod held;
 mod ids;
 mod interval;
 mod missed;
@@ -31,7 +33,8 @@ mod window;
 #[cfg(test)]
 mod golden;
 
-pub use alert::{AlertCause, SummaryKind};
+pub use alert::{AlertCause, Detail, HoldReason, SummaryKind, WithheldReason};
+pub use calendar::Calendar;
 pub(crate) use canonical::to_bytes as canonical_json;
 pub use control::{
     AddressRange, CatchUp, Check, Control, Exclusion, Family, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap,
@@ -46,6 +49,7 @@ pub use escape::{escaped, escaped_json, escaped_lines};
 pub use event::Event;
 pub use events_input::{EventCounts, EventField, EventFilter, EventFormat, EventTest, EventsSpec};
 pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEnd, NoteAbout, NoteKind, Recovery};
+pub use held::HeldAlert;
 pub use ids::{
     ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WindowId,
 };

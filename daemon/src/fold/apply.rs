@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, Key, NamedPart, Outage, Pending, RolledUp,
-    SentSummary, Spell, SpellKind, State, VersionChange, WindowRecord,
+    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, Held, Key, Mailbox, NamedPart, Outage, Pending,
+    RolledUp, SentSummary, Spell, SpellKind, State, VersionChange, WindowRecord,
 };
 use crate::{
     domain::{
         AlertCause, ControlId, DayRow, Departure, Deviation, Entry, Event, ExceptionId, ExceptionNote, ExceptionRecord,
         ExceptionSubjects, Life, LifeEnd, LocalDay, MissedReason, MissedSlots, NoteAbout, Outcome, PopulationRange,
-        Recovery, RunEntry, Timestamp,
+        RecipientId, Recovery, RunEntry, Timestamp,
     },
     judge::ControlState,
 };
@@ -106,6 +106,7 @@ impl State {
                     acknowledged: None,
                     notes: Vec::new(),
                     first_alert: None,
+                    other_first_alerts: Vec::new(),
                     subjects: Default::default(),
                 };
                 self.exceptions.insert(*exception, record);
@@ -133,6 +134,10 @@ impl State {
                 self.end_spells(control, slot.0, |kind| kind == SpellKind::Failing);
                 self.count_of_day(control, |row| row.recovered += 1);
             }
+            Event::ExceptionReminded { .. }
+            | Event::FlappingStarted { .. }
+            | Event::FlappingEnded { .. }
+            | Event::AlertWithheld { .. } => {}
             Event::ExceptionAcknowledged { exception, note, .. } => self.of_exception(*exception, |record| {
                 record.acknowledged = record.acknowledged.or(Some(at));
                 record.notes.push(ExceptionNote { at, about: NoteAbout::Acknowledgement, note: *note });
@@ -150,9 +155,12 @@ impl State {
             Event::TestedAgain { control, slot } => {
                 self.end_spells(control, slot.0, |kind| kind == SpellKind::Untested);
             }
-            Event::AlertQueued { alert, cause, control, exception, mail, deliveries } => {
+            Event::AlertQueued { alert, cause, control, exception, mail, deliveries, recipients, tells } => {
                 if let AlertCause::Summary(kind) = cause {
                     self.head.summaries.insert(*kind, at);
+                }
+                if *cause == AlertCause::FirstResults {
+                    self.head.first_results.get_or_insert(at);
                 }
                 let pending = Pending {
                     cause: *cause,
@@ -164,6 +172,14 @@ impl State {
                     deliveries: vec![DeliveryState::Waiting; *deliveries as usize],
                 };
                 self.queued(*alert, pending);
+                self.told(*alert, tells);
+                self.mailed(at, *cause, recipients, !tells.is_empty());
+            }
+            Event::AlertHeld(held) => {
+                self.head.next_held = self.head.next_held.max(held.held.saturating_add(1));
+                self.held.insert(held.held, Held::new(held, at));
+                self.mark(Key::Held(held.held));
+                self.in_mailboxes(&held.recipients, |mailbox| mailbox.raise(at));
             }
             Event::Delivered { alert, delivery, .. } => {
                 self.summary_arrived(*alert, *delivery, at);
@@ -418,6 +434,44 @@ impl State {
         if !pending.is_settled() {
             self.outbox.insert(alert, pending);
             self.mark(Key::Alert(alert));
+        }
+    }
+
+    /// Alerts that were held are told: mails that follow about the same exceptions answer this one.
+    fn told(&mut self, alert: u64, tells: &[(u64, u64)]) {
+        for (first, last) in tells {
+            let told: Vec<u64> = self.held.range(*first..=*last.max(first)).map(|(held, _)| *held).collect();
+            for held in told {
+                let told = self.held.remove(&held);
+                self.mark(Key::Held(held));
+                let Some(Held { exception: Some(exception), cause, .. }) = told else { continue };
+                let is_first = matches!(cause, AlertCause::Failed | AlertCause::AlreadyFailing);
+                self.of_exception(exception, |record| match record.first_alert {
+                    None => record.first_alert = Some(alert),
+                    Some(first) if is_first && first != alert => record.other_first_alerts.push(alert),
+                    Some(_) => {}
+                });
+            }
+        }
+    }
+
+    fn mailed(&mut self, at: Timestamp, cause: AlertCause, recipients: &[RecipientId], was_held: bool) {
+        if let AlertCause::Summary(_) = cause {
+            return;
+        }
+        self.in_mailboxes(recipients, |mailbox| {
+            mailbox.mail(at);
+            // What was held came up when it was.
+            if !was_held {
+                mailbox.raise(at);
+            }
+        });
+    }
+
+    fn in_mailboxes(&mut self, recipients: &[RecipientId], change: impl Fn(&mut Mailbox)) {
+        for recipient in recipients {
+            change(self.mailboxes.entry(recipient.clone()).or_default());
+            self.mark(Key::Mailbox(recipient.clone()));
         }
     }
 

@@ -21,10 +21,10 @@ mod golden;
 mod properties;
 
 pub use days::{RolledUp, Spell, SpellKind};
-pub use outbox::{DeadLetter, DeliveryState, Pending, SentSummary};
+pub use outbox::{DeadLetter, DeliveryState, Held, Mailbox, Pending, SentSummary};
 pub use records::{ControlRecord, NamedPart, Outage, VersionChange, WindowRecord};
 pub use rows::{Key, LoadError};
 pub use state::{CheckpointAt, ClosingDay, DoubtSince, Head, State};
 
 /// Of the folded form. A view with another number is dropped and folded anew.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;

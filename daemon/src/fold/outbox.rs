@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::domain::{AlertCause, ControlId, Digest, ExceptionId, Timestamp};
+use crate::domain::{
+    AlertCause, ControlId, Detail, Digest, ExceptionId, HeldAlert, HoldReason, RecipientId, Severity, Timestamp,
+};
 
 /// A mail that some address has not got yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,5 +67,68 @@ impl Pending {
 
     pub(super) fn is_settled(&self) -> bool {
         self.waiting().next().is_none()
+    }
+}
+
+/// What one reader has got lately; times are oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// When the newest alerts for them came up, told or held.
+    pub raised: Vec<Timestamp>,
+    /// When the newest mails that tell alerts were queued for them.
+    pub mailed: Vec<Timestamp>,
+}
+
+impl Mailbox {
+    /// No rule may look back over more.
+    pub const KEPT: usize = 128;
+
+    pub fn raise(&mut self, at: Timestamp) {
+        keep(&mut self.raised, at);
+    }
+
+    pub fn mail(&mut self, at: Timestamp) {
+        keep(&mut self.mailed, at);
+    }
+}
+
+fn keep(times: &mut Vec<Timestamp>, at: Timestamp) {
+    if times.len() == Mailbox::KEPT {
+        times.remove(0);
+    }
+    times.push(at);
+}
+
+/// An alert that waits to be told, by those who wait for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub cause: AlertCause,
+    pub control: Option<ControlId>,
+    pub exception: Option<ExceptionId>,
+    pub severity: Severity,
+    pub recipients: Vec<RecipientId>,
+    pub detail: Detail,
+    pub why: HoldReason,
+    pub until: Timestamp,
+    /// Part: the letter.
+    pub letter: Digest,
+    pub raised: Timestamp,
+}
+
+impl Held {
+    pub fn new(held: &HeldAlert, raised: Timestamp) -> Self {
+        let HeldAlert { held: _, cause, control, exception, severity, recipients, detail, why, until, letter } = held;
+        Self {
+            cause: *cause,
+            control: control.clone(),
+            exception: *exception,
+            severity: *severity,
+            recipients: recipients.clone(),
+            detail: *detail,
+            why: *why,
+            until: *until,
+            letter: *letter,
+            raised,
+        }
     }
 }

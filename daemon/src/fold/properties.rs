@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     domain::{
-        AlertCause, ControlId, Counts, DayCount, DayRow, Digest, Entry, Event, Evidence, ExceptionId, Family, LocalDay,
-        MissedReason, MissedSlots, NoteKind, Outcome, RunEntry, RunReason, Severity, SlotTime, SubjectNumber,
+        AlertCause, Calendar, ControlId, Counts, DayCount, DayRow, Digest, Entry, Event, Evidence, ExceptionId, Family,
+        LocalDay, MissedReason, MissedSlots, NoteKind, Outcome, RunEntry, RunReason, Severity, SlotTime, SubjectNumber,
         Timestamp,
     },
     judge::*,
@@ -119,7 +119,14 @@ fn each_transition_alerts_exactly_once(log: &[Entry]) {
             Event::ExceptionRecovered { control, .. } => ("recovered", control, 1),
             Event::WentUntested { control, .. } => ("not-tested", control, 1),
             Event::TestedAgain { control, .. } => ("tested-again", control, 1),
-            Event::AlertQueued { cause, control: Some(control), exception, .. } => match cause {
+            Event::ExceptionReminded { control, .. } => ("reminder", control, 1),
+            Event::FlappingStarted { control, .. } => ("flapping", control, 1),
+            Event::FlappingEnded { control, .. } => ("steady", control, 1),
+            Event::AlertQueued { cause, control: Some(control), exception, .. }
+            | Event::AlertWithheld { cause, control, exception, .. } => match cause {
+                AlertCause::Reminder => ("reminder", control, -1),
+                AlertCause::Flapping => ("flapping", control, -1),
+                AlertCause::Steady => ("steady", control, -1),
                 AlertCause::Failed => ("failed", control, -1),
                 // Also said of an exception that was open when the definition changed.
                 AlertCause::AlreadyFailing => {
@@ -131,6 +138,7 @@ fn each_transition_alerts_exactly_once(log: &[Entry]) {
                 AlertCause::Recovered => ("recovered", control, -1),
                 AlertCause::NotTested => ("not-tested", control, -1),
                 AlertCause::TestedAgain => ("tested-again", control, -1),
+                AlertCause::MoreSubjects if matches!(entry.event, Event::AlertWithheld { .. }) => continue,
                 AlertCause::MoreSubjects => {
                     let told = more_told.insert(exception.unwrap(), entry.at);
                     assert!(told.is_none_or(|told| entry.at.since(told) >= Duration::from_secs(86_400)));
@@ -230,14 +238,23 @@ impl Scribe {
             control_part: Digest::of(b"part"),
         };
         let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
-        let remediation = Remediation::BusinessDays { days: 3, calendar: Calendar { zone, holidays: Arc::default() } };
+        let calendar = Calendar { zone, holidays: Arc::default() };
+        let remediation = Remediation::BusinessDays { days: 3, calendar: calendar.clone() };
         let mut scribe = Self {
             state: State::default(),
             log: Vec::new(),
             view: BTreeMap::new(),
             files: BTreeMap::new(),
             now: "2026-03-20T05:00:00Z".parse().unwrap(),
-            policy: Policy { confirmations, remediation, untested_after_slots: 2, wall: Duration::from_secs(600) },
+            policy: Policy {
+                confirmations,
+                remediation,
+                untested_after_slots: 2,
+                wall: Duration::from_secs(600),
+                reminders: Reminders::default(),
+                flapping: Flapping { changes: 5, within: 48 * HOUR },
+                calendar,
+            },
             defined: vec![control("SEC-01"), control("AVL-01/iris")],
             zones: vec!["Europe/Berlin", "Pacific/Apia"],
         };
@@ -403,7 +420,7 @@ impl Scribe {
         let Some((id, record)) = self.state.exceptions().iter().next_back() else { return };
         let note = Digest::of(b"note");
         let decision = match does {
-            0 => decide_note(*id, record, PersonDoes::Acknowledge, note),
+            0 => decide_note(*id, record, PersonDoes::Acknowledge { until: None }, note),
             1 => decide_note(*id, record, PersonDoes::Note(NoteKind::RootCause), note),
             2 => decide_note(*id, record, PersonDoes::Note(NoteKind::Response), note),
             _ => match decide_close(self.state.control(&record.control), *id, record, &[], note) {
@@ -464,6 +481,8 @@ impl Scribe {
                 exception: alert.exception,
                 mail: Digest::of(b"mail"),
                 deliveries: 2,
+                recipients: Vec::new(),
+                tells: Vec::new(),
             });
         }
     }

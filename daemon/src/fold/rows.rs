@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use super::State;
 use crate::{
-    domain::{ControlId, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber, WindowId},
+    domain::{ControlId, Digest, ExceptionId, ExceptionRecord, LocalDay, RecipientId, SubjectNumber, WindowId},
     judge::Phase,
 };
 
@@ -16,6 +16,8 @@ pub enum Key {
     Life(ExceptionId, SubjectNumber),
     Alert(u64),
     DeadLetter(u64, u32),
+    Held(u64),
+    Mailbox(RecipientId),
     Summary(u64),
     Day(u32, LocalDay, ControlId),
     Rollup(u32, LocalDay),
@@ -45,6 +47,8 @@ impl Key {
             Self::Life(exception, subject) => format!("life {exception} {:010}", subject.0),
             Self::Alert(alert) => format!("alert {alert:016}"),
             Self::DeadLetter(alert, delivery) => format!("dead-letter {alert:016} {delivery:010}"),
+            Self::Held(held) => format!("held {held:016}"),
+            Self::Mailbox(recipient) => format!("mailbox {recipient}"),
             Self::Summary(alert) => format!("summary {alert:016}"),
             Self::Day(zone, day, control) => format!("day {zone} {} {control}", day.0),
             Self::Rollup(zone, day) => format!("rollup {zone} {}", day.0),
@@ -74,6 +78,8 @@ impl Key {
             ["life", exception, subject] => Self::Life(to(exception)?, SubjectNumber(to(subject)?)),
             ["alert", alert] => Self::Alert(to(alert)?),
             ["dead-letter", alert, delivery] => Self::DeadLetter(to(alert)?, to(delivery)?),
+            ["held", held] => Self::Held(to(held)?),
+            ["mailbox", recipient] => Self::Mailbox(to(recipient)?),
             ["summary", alert] => Self::Summary(to(alert)?),
             ["day", zone, day, control] => Self::Day(to(zone)?, LocalDay(to(day)?), to(control)?),
             ["rollup", zone, day] => Self::Rollup(to(zone)?, LocalDay(to(day)?)),
@@ -103,6 +109,8 @@ impl State {
             .flat_map(|(id, record)| record.subjects.keys().map(|subject| Key::Life(*id, *subject)));
         let alerts = self.outbox.keys().copied().map(Key::Alert);
         let dead = self.dead_letters.keys().map(|(alert, delivery)| Key::DeadLetter(*alert, *delivery));
+        let held = self.held.keys().copied().map(Key::Held);
+        let mailboxes = self.mailboxes.keys().cloned().map(Key::Mailbox);
         let summaries = self.summaries.keys().copied().map(Key::Summary);
         let days = self
             .days
@@ -119,6 +127,8 @@ impl State {
             .chain(lives)
             .chain(alerts)
             .chain(dead)
+            .chain(held)
+            .chain(mailboxes)
             .chain(summaries)
             .chain(days)
             .chain(rollups)
@@ -139,6 +149,7 @@ impl State {
                 json(&ExceptionRecord {
                     subjects: BTreeMap::new(),
                     notes: record.notes.clone(),
+                    other_first_alerts: record.other_first_alerts.clone(),
                     control: record.control.clone(),
                     ..*record
                 })
@@ -146,6 +157,8 @@ impl State {
             Key::Life(exception, subject) => json(self.exceptions.get(exception)?.subjects.get(subject)?),
             Key::Alert(alert) => json(self.outbox.get(alert)?),
             Key::DeadLetter(alert, delivery) => json(self.dead_letters.get(&(*alert, *delivery))?),
+            Key::Held(held) => json(self.held.get(held)?),
+            Key::Mailbox(recipient) => json(self.mailboxes.get(recipient)?),
             Key::Summary(alert) => json(self.summaries.get(alert)?),
             Key::Day(zone, day, control) => json(self.days.get(&(*zone, *day))?.get(control)?),
             Key::Rollup(zone, day) => json(self.rollups.get(&(*zone, *day))?),
@@ -175,6 +188,12 @@ impl State {
                 }
                 Key::DeadLetter(alert, delivery) => {
                     state.dead_letters.insert((alert, delivery), read(&key, &value)?);
+                }
+                Key::Held(held) => {
+                    state.held.insert(held, read(&key, &value)?);
+                }
+                Key::Mailbox(recipient) => {
+                    state.mailboxes.insert(recipient, read(&key, &value)?);
                 }
                 Key::Summary(alert) => {
                     state.summaries.insert(alert, read(&key, &value)?);

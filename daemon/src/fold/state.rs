@@ -2,12 +2,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ControlRecord, DeadLetter, Key, NamedPart, Outage, Pending, RolledUp, SentSummary, Spell, SpellKind, WindowRecord,
+    ControlRecord, DeadLetter, Held, Key, Mailbox, NamedPart, Outage, Pending, RolledUp, SentSummary, Spell, SpellKind,
+    WindowRecord,
 };
 use crate::{
     domain::{
-        ClockDoubt, ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, SubjectNumber,
-        SummaryKind, Timestamp, WindowId,
+        ClockDoubt, ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, RecipientId,
+        SubjectNumber, SummaryKind, Timestamp, WindowId,
     },
     judge::ControlState,
 };
@@ -20,6 +21,8 @@ pub struct State {
     pub(super) exceptions: BTreeMap<ExceptionId, ExceptionRecord>,
     pub(super) outbox: BTreeMap<u64, Pending>,
     pub(super) dead_letters: BTreeMap<(u64, u32), DeadLetter>,
+    pub(super) held: BTreeMap<u64, Held>,
+    pub(super) mailboxes: BTreeMap<RecipientId, Mailbox>,
     pub(super) summaries: BTreeMap<u64, SentSummary>,
     pub(super) days: BTreeMap<(u32, LocalDay), BTreeMap<ControlId, DayRow>>,
     pub(super) rollups: BTreeMap<(u32, LocalDay), Vec<RolledUp>>,
@@ -39,6 +42,8 @@ pub struct Head {
     pub last_at: Option<Timestamp>,
     /// The number of the next alert.
     pub next_alert: u64,
+    /// The number of the next alert that is held.
+    pub next_held: u64,
     /// Name of the log.
     pub origin: Option<String>,
     /// The public key of the epoch.
@@ -48,6 +53,8 @@ pub struct Head {
     /// When it was started for the first time: nothing before is anybody's to summarize.
     pub first_started: Option<Timestamp>,
     pub started: Option<Timestamp>,
+    /// When the first results were told.
+    pub first_results: Option<Timestamp>,
     /// When the newest summary of each kind was queued.
     pub summaries: BTreeMap<SummaryKind, Timestamp>,
     /// When an entry was last written that only a daemon at work writes.
@@ -141,6 +148,16 @@ impl State {
     /// Refused mails, by alert and delivery.
     pub const fn dead_letters(&self) -> &BTreeMap<(u64, u32), DeadLetter> {
         &self.dead_letters
+    }
+
+    /// Alerts that wait to be told, by their number.
+    pub const fn held(&self) -> &BTreeMap<u64, Held> {
+        &self.held
+    }
+
+    /// What a reader has got lately.
+    pub fn mailbox(&self, recipient: &RecipientId) -> Option<&Mailbox> {
+        self.mailboxes.get(recipient)
     }
 
     /// Summaries that somebody has got, by number of alert.

@@ -13,12 +13,18 @@
 //!   lets no subject leave and ends nothing. What is *recovered* is *closed* by people.
 //! - A control is *untested* after so many due slots without a good result (a pass, a fail, not applicable), or a day
 //!   after the first of them. Slots of a disabled control are not due.
+//! - A control that changes between passing and failing too often *flaps*: its exceptions go on, its mails do not, until
+//!   it has kept to one of the two for long enough.
+//! - People are reminded of an open exception in the mornings after so many days; not before the date that whoever
+//!   acknowledged it has promised.
 //! - A run of an older version or of an older slot than the newest judged is counted, and says nothing about now.
 
 mod definition;
 mod events;
+mod flapping;
 mod people;
 mod policy;
+mod reminder;
 mod run;
 mod state;
 mod time;
@@ -29,7 +35,8 @@ mod tests;
 pub use definition::{DefinedControl, decide_definition, decide_retired};
 pub use events::ReportedEvents;
 pub use people::{PersonDoes, decide_close, decide_note};
-pub use policy::{Calendar, Policy, Remediation};
+pub use policy::{Flapping, Policy, Remediation};
+pub use reminder::Reminders;
 pub use run::{NamedSubjects, RunFacts, SubjectStatus, decide_run};
 pub use state::{ControlState, KeptEvidence, LastRun, OpenException, Phase, Testing};
 pub use time::{UNTESTED_AFTER, deadline, decide_missed, decide_time};
@@ -70,6 +77,40 @@ pub struct Alert {
     pub reason: Option<RunReason>,
     /// Of missed slots: a gap of the daemon is one story for all controls, and may be told in one mail.
     pub missed: Option<MissedReason>,
+    /// The how many-th reminder it is; of flapping, how often the control changed.
+    pub count: u32,
+}
+
+impl Alert {
+    /// About a control, with nothing said yet.
+    fn new(cause: AlertCause, control: &ControlId, slot: SlotTime, since: SlotTime) -> Self {
+        Self {
+            cause,
+            control: control.clone(),
+            exception: None,
+            slot,
+            since,
+            due: None,
+            subjects: Vec::new(),
+            reason: None,
+            missed: None,
+            count: 0,
+        }
+    }
+
+    /// About an exception that is open, or was until now.
+    fn of_exception(cause: AlertCause, control: &ControlId, slot: SlotTime, open: &OpenException) -> Self {
+        Self { exception: Some(open.id), due: Some(open.due), ..Self::new(cause, control, slot, open.first_slot) }
+    }
+
+    /// Whether it has waited so long for somebody that others are to know.
+    pub const fn escalates(&self) -> bool {
+        match self.cause {
+            AlertCause::Overdue => true,
+            AlertCause::Reminder => self.count > 1,
+            _ => false,
+        }
+    }
 }
 
 /// Why a decision was not made. The caller is wrong, or judged on what is no longer so.

@@ -1,10 +1,13 @@
 use super::{ControlState, Decision, Refused};
-use crate::domain::{Digest, Event, ExceptionId, ExceptionRecord, NoteKind};
+use crate::domain::{Digest, Event, ExceptionId, ExceptionRecord, NoteKind, Timestamp};
 
 /// What a person does about an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PersonDoes {
-    Acknowledge,
+    /// With the date until when it is to be fixed, if one is promised.
+    Acknowledge {
+        until: Option<Timestamp>,
+    },
     Note(NoteKind),
 }
 
@@ -13,7 +16,7 @@ pub enum PersonDoes {
 pub fn decide_note(exception: ExceptionId, record: &ExceptionRecord, does: PersonDoes, note: Digest) -> Decision {
     let control = record.control.clone();
     let event = match does {
-        PersonDoes::Acknowledge => Event::ExceptionAcknowledged { exception, control, note },
+        PersonDoes::Acknowledge { until } => Event::ExceptionAcknowledged { exception, control, until, note },
         PersonDoes::Note(about) => Event::ExceptionNoted { exception, control, about, note },
     };
     Decision { events: vec![event], alerts: Vec::new() }

@@ -1,6 +1,7 @@
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use crate::domain::{Control, LocalDay, Timestamp, Within};
+use super::Reminders;
+use crate::domain::{Calendar, Control, LocalDay, Timestamp, Within};
 
 /// The thresholds of one control. They are asked when something is decided, never when entries are folded.
 #[derive(Debug, Clone)]
@@ -13,6 +14,31 @@ pub struct Policy {
     /// How long a run may take. A slot that is due at the very moment at which a spell without a good result gets
     /// too long still has this time to give one.
     pub wall: Duration,
+    pub reminders: Reminders,
+    pub flapping: Flapping,
+    /// Of the control's zone: mornings and business days.
+    pub calendar: Calendar,
+}
+
+/// More changes between passing and failing within a time than people can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Flapping {
+    /// Openings and recoveries, the newest included.
+    pub changes: u32,
+    /// Within which they happen; as long without one ends it.
+    pub within: Duration,
+}
+
+impl Flapping {
+    /// A control's state keeps no more changes, and none that are older.
+    pub const CHANGES_MAX: u32 = 32;
+    pub const WITHIN_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
+}
+
+impl Default for Flapping {
+    fn default() -> Self {
+        Self { changes: 6, within: Duration::from_secs(24 * 3600) }
+    }
 }
 
 /// The time to fix what failed.
@@ -22,15 +48,8 @@ pub enum Remediation {
     BusinessDays { days: u32, calendar: Calendar },
 }
 
-/// Which days are business days: Monday to Friday in a zone, without holidays.
-#[derive(Debug, Clone)]
-pub struct Calendar {
-    pub zone: jiff::tz::TimeZone,
-    pub holidays: Arc<BTreeSet<LocalDay>>,
-}
-
 impl Policy {
-    pub fn of(control: &Control, calendar: &Calendar) -> Self {
+    pub fn of(control: &Control, calendar: &Calendar, reminders: &Reminders, flapping: Flapping) -> Self {
         Self {
             confirmations: control.check.confirmations.max(1),
             remediation: match control.check.remediate_within {
@@ -39,6 +58,9 @@ impl Policy {
             },
             untested_after_slots: control.check.untested_after_slots.max(1),
             wall: control.check.limits.wall,
+            reminders: reminders.clone(),
+            flapping,
+            calendar: calendar.clone(),
         }
     }
 }
@@ -60,23 +82,10 @@ impl Remediation {
     }
 }
 
-impl Calendar {
-    fn next_business_day(&self, after: LocalDay) -> LocalDay {
-        let mut day = after.next();
-        // A calendar in which a year has no business day is a mistake, and must not hang the judge.
-        for _ in 0..366 {
-            let weekday = day.to_date().weekday().to_monday_zero_offset();
-            if weekday < 5 && !self.holidays.contains(&day) {
-                break;
-            }
-            day = day.next();
-        }
-        day
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
     use super::*;
 
     #[track_caller]

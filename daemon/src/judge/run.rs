@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use evidenced_contract::Listing;
 
-use super::{Alert, ControlState, Decision, OpenException, Phase, Policy, Refused, time};
+use super::{Alert, ControlState, Decision, OpenException, Phase, Policy, Refused, flapping, time};
 use crate::domain::{
     AlertCause, ControlId, Departure, Digest, Event, ExceptionId, ExceptionSubjects, Outcome, RunEntry, SlotTime,
     SubjectNumber, SuspectedSubjects, Timestamp,
@@ -80,6 +80,7 @@ pub fn decide_run(
         }
         (Phase::Passing | Phase::Suspect { .. }, _) => {}
     }
+    flapping::changed(&mut decision, state, policy, now, run);
     time::tested_or_not(&mut decision, state, policy, now, run);
     Ok(decision)
 }
@@ -121,16 +122,12 @@ fn opened(
         let entries = in_entries(exception, &run.control, slot, &subjects);
         decision.events.extend(entries.map(Event::SubjectsJoined));
     }
+    let cause = if state.fresh { AlertCause::AlreadyFailing } else { AlertCause::Failed };
     decision.alerts.push(Alert {
-        cause: if state.fresh { AlertCause::AlreadyFailing } else { AlertCause::Failed },
-        control: run.control.clone(),
         exception: Some(exception),
-        slot: run.slot,
-        since: first_slot,
         due: Some(due),
         subjects: failing,
-        reason: None,
-        missed: None,
+        ..Alert::new(cause, &run.control, run.slot, first_slot)
     });
 }
 
@@ -161,17 +158,7 @@ fn still_failing(
     let failing = failing(facts);
     let joined: Vec<_> = failing.iter().copied().filter(|subject| !open.subjects.contains_key(subject)).collect();
     decision.events.extend(in_entries(open.id, &run.control, run.slot, &joined).map(Event::SubjectsJoined));
-    let alert = |cause, subjects| Alert {
-        cause,
-        control: run.control.clone(),
-        exception: Some(open.id),
-        slot: run.slot,
-        since: open.first_slot,
-        due: Some(open.due),
-        subjects,
-        reason: None,
-        missed: None,
-    };
+    let alert = |cause, subjects| Alert { subjects, ..Alert::of_exception(cause, &run.control, run.slot, open) };
     if state.fresh {
         decision.alerts.push(alert(AlertCause::AlreadyFailing, failing));
         return;
@@ -192,17 +179,10 @@ fn recovered(decision: &mut Decision, open: &OpenException, facts: &RunFacts) {
     let run = &facts.run;
     left(decision, open, facts);
     let control = run.control.clone();
-    decision.events.push(Event::ExceptionRecovered { exception: open.id, control: control.clone(), slot: run.slot });
+    decision.events.push(Event::ExceptionRecovered { exception: open.id, control, slot: run.slot });
     decision.alerts.push(Alert {
-        cause: AlertCause::Recovered,
-        control,
-        exception: Some(open.id),
-        slot: run.slot,
-        since: open.first_slot,
-        due: Some(open.due),
         subjects: open.subjects.keys().copied().collect(),
-        reason: None,
-        missed: None,
+        ..Alert::of_exception(AlertCause::Recovered, &run.control, run.slot, open)
     });
 }
 

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::ReportedEvents;
+use super::{Flapping, ReportedEvents};
 use crate::domain::{
     AlertCause, Digest, Event, EventInterval, Evidence, ExceptionId, ExceptionSubjects, Family, MissedReason,
     MissedSlots, Outcome, RunEntry, Severity, SlotTime, SubjectNumber, Timestamp,
@@ -29,6 +29,10 @@ pub struct ControlState {
     /// already.
     pub fresh: bool,
     pub testing: Testing,
+    /// When exceptions opened and recovered, oldest first; so many as a policy may look back over.
+    pub changes: Vec<Timestamp>,
+    /// It changes too often to be told, since the run of this slot.
+    pub flapping: Option<SlotTime>,
     /// The newest slot that ended, as run or missed.
     pub accounted: Option<SlotTime>,
     /// The newest slot that a run was judged for.
@@ -70,6 +74,13 @@ pub struct OpenException {
     pub first_slot: SlotTime,
     pub due: Timestamp,
     pub overdue: bool,
+    /// When it was decided.
+    pub opened: Timestamp,
+    /// How often people were reminded of it, and when last.
+    pub reminders: u32,
+    pub reminded: Option<Timestamp>,
+    /// Acknowledged: until then nobody is reminded.
+    pub promised: Option<Timestamp>,
     /// The newest slot in which a subject joined.
     pub newest_join: Option<SlotTime>,
     /// Mails have named the subjects that joined up to this slot.
@@ -161,6 +172,8 @@ impl ControlState {
             phase: Phase::Passing,
             fresh: true,
             testing: Testing::Tested,
+            changes: Vec::new(),
+            flapping: None,
             accounted: None,
             judged: None,
             last_good: None,
@@ -241,12 +254,17 @@ impl ControlState {
                     first_slot: *first_slot,
                     due: *due,
                     overdue: false,
+                    opened: at,
+                    reminders: 0,
+                    reminded: None,
+                    promised: None,
                     newest_join: None,
                     told_to: None,
                     more_told: None,
                     subjects: BTreeMap::new(),
                 });
                 self.fresh = false;
+                self.changed(at);
             }
             Event::SubjectsJoined(joined) => {
                 if let Some(open) = self.open_mut(joined) {
@@ -266,15 +284,34 @@ impl ControlState {
                     open.overdue = true;
                 }
             }
-            Event::ExceptionRecovered { .. } => self.phase = Phase::Passing,
+            Event::ExceptionRecovered { .. } => {
+                self.phase = Phase::Passing;
+                self.changed(at);
+            }
+            Event::ExceptionReminded { exception, .. } => {
+                if let Some(open) = self.open_of(*exception) {
+                    open.reminders = open.reminders.saturating_add(1);
+                    open.reminded = Some(at);
+                }
+            }
+            Event::FlappingStarted { slot, .. } => self.flapping = Some(*slot),
+            Event::FlappingEnded { .. } => self.flapping = None,
             Event::WentUntested { since, .. } => {
                 let slots = self.testing.slots_without_result();
                 self.testing = Testing::Untested { since: *since, slots, told: false };
             }
             Event::TestedAgain { .. } => self.testing = Testing::Tested,
-            Event::AlertQueued { cause, .. } => self.apply_alert(at, *cause),
-            // What people add to an exception changes its record, not where the control stands.
-            Event::ExceptionAcknowledged { .. } | Event::ExceptionNoted { .. } | Event::ExceptionClosed { .. } => {}
+            // What was held was said when it was held.
+            Event::AlertQueued { cause, tells, .. } if tells.is_empty() => self.apply_alert(at, *cause),
+            Event::AlertQueued { .. } => {}
+            Event::AlertHeld(held) => self.apply_alert(at, held.cause),
+            Event::ExceptionAcknowledged { exception, until, .. } => {
+                if let Some(open) = self.open_of(*exception) {
+                    open.promised = Some(until.unwrap_or(open.due));
+                }
+            }
+            // What else people add to an exception changes its record, not where the control stands.
+            Event::ExceptionNoted { .. } | Event::ExceptionClosed { .. } | Event::AlertWithheld { .. } => {}
             // These are of no control.
             Event::LedgerOpened { .. }
             | Event::DaemonStarted { .. }
@@ -365,7 +402,7 @@ impl ControlState {
         let judged = self.judged;
         let Phase::Failing(open) = &mut self.phase else { return };
         match cause {
-            AlertCause::Failed | AlertCause::AlreadyFailing => open.told_to = judged,
+            AlertCause::Failed | AlertCause::AlreadyFailing | AlertCause::Steady => open.told_to = judged,
             AlertCause::MoreSubjects => {
                 open.told_to = judged;
                 open.more_told = Some(at);
@@ -373,10 +410,14 @@ impl ControlState {
             AlertCause::NotTested
             | AlertCause::TestedAgain
             | AlertCause::Overdue
+            | AlertCause::Reminder
+            | AlertCause::Flapping
             | AlertCause::Recovered
             | AlertCause::MonitoringGap
             | AlertCause::ConfigurationRefused
             | AlertCause::PluginFault
+            | AlertCause::FirstResults
+            | AlertCause::Several
             | AlertCause::Summary(_) => {}
         }
     }
@@ -403,9 +444,21 @@ impl ControlState {
         self.enabled = enabled;
     }
 
+    fn changed(&mut self, at: Timestamp) {
+        self.changes.retain(|change| at.since(*change) <= Flapping::WITHIN_MAX);
+        if self.changes.len() == Flapping::CHANGES_MAX as usize {
+            self.changes.remove(0);
+        }
+        self.changes.push(at);
+    }
+
     fn open_mut(&mut self, subjects: &ExceptionSubjects) -> Option<&mut OpenException> {
+        self.open_of(subjects.exception)
+    }
+
+    fn open_of(&mut self, exception: ExceptionId) -> Option<&mut OpenException> {
         match &mut self.phase {
-            Phase::Failing(open) if open.id == subjects.exception => Some(open),
+            Phase::Failing(open) if open.id == exception => Some(open),
             Phase::Failing(_) | Phase::Passing | Phase::Suspect { .. } => None,
         }
     }

@@ -7,23 +7,33 @@
 //!   `*` behind it: the report is incomplete. `n:` before it: it lists only what does not pass. `old:`: of the slot
 //!   before the newest; `oldv:`: of the version before.
 //! - `x`: missed, down; `x3`: three of them; `xd`: missed, disabled.
-//! - `+5h`: time passes, without a slot. `D`: new definition, `V`: new plugin, `off` `on`, `R`: retired.
+//! - `+5h`: time passes, without a slot. `ack30`: acknowledged, to be fixed by that hour. `D`: new definition, `V`: new plugin, `off` `on`, `R`: retired.
 //!
 //! The answer has a word for each entry but runs, missed slots and names, `SLOT:entry`, and one for each alert,
 //! `SLOT!alert`.
 
 use evidenced_contract::Listing;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::*;
 use crate::domain::{
-    Counts, DayCount, Departure, Digest, Entry, EventInterval, Evidence, ExceptionSubjects, Family, LocalDay,
+    Calendar, Counts, DayCount, Departure, Digest, Entry, EventInterval, Evidence, ExceptionSubjects, Family, LocalDay,
     MissedSlots, Outcome, RunEntry, Severity,
 };
 
 #[track_caller]
 fn check(confirmations: u32, timeline: &str, expected: &str) {
     let mut story = Story::new(confirmations);
+    for word in timeline.split_whitespace() {
+        story.happens(word);
+    }
+    assert_eq!(story.told.join(" "), expected, "\n{timeline}");
+}
+
+#[track_caller]
+fn check_policy(change: impl FnOnce(&mut Policy), timeline: &str, expected: &str) {
+    let mut story = Story::new(1);
+    change(&mut story.policy);
     for word in timeline.split_whitespace() {
         story.happens(word);
     }
@@ -107,6 +117,59 @@ fn more_subjects_are_told_at_most_once_a_day_and_none_is_forgotten() {
     check(1, "P F F(ab) F(abc) +24h F(abc)", &format!("{open} 3:join(c) 28!more-subjects(c)"));
     check(1, "P F F(ab) F(abc) +24h F(abcd)", &format!("{open} 3:join(c) 28:join(d) 28!more-subjects(c,d)"));
     check(1, "P F F(ab) F(abc) +24h F(ab) F(ab)", &format!("{open} 3:join(c) 28:left(c gone)"));
+}
+
+#[test]
+fn people_are_reminded_in_the_mornings_after_1_3_and_7_days_and_then_weekly() {
+    // The story begins on a Monday at midnight, and mornings are at 08:00.
+    let check = |timeline, expected: &str| {
+        let reminders = |policy: &mut Policy| {
+            policy.reminders = Reminders::default();
+            policy.remediation = Remediation::Elapsed(365 * 24 * HOUR);
+        };
+        check_policy(reminders, timeline, &format!("1:open(1 since 1) 1:join(a) 1!failed(a){expected}"));
+    };
+    check("P F +24h", "");
+    check("P F +30h", " 32:reminded 32!reminder(a)");
+    check("P F +29h +1h +1h +1h", " 32:reminded 32!reminder(a)");
+    check(
+        "P F +30h +48h +96h +7d +7d",
+        " 32:reminded 32!reminder(a) 80:reminded 80!reminder(a) 176:reminded 176!reminder(a) \
+         344:reminded 344!reminder(a) 512:reminded 512!reminder(a)",
+    );
+    check("P F +30h P +14d", " 32:reminded 32!reminder(a) 32:left(a fixed) 32:recovered 32!recovered(a)");
+    // One after a long absence, whatever became due in it.
+    check("P F +8d +1h", " 194:reminded 194!reminder(a)");
+    // Acknowledged until the end of the sixth day: then, and weekly.
+    check("P F ack142 +72h +68h", "");
+    check("P F ack142 +72h +80h +7d", " 154:reminded 154!reminder(a) 322:reminded 322!reminder(a)");
+}
+
+#[test]
+fn a_control_that_flaps_is_told_once_and_again_when_it_is_steady() {
+    let flapping = |policy: &mut Policy| policy.flapping = Flapping { changes: 4, within: 24 * HOUR };
+    let begins = "1:open(1 since 1) 1:join(a) 1!failed(a) 2:left(a fixed) 2:recovered 2!recovered(a) \
+                  3:open(2 since 3) 3:join(a) 3!failed(a) 4:left(a fixed) 4:recovered 4:withheld(recovered) \
+                  4:flapping 4!flapping()";
+    check_policy(flapping, "P F P F P P", begins);
+    check_policy(flapping, "P F P F P F", &format!("{begins} 5:open(3 since 5) 5:join(a) 5:withheld(failed)"));
+    check_policy(flapping, "P F P F P +22h", begins);
+    check_policy(flapping, "P F P F P +23h", &format!("{begins} 28:steady 28!steady()"));
+    check_policy(
+        flapping,
+        "P F P F P F +24h F P",
+        &format!(
+            "{begins} 5:open(3 since 5) 5:join(a) 5:withheld(failed) 30:steady 30!steady(a) 31:left(a fixed) \
+             31:recovered 31!recovered(a)"
+        ),
+    );
+    // Four changes, but not within a day.
+    check_policy(
+        flapping,
+        "P F P +24h F P",
+        "1:open(1 since 1) 1:join(a) 1!failed(a) 2:left(a fixed) 2:recovered 2!recovered(a) 27:open(2 since 27) \
+         27:join(a) 27!failed(a) 28:left(a fixed) 28:recovered 28!recovered(a)",
+    );
 }
 
 #[test]
@@ -272,6 +335,7 @@ fn an_exception_is_closed_when_it_has_recovered_and_is_answered() {
         acknowledged: None,
         notes: Vec::new(),
         first_alert: None,
+        other_first_alerts: Vec::new(),
         subjects: BTreeMap::new(),
     };
     let close = |record: &ExceptionRecord| decide_close(None, id, record, &[], note);
@@ -319,6 +383,9 @@ impl Story {
                 remediation: Remediation::Elapsed(7 * 24 * HOUR),
                 untested_after_slots: 2,
                 wall: Duration::from_secs(600),
+                reminders: Reminders(Vec::new()),
+                flapping: Flapping { changes: 100, within: 24 * HOUR },
+                calendar: Calendar { zone: jiff::tz::TimeZone::UTC, holidays: Arc::default() },
             },
             now: START.parse().unwrap(),
             defined: DefinedControl {
@@ -358,6 +425,12 @@ impl Story {
                 self.fold(decision);
             }
             "xd" => self.miss(MissedReason::Disabled, 1),
+            _ if word.starts_with("ack") => {
+                let until = START.parse::<Timestamp>().unwrap().plus(HOUR * word[3..].parse().unwrap());
+                let exception = self.state.as_ref().unwrap().open_exception().unwrap().id;
+                let note = Digest::of(b"note");
+                self.apply(&Event::ExceptionAcknowledged { exception, control: control(), until: Some(until), note });
+            }
             _ => match word.split_at(1) {
                 ("x", count) => self.miss(MissedReason::Down, count.parse().unwrap_or(1)),
                 ("+", span) => {
@@ -491,6 +564,8 @@ impl Story {
                 exception: alert.exception,
                 mail: Digest::of(b"mail"),
                 deliveries: 1,
+                recipients: Vec::new(),
+                tells: Vec::new(),
             });
         }
     }
@@ -529,6 +604,12 @@ impl Story {
             }
             Event::ExceptionOverdue { .. } => "overdue".to_owned(),
             Event::ExceptionRecovered { .. } => "recovered".to_owned(),
+            Event::ExceptionReminded { .. } => "reminded".to_owned(),
+            Event::FlappingStarted { .. } => "flapping".to_owned(),
+            Event::FlappingEnded { .. } => "steady".to_owned(),
+            Event::AlertWithheld { cause, .. } => {
+                format!("withheld({})", serde_json::to_value(cause).unwrap().as_str().unwrap())
+            }
             Event::WentUntested { since, .. } => format!("untested({})", self.hour(*since)),
             Event::TestedAgain { .. } => "tested-again".to_owned(),
             Event::ControlDefined { version, .. } => format!("defined({version})"),

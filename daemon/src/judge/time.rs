@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Alert, ControlState, Decision, OpenException, Policy, Refused, Testing};
+use super::{Alert, ControlState, Decision, OpenException, Policy, Refused, Testing, flapping, reminder};
 use crate::domain::{
     AlertCause, ControlId, Event, MissedReason, MissedSlots, Outcome, RunEntry, RunReason, SlotTime, Timestamp,
 };
@@ -34,7 +34,8 @@ pub fn decide_missed(
     Ok(decision)
 }
 
-/// What the passing of time alone has decided: an exception is overdue, a control has gone untested. May be asked as
+/// What the passing of time alone has decided: an exception is overdue or people are to be reminded of it, a control has
+/// gone untested or flaps no more. May be asked as
 /// often as one likes, and need not be before [`deadline`].
 pub fn decide_time(state: &ControlState, control: &ControlId, policy: &Policy, now: Timestamp) -> Decision {
     let mut decision = Decision::default();
@@ -44,7 +45,11 @@ pub fn decide_time(state: &ControlState, control: &ControlId, policy: &Policy, n
     if let Some(open) = state.open_exception() {
         let slot = state.accounted.unwrap_or(open.first_slot);
         overdue(&mut decision, control, open, slot, now);
+        if state.flapping.is_none() {
+            reminder::remind(&mut decision, control, open, slot, policy, now);
+        }
     }
+    flapping::settled(&mut decision, state, control, policy, now);
     if let Testing::Lapsing { since, .. } = state.testing {
         let why = Why { slot: state.accounted.unwrap_or(since), reason: None, missed: None };
         went_untested(&mut decision, state.testing, control, policy, now, why);
@@ -63,7 +68,10 @@ pub fn deadline(state: &ControlState, policy: &Policy) -> Option<Timestamp> {
         Testing::Lapsing { since, .. } => Some(too_long(since, policy)),
         Testing::Tested | Testing::Untested { .. } => None,
     };
-    overdue.into_iter().chain(untested).min()
+    let reminder = state.open_exception().filter(|_| state.flapping.is_none());
+    let reminder = reminder.and_then(|open| reminder::next(open, policy));
+    let steady = flapping::settles(state, policy);
+    overdue.into_iter().chain(untested).chain(reminder).chain(steady).min()
 }
 
 pub(super) fn overdue(
@@ -78,15 +86,8 @@ pub(super) fn overdue(
     }
     decision.events.push(Event::ExceptionOverdue { exception: open.id, control: control.clone() });
     decision.alerts.push(Alert {
-        cause: AlertCause::Overdue,
-        control: control.clone(),
-        exception: Some(open.id),
-        slot,
-        since: open.first_slot,
-        due: Some(open.due),
         subjects: open.subjects.keys().copied().collect(),
-        reason: None,
-        missed: None,
+        ..Alert::of_exception(AlertCause::Overdue, control, slot, open)
     });
 }
 
@@ -110,17 +111,7 @@ pub(super) fn tested_or_not(
             if !told {
                 return;
             }
-            decision.alerts.push(Alert {
-                cause: AlertCause::TestedAgain,
-                control,
-                exception: None,
-                slot: run.slot,
-                since,
-                due: None,
-                subjects: Vec::new(),
-                reason: None,
-                missed: None,
-            });
+            decision.alerts.push(Alert::new(AlertCause::TestedAgain, &run.control, run.slot, since));
         }
         (_, Testing::Tested | Testing::Lapsing { .. }) => {}
     }
@@ -147,15 +138,9 @@ fn went_untested(
     }
     decision.events.push(Event::WentUntested { control: control.clone(), since });
     decision.alerts.push(Alert {
-        cause: AlertCause::NotTested,
-        control: control.clone(),
-        exception: None,
-        slot: why.slot,
-        since,
-        due: None,
-        subjects: Vec::new(),
         reason: why.reason,
         missed: why.missed,
+        ..Alert::new(AlertCause::NotTested, control, why.slot, since)
     });
 }
 

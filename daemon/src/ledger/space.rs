@@ -117,7 +117,7 @@ fn size_of(dir: &Path) -> Result<u64, LedgerError> {
     walk().map_err(LedgerError::io("measure", dir))
 }
 
-const RESERVE_BYTES: u64 = 64 << 20;
+pub const RESERVE_BYTES: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,12 @@
 //! The letters about the clock: it is in doubt, and it is believed again.
 
-use super::compose::{Draft, checkpoint};
 use super::document::{Document, Tone, strong, text};
-use super::failing::page;
 use super::operations::missed_tests;
+use super::phrases::{checkpoint, page};
+use super::prepared::Prepared;
 use super::{ClockBelievedFacts, ClockDoubtedFacts, Letterhead, clean, words};
 
-pub(super) fn doubted(facts: &ClockDoubtedFacts, head: &Letterhead) -> Draft {
+pub(super) fn doubted(facts: &ClockDoubtedFacts, head: &Letterhead) -> Prepared {
     let mut document = Document::default();
     let why = words::clock_doubt(facts.doubt);
     document.title("CLOCK IN DOUBT", "times of tests are not certain", Tone::Unknown);
@@ -30,10 +30,10 @@ pub(super) fn doubted(facts: &ClockDoubtedFacts, head: &Letterhead) -> Draft {
     document.verbatim("evidenced clock accept --reason \"…\"", 1);
     page(&mut document, head);
     let subject = "CLOCK IN DOUBT times of tests are not certain".to_owned();
-    Draft { subject, document, attachments: Vec::new(), control: None }
+    Prepared::new(subject, document, Vec::new(), None)
 }
 
-pub(super) fn believed(facts: &ClockBelievedFacts, head: &Letterhead) -> Draft {
+pub(super) fn believed(facts: &ClockBelievedFacts, head: &Letterhead) -> Prepared {
     let mut document = Document::default();
     document.title("CLOCK BELIEVED AGAIN", "tests go by it from now on", Tone::Good);
     let why = facts.accepted.as_ref().map_or_else(
@@ -64,5 +64,5 @@ pub(super) fn believed(facts: &ClockBelievedFacts, head: &Letterhead) -> Draft {
     }
     page(&mut document, head);
     let subject = "CLOCK BELIEVED AGAIN tests go by it from now on".to_owned();
-    Draft { subject, document, attachments: Vec::new(), control: None }
+    Prepared::new(subject, document, Vec::new(), None)
 }

@@ -2,17 +2,20 @@
 //!
 //! Text enters only through the constructors here, which make it harmless ([`super::clean`]).
 
+use serde::{Deserialize, Serialize};
+
 use super::clean;
 
 /// No single text in a mail is longer; what is, was never meant for a person.
 const INLINE_CHARS_MAX: usize = 1_200;
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Document {
     pub(super) blocks: Vec<Block>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Block {
     /// The state in one line; what a phone shows first.
     Title {
@@ -32,7 +35,8 @@ pub(super) enum Block {
     Footer(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Tone {
     Bad,
     Unknown,
@@ -40,7 +44,8 @@ pub(super) enum Tone {
     Plain,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Inline {
     Text(String),
     Strong(String),
@@ -57,7 +62,7 @@ impl Inline {
 }
 
 /// Cells are plain text; the first column names the row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Table {
     pub(super) columns: Vec<(String, Align)>,
     pub(super) rows: Vec<Vec<String>>,
@@ -65,7 +70,8 @@ pub(super) struct Table {
     pub(super) note: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Align {
     Left,
     Right,

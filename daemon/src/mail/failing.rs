@@ -1,12 +1,13 @@
 //! The letters of an exception: failed, already failing, more subjects, overdue, recovered.
 
-use super::compose::{Draft, control_facts, evidence, sentence, subject};
 use super::document::{Align, Document, Inline, Table, Tone, code, strong, text};
-use super::{FailedFacts, Letterhead, MoreSubjectsFacts, RecoveredFacts, SubjectFacts, TestFacts};
+use super::phrases::{control_facts, evidence, grouped, page, result, sentence, subject};
+use super::prepared::Prepared;
+use super::{FailedFacts, Letterhead, MoreSubjectsFacts, RecoveredFacts, ReminderFacts, SubjectFacts, TestFacts};
 use super::{clean, csv, words};
-use crate::domain::Departure;
+use crate::domain::{Departure, Detail};
 
-pub(super) fn failed(facts: &FailedFacts, head: &Letterhead) -> Draft {
+pub(super) fn failed(facts: &FailedFacts, head: &Letterhead) -> Prepared {
     let mut document = opened(facts, "FAILED");
     promise(&mut document, facts, head);
     if facts.confirmations > 1 {
@@ -16,7 +17,7 @@ pub(super) fn failed(facts: &FailedFacts, head: &Letterhead) -> Draft {
     rest_of_failed(document, facts, head, "FAILED")
 }
 
-pub(super) fn already_failing(facts: &FailedFacts, head: &Letterhead) -> Draft {
+pub(super) fn already_failing(facts: &FailedFacts, head: &Letterhead) -> Prepared {
     let mut document = opened(facts, "ALREADY FAILING");
     promise(&mut document, facts, head);
     document.say(
@@ -26,7 +27,7 @@ pub(super) fn already_failing(facts: &FailedFacts, head: &Letterhead) -> Draft {
     rest_of_failed(document, facts, head, "ALREADY FAILING")
 }
 
-pub(super) fn overdue(facts: &FailedFacts, head: &Letterhead) -> Draft {
+pub(super) fn overdue(facts: &FailedFacts, head: &Letterhead) -> Prepared {
     let mut document = opened(facts, "OVERDUE");
     let due = words::time(facts.exception.due, &head.zone);
     document.paragraph([
@@ -38,7 +39,39 @@ pub(super) fn overdue(facts: &FailedFacts, head: &Letterhead) -> Draft {
     rest_of_failed(document, facts, head, "OVERDUE")
 }
 
-pub(super) fn more_subjects(facts: &MoreSubjectsFacts, head: &Letterhead) -> Draft {
+pub(super) fn reminder(facts: &ReminderFacts, head: &Letterhead) -> Prepared {
+    let failed = &facts.failed;
+    let mut document = opened(failed, "REMINDER");
+    let open_for = words::duration(facts.at.since(failed.exception.since.0));
+    document.paragraph([
+        strong(format!("Still failing, for {open_for}. ")),
+        text(match facts.promised {
+            None => "Nobody has acknowledged it yet.".to_owned(),
+            Some(promised) => {
+                format!("Whoever acknowledged it had until {}.", words::time(promised, &head.zone))
+            }
+        }),
+    ]);
+    if facts.escalated {
+        document
+            .say("This reminder goes to more people than the first: it has waited long enough that they are to know.");
+    }
+    promise(&mut document, failed, head);
+    rest_of_failed(document, failed, head, "REMINDER")
+}
+
+/// It had changed too often to be told, and now keeps failing.
+pub(super) fn steady(facts: &FailedFacts, head: &Letterhead) -> Prepared {
+    let mut document = opened(facts, "STEADY, AND FAILING");
+    document.paragraph([
+        strong("It fails, and has kept to that. "),
+        text("The control had changed too often to be told; each change gets a mail again."),
+    ]);
+    promise(&mut document, facts, head);
+    rest_of_failed(document, facts, head, "STEADY, AND FAILING")
+}
+
+pub(super) fn more_subjects(facts: &MoreSubjectsFacts, head: &Letterhead) -> Prepared {
     let failed = &facts.failed;
     let mut document = opened(failed, "MORE FAILING");
     let joined = words::count(facts.joined.len() as u64, "more subject");
@@ -49,6 +82,9 @@ pub(super) fn more_subjects(facts: &MoreSubjectsFacts, head: &Letterhead) -> Dra
     ]);
     promise(&mut document, failed, head);
     document.facts(exception_facts(failed, head));
+    if head.detail == Detail::Counts {
+        return finish(document, failed, head, "MORE FAILING");
+    }
     document.heading("New since the last mail");
     let joined = subjects_table(&facts.joined, head);
     document.table(&joined);
@@ -60,7 +96,7 @@ pub(super) fn more_subjects(facts: &MoreSubjectsFacts, head: &Letterhead) -> Dra
     finish(document, failed, head, "MORE FAILING")
 }
 
-pub(super) fn recovered(facts: &RecoveredFacts, head: &Letterhead) -> Draft {
+pub(super) fn recovered(facts: &RecoveredFacts, head: &Letterhead) -> Prepared {
     let (control, exception, slot) = (&facts.control, &facts.exception, facts.test.slot.0);
     let mut document = Document::default();
     document.title("RECOVERED", &format!("{} {}", control.id, control.title), Tone::Good);
@@ -69,7 +105,7 @@ pub(super) fn recovered(facts: &RecoveredFacts, head: &Letterhead) -> Draft {
     document.paragraph([
         strong(format!("It failed for {length}, ")),
         text(format!("from {from} to {to}, when the test passed again")),
-        seen(&facts.test),
+        seen(&facts.test, head),
     ]);
     document.say(format!(
         "In this time {} of {} failed. {}",
@@ -86,7 +122,7 @@ pub(super) fn recovered(facts: &RecoveredFacts, head: &Letterhead) -> Draft {
     list.push(("Result", vec![text(result(&facts.test))]));
     list.push(("Exception", vec![code(exception.id.to_string()), text(", recovered, not closed yet")]));
     document.facts(list);
-    if !facts.ended.is_empty() {
+    if !facts.ended.is_empty() && head.detail == Detail::Full {
         document.heading("How each failing subject ended");
         let mut table = Table::new([
             ("Subject", Align::Left),
@@ -122,19 +158,14 @@ pub(super) fn recovered(facts: &RecoveredFacts, head: &Letterhead) -> Draft {
         &format!(
             "evidenced exceptions note {0} --about root-cause 'what caused it'\n\
              evidenced exceptions note {0} --about response 'what was done about it'\n\
-             evidenced exceptions show {0}",
+             evidenced exceptions close {0} 'who reviewed it'",
             exception.id
         ),
         3,
     );
     page(&mut document, head);
     evidence(&mut document, &facts.test.evidence);
-    Draft {
-        subject: subject("RECOVERED", control),
-        document,
-        attachments: Vec::new(),
-        control: Some(control.id.clone()),
-    }
+    Prepared::new(subject("RECOVERED", control), document, Vec::new(), Some(control.id.clone()))
 }
 
 fn opened(facts: &FailedFacts, state: &str) -> Document {
@@ -151,27 +182,34 @@ fn promise(document: &mut Document, facts: &FailedFacts, head: &Letterhead) {
     document.paragraph([
         strong("Seen: "),
         text(format!("the test of {time} found {} of {} failing", grouped(fail), of_subjects(population))),
-        seen(&facts.test),
+        seen(&facts.test, head),
     ]);
-    if let Some(why) = &facts.test.incomplete {
+    if let (Some(why), Detail::Full) = (&facts.test.incomplete, head.detail) {
         document.paragraph([
             strong("Not everything was looked at, "),
             text(format!("so there may be more: {}", sentence(&clean::line(why, 300)))),
         ]);
+    } else if facts.test.incomplete.is_some() {
+        document.say("Not everything was looked at, so there may be more.");
     }
 }
 
-fn rest_of_failed(mut document: Document, facts: &FailedFacts, head: &Letterhead, state: &str) -> Draft {
+fn rest_of_failed(mut document: Document, facts: &FailedFacts, head: &Letterhead, state: &str) -> Prepared {
     document.facts(exception_facts(facts, head));
-    document.heading("What fails");
-    document.table(&subjects_table(&facts.subjects, head));
+    if head.detail == Detail::Full {
+        document.heading("What fails");
+        document.table(&subjects_table(&facts.subjects, head));
+    }
     finish(document, facts, head, state)
 }
 
 /// Meaning, what to do, evidence, and the attached list.
-fn finish(mut document: Document, facts: &FailedFacts, head: &Letterhead, state: &str) -> Draft {
+fn finish(mut document: Document, facts: &FailedFacts, head: &Letterhead, state: &str) -> Prepared {
     let (control, exception) = (&facts.control, &facts.exception);
-    let attached = csv::attach(&control.id, &facts.subjects);
+    let attached = match head.detail {
+        Detail::Full => csv::attach(&control.id, &facts.subjects),
+        Detail::Counts => None,
+    };
     if let Some((file, held)) = &attached {
         let all = facts.subjects.len();
         document.say(if *held == all {
@@ -184,6 +222,10 @@ fn finish(mut document: Document, facts: &FailedFacts, head: &Letterhead, state:
                 grouped_usize(all)
             )
         });
+    }
+    if head.detail == Detail::Counts {
+        document.say("You get numbers and no names. What fails is listed where the daemon runs:");
+        document.verbatim(&format!("evidenced exceptions show {}", exception.id), 1);
     }
     document.heading("What it means");
     let windows = exception.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -214,12 +256,8 @@ fn finish(mut document: Document, facts: &FailedFacts, head: &Letterhead, state:
     document.verbatim(&format!("evidenced exceptions ack {} 'who mends it, and until when'", exception.id), 1);
     page(&mut document, head);
     evidence(&mut document, &facts.test.evidence);
-    Draft {
-        subject: subject(state, control),
-        document,
-        attachments: attached.map(|(file, _)| file).into_iter().collect(),
-        control: Some(control.id.clone()),
-    }
+    let attachments = attached.map(|(file, _)| file).into_iter().collect();
+    Prepared::new(subject(state, control), document, attachments, Some(control.id.clone()))
 }
 
 fn exception_facts(facts: &FailedFacts, head: &Letterhead) -> Vec<(&'static str, Vec<Inline>)> {
@@ -273,43 +311,16 @@ fn name(subject: &str, label: Option<&str>) -> String {
 }
 
 /// The check's own words, marked as such, to go on in a sentence.
-fn seen(test: &TestFacts) -> Inline {
-    let seen = clean::line(&test.seen, 400);
-    text(if seen.is_empty() { ".".to_owned() } else { format!(". The check says: “{seen}”") })
-}
-
-/// `1 of 48 failed, 46 passed, 1 excluded`.
-pub(super) fn result(test: &TestFacts) -> String {
-    let counts = &test.counts;
-    let others = counts.fail + counts.error + counts.not_applicable + counts.excluded;
-    // A check may list only what does not pass; but what was not looked at did not pass either.
-    let passed = if test.incomplete.is_some() { counts.pass } else { test.population.saturating_sub(others) };
-    let of = |number, what| format!("{} of {} {what}", grouped(number), grouped(test.population));
-    let mut parts = vec![if counts.fail > 0 { of(counts.fail, "failed") } else { of(passed, "passed") }];
-    let mut add = |number: u32, what: &str| {
-        if number > 0 {
-            parts.push(format!("{} {what}", grouped(number)));
-        }
+fn seen(test: &TestFacts, head: &Letterhead) -> Inline {
+    let seen = match head.detail {
+        Detail::Full => clean::line(&test.seen, 400),
+        Detail::Counts => String::new(),
     };
-    add(if counts.fail > 0 { passed } else { 0 }, "passed");
-    add(counts.error, "could not be looked at");
-    add(counts.not_applicable, "not applicable");
-    add(counts.excluded, "excluded");
-    parts.join(", ")
-}
-
-pub(super) fn page(document: &mut Document, head: &Letterhead) {
-    if let Some(page) = &head.page {
-        document.say(format!("Status page: {page}"));
-    }
+    text(if seen.is_empty() { ".".to_owned() } else { format!(". The check says: “{seen}”") })
 }
 
 fn of_subjects(population: u32) -> String {
     words::count(u64::from(population), "subject")
-}
-
-fn grouped(number: u32) -> String {
-    words::grouped(u64::from(number))
 }
 
 fn grouped_usize(number: usize) -> String {

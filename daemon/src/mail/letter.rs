@@ -5,9 +5,10 @@ use jiff::tz::TimeZone;
 
 use super::SummaryFacts;
 use crate::domain::{
-    ClockDoubt, ControlId, Counts, Departure, Digest, ExceptionId, Family, MissedReason, PluginName, RunReason,
+    ClockDoubt, ControlId, Counts, Departure, Detail, Digest, ExceptionId, Family, MissedReason, PluginName, RunReason,
     Severity, SlotTime, Timestamp, WindowId,
 };
+use crate::judge::Flapping;
 
 /// What is told to people, and everything that is needed to tell it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,11 +23,16 @@ pub enum Letter {
     TestedAgain(TestedAgainFacts),
     /// The time to fix has passed.
     Overdue(FailedFacts),
+    /// Open, and nobody has answered.
+    Reminder(ReminderFacts),
+    Flapping(FlappingFacts),
+    Steady(SteadyFacts),
     Recovered(RecoveredFacts),
     MonitoringGap(GapFacts),
     /// The wall clock is in doubt.
     ClockDoubted(ClockDoubtedFacts),
     ClockBelieved(ClockBelievedFacts),
+    FirstResults(FirstResultsFacts),
     ConfigurationRefused(RefusedFacts),
     PluginFault(PluginFaultFacts),
     /// Weekly, monthly or of a whole window, as its period says.
@@ -43,6 +49,7 @@ pub struct Letterhead {
     pub zone: TimeZone,
     /// Base of the status page's addresses, without a slash at its end; `None`: no links.
     pub page: Option<String>,
+    pub detail: Detail,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -137,6 +144,38 @@ pub struct MoreSubjectsFacts {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+pub struct ReminderFacts {
+    pub failed: FailedFacts,
+    pub at: Timestamp,
+    /// The date that whoever acknowledged it has promised; `None`: nobody has.
+    pub promised: Option<Timestamp>,
+    /// Others than before are reminded too.
+    pub escalated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlappingFacts {
+    pub control: ControlFacts,
+    pub test: TestFacts,
+    /// Openings and recoveries since then.
+    pub changes: u32,
+    pub since: SlotTime,
+    pub rule: Flapping,
+}
+
+/// What a control stands at that flapped until now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SteadyFacts {
+    Failing(FailedFacts),
+    Passing {
+        control: ControlFacts,
+        test: TestFacts,
+        /// When it began to flap.
+        since: SlotTime,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct RecoveredFacts {
     pub control: ControlFacts,
     /// The run that passed.
@@ -225,6 +264,34 @@ pub struct ClockBelievedFacts {
     /// Controls with slots that fell into it and did not run, and how many.
     pub missed: Vec<(ControlId, u64)>,
     pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FirstResultsFacts {
+    /// The daemon, for the first time.
+    pub started: Timestamp,
+    /// The worst first.
+    pub controls: Vec<FirstRow>,
+    pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FirstRow {
+    pub id: ControlId,
+    pub title: String,
+    pub result: FirstResult,
+}
+
+/// The worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FirstResult {
+    Fails(ExceptionId),
+    /// It failed, less often in a row than opens an exception.
+    Unconfirmed,
+    NotTested,
+    NotDueYet,
+    NothingToAssess,
+    Passes,
 }
 
 #[derive(Debug, Clone, PartialEq)]

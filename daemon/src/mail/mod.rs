@@ -13,27 +13,35 @@ mod compose;
 mod csv;
 mod document;
 mod failing;
+mod first_results;
+mod flapping;
 mod frozen;
 mod html;
 mod letter;
 mod operations;
+mod phrases;
+mod prepared;
 mod summary;
 mod summary_facts;
 mod testing;
 mod text;
+mod together;
 pub mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use compose::{Posting, compose, message_id};
+pub use compose::{Posting, compose, frame, message_id, prepare};
 pub use frozen::{Attachment, Mail, MailError};
 pub use letter::{
     Cause, CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, ControlFacts, EndedSubject, EvidenceFacts,
-    ExceptionFacts, FailedFacts, GapFacts, Letter, Letterhead, MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts,
-    RecoveredFacts, RefusedFacts, SubjectFacts, TestFacts, TestedAgainFacts,
+    ExceptionFacts, FailedFacts, FirstResult, FirstResultsFacts, FirstRow, FlappingFacts, GapFacts, Letter, Letterhead,
+    MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts, RecoveredFacts, RefusedFacts, ReminderFacts, SteadyFacts,
+    SubjectFacts, TestFacts, TestedAgainFacts,
 };
+pub use prepared::Prepared;
 pub use summary_facts::{
     AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow, FamilyRow, GapRow,
     Headline, MailFacts, Period, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
 };
+pub use together::{HeldLetter, together};

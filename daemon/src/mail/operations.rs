@@ -1,15 +1,15 @@
 //! The letters about evidenced itself: a gap in the monitoring, a refused configuration, a plugin that cannot run.
 
-use super::compose::{Draft, checkpoint};
 use super::document::{Align, Document, Table, Tone, code, strong, text};
-use super::failing::page;
+use super::phrases::{checkpoint, page};
+use super::prepared::Prepared;
 use super::{GapFacts, Letterhead, PluginFaultFacts, RefusedFacts, clean, words};
 use crate::domain::ControlId;
 
 /// A mail names this many controls; the status page has all.
 const CONTROLS_SHOWN_MAX: usize = 40;
 
-pub(super) fn gap(facts: &GapFacts, head: &Letterhead) -> Draft {
+pub(super) fn gap(facts: &GapFacts, head: &Letterhead) -> Prepared {
     let length = words::duration(facts.to.since(facts.from));
     let day = facts.from.to_jiff().to_zoned_datetime(head.zone.clone()).strftime("%-d %B").to_string();
     let mut document = Document::default();
@@ -34,7 +34,7 @@ pub(super) fn gap(facts: &GapFacts, head: &Letterhead) -> Draft {
     }
     page(&mut document, head);
     let subject = format!("Monitoring gap {length} on {day}");
-    Draft { subject, document, attachments: Vec::new(), control: None }
+    Prepared::new(subject, document, Vec::new(), None)
 }
 
 /// Controls with missed tests, and what that means.
@@ -54,7 +54,7 @@ pub(super) fn missed_tests(document: &mut Document, missed: &[(ControlId, u64)])
     );
 }
 
-pub(super) fn refused(facts: &RefusedFacts, head: &Letterhead) -> Draft {
+pub(super) fn refused(facts: &RefusedFacts, head: &Letterhead) -> Prepared {
     let mut document = Document::default();
     let errors = words::count(facts.error_count, "error");
     document.title("CONFIGURATION REFUSED", "the new configuration is not in force", Tone::Bad);
@@ -73,10 +73,10 @@ pub(super) fn refused(facts: &RefusedFacts, head: &Letterhead) -> Draft {
     document.verbatim("evidenced check-config", 1);
     page(&mut document, head);
     let subject = "CONFIGURATION REFUSED the new configuration is not in force".to_owned();
-    Draft { subject, document, attachments: Vec::new(), control: None }
+    Prepared::new(subject, document, Vec::new(), None)
 }
 
-pub(super) fn plugin_fault(facts: &PluginFaultFacts, head: &Letterhead) -> Draft {
+pub(super) fn plugin_fault(facts: &PluginFaultFacts, head: &Letterhead) -> Prepared {
     let mut document = Document::default();
     let reason = words::run_reason(facts.reason);
     document.title("PLUGIN FAULT", &format!("{}: {reason}", facts.plugin), Tone::Bad);
@@ -106,5 +106,5 @@ pub(super) fn plugin_fault(facts: &PluginFaultFacts, head: &Letterhead) -> Draft
     document.verbatim("evidenced check-config", 1);
     page(&mut document, head);
     let subject = format!("PLUGIN FAULT {}: {reason}", facts.plugin);
-    Draft { subject, document, attachments: Vec::new(), control: None }
+    Prepared::new(subject, document, Vec::new(), None)
 }

@@ -1,9 +1,9 @@
 //! The weekly, the monthly and the whole-window letter. Sent also when all is well: the absence of a mail must mean
 //! a fault.
 
-use super::compose::Draft;
 use super::document::{Align, Document, Table, Tone, strong, text};
-use super::failing::page;
+use super::phrases::page;
+use super::prepared::Prepared;
 use super::{AuditorQuestions, ExceptionRow, Headline, Letterhead, Period, SlotCounts, SummaryFacts, words};
 
 use Align::{Left, Right};
@@ -11,7 +11,7 @@ use Align::{Left, Right};
 /// Rows of a list in a mail; a longer one says how many more there are.
 const ROWS_MAX: usize = 50;
 
-pub(super) fn summary(facts: &SummaryFacts, head: &Letterhead) -> Draft {
+pub(super) fn summary(facts: &SummaryFacts, head: &Letterhead) -> Prepared {
     let (name, noun) = match &facts.period {
         Period::Week { year, week } => (format!("Week {year}-W{week:02}"), "week"),
         Period::Month { year, month } => (format!("Month {year}-{month:02}"), "month"),
@@ -41,7 +41,7 @@ pub(super) fn summary(facts: &SummaryFacts, head: &Letterhead) -> Draft {
     }
     mail(&mut document, facts);
     proof(&mut document, facts, head);
-    Draft { subject: format!("{name}: {headline}"), document, attachments: Vec::new(), control: None }
+    Prepared::new(format!("{name}: {headline}"), document, Vec::new(), None)
 }
 
 /// `51 of 54 controls passed all tests, 2 exceptions, 1 gap`.

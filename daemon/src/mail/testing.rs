@@ -1,12 +1,12 @@
 //! The letters of a control that could not be tested, and can again.
 
-use super::compose::{Draft, control_facts, evidence, subject};
 use super::document::{Document, Tone, code, strong, text};
-use super::failing::{page, result};
+use super::phrases::{control_facts, evidence, page, result, subject};
+use super::prepared::Prepared;
 use super::{Cause, Letterhead, NotTestedFacts, TestedAgainFacts, clean, words};
-use crate::domain::{MissedReason, Outcome, RunReason};
+use crate::domain::{Detail, MissedReason, Outcome, RunReason};
 
-pub(super) fn not_tested(facts: &NotTestedFacts, head: &Letterhead) -> Draft {
+pub(super) fn not_tested(facts: &NotTestedFacts, head: &Letterhead) -> Prepared {
     let control = &facts.control;
     let cause = match facts.cause {
         Cause::Run(reason) => words::run_reason(reason),
@@ -35,7 +35,8 @@ pub(super) fn not_tested(facts: &NotTestedFacts, head: &Letterhead) -> Draft {
     let last_good = facts.last_good.map_or_else(|| "never yet".to_owned(), |slot| words::time(slot.0, &head.zone));
     list.push(("Last answer", vec![text(last_good)]));
     document.facts(list);
-    if let Some(message) = facts.message.as_ref().filter(|message| !message.trim().is_empty()) {
+    let message = facts.message.as_ref().filter(|_| head.detail == Detail::Full);
+    if let Some(message) = message.filter(|message| !message.trim().is_empty()) {
         document.paragraph([text("The test said: "), code(clean::line(message, 500))]);
     }
     document.heading("What it means");
@@ -56,10 +57,10 @@ pub(super) fn not_tested(facts: &NotTestedFacts, head: &Letterhead) -> Draft {
         evidence(&mut document, facts);
     }
     let subject = format!("{}: {short}", subject("NOT TESTED", control));
-    Draft { subject, document, attachments: Vec::new(), control: Some(control.id.clone()) }
+    Prepared::new(subject, document, Vec::new(), Some(control.id.clone()))
 }
 
-pub(super) fn tested_again(facts: &TestedAgainFacts, head: &Letterhead) -> Draft {
+pub(super) fn tested_again(facts: &TestedAgainFacts, head: &Letterhead) -> Prepared {
     let control = &facts.control;
     let mut document = Document::default();
     document.title("TESTED AGAIN", &format!("{} {}", control.id, control.title), Tone::Plain);
@@ -94,7 +95,7 @@ pub(super) fn tested_again(facts: &TestedAgainFacts, head: &Letterhead) -> Draft
     page(&mut document, head);
     evidence(&mut document, &facts.test.evidence);
     let subject = subject("TESTED AGAIN", control);
-    Draft { subject, document, attachments: Vec::new(), control: Some(control.id.clone()) }
+    Prepared::new(subject, document, Vec::new(), Some(control.id.clone()))
 }
 
 /// Where to look first.

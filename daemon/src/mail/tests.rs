@@ -1,5 +1,7 @@
 //! Golden mails, read as people read them, and what must hold for every mail.
 
+mod rules;
+
 use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 
 use evidenced_contract::Measurement;
@@ -7,8 +9,8 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::domain::{
-    ClockDoubt, ControlId, Counts, Departure, Digest, ExceptionId, Family, LocalDay, MissedReason, Outcome, RunReason,
-    Severity, SlotTime, Timestamp, WindowId,
+    ClockDoubt, ControlId, Counts, Departure, Detail, Digest, ExceptionId, Family, LocalDay, MissedReason, Outcome,
+    RunReason, Severity, SlotTime, Timestamp, WindowId,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -29,6 +31,7 @@ fn head() -> Letterhead {
         instance: "prod".into(),
         zone: TimeZone::get("Europe/Berlin").unwrap(),
         page: None,
+        detail: Detail::Full,
     }
 }
 
@@ -38,7 +41,7 @@ fn posting() -> Posting {
         alert: 42,
         queued: at("2026-03-02T05:00:04Z"),
         to: vec!["compliance@example.com".into(), "platform@example.com".into()],
-        thread: None,
+        thread: Vec::new(),
     }
 }
 
@@ -50,7 +53,7 @@ fn follow_up() -> Posting {
     let mut posting = posting();
     posting.alert = 57;
     posting.queued = at("2026-03-04T05:00:03Z");
-    posting.thread = Some(message_id(&posting.origin, 42));
+    posting.thread = vec![message_id(&posting.origin, 42)];
     posting
 }
 
@@ -457,6 +460,9 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("month", Letter::Summary(Box::new(month())), posting()),
         ("window", Letter::Summary(Box::new(window())), posting()),
     ]
+    .into_iter()
+    .chain(rules::letters())
+    .collect()
 }
 
 fn all_well() -> SummaryFacts {

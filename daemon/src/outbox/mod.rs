@@ -171,13 +171,14 @@ mod tests {
             instance: "prod".into(),
             zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
             page: None,
+            detail: crate::domain::Detail::Full,
         };
         let posting = Posting {
             origin: "example.com/evidenced".into(),
             alert: 42,
             queued: at("2026-03-02T05:00:04Z"),
             to: vec!["compliance@example.com".into()],
-            thread: None,
+            thread: Vec::new(),
         };
         compose(&letter, &head, &posting)
     }

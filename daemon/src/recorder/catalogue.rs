@@ -8,10 +8,13 @@ use std::{
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::Config,
-    domain::{Control, ControlId, Digest, LocalDay, PluginName, Timestamp, Window, WindowId},
-    judge::{Calendar, Policy},
+    config::{Alerts, Config, Quiet, Recipient},
+    domain::{
+        Calendar, Control, ControlId, Detail, Digest, LocalDay, PluginName, RecipientId, Timestamp, Window, WindowId,
+    },
+    judge::Policy,
     mail::Letterhead,
+    routing::{QuietHours, Reader},
 };
 
 /// One accepted configuration and the plugins that it names.
@@ -20,6 +23,7 @@ pub struct Catalogue {
     config: Arc<Config>,
     controls: BTreeMap<ControlId, Known>,
     plugins: BTreeMap<PluginName, PluginFacts>,
+    quiet: BTreeMap<RecipientId, QuietHours>,
     zone: TimeZone,
     zones: Vec<TimeZone>,
 }
@@ -50,14 +54,19 @@ impl Catalogue {
             .map(|control| {
                 let known = Known {
                     control: Arc::new(control.clone()),
-                    policy: policy(control, &holidays),
+                    policy: policy(control, &holidays, &config.alerts),
                     definition: control.check.definition(),
                 };
                 (control.id.clone(), known)
             })
             .collect();
+        let quiet = config.recipients.iter().filter_map(|recipient| {
+            let hours = quiet_hours(recipient.quiet.as_ref()?, &recipient.timezone, &holidays);
+            Some((recipient.id.clone(), hours))
+        });
+        let quiet = quiet.collect();
         let zones = config.rollup_zones.iter().map(|name| self::zone(name)).collect();
-        Self { config, controls, plugins, zone, zones }
+        Self { config, controls, plugins, quiet, zone, zones }
     }
 
     pub fn config(&self) -> &Arc<Config> {
@@ -83,7 +92,7 @@ impl Catalogue {
 
     /// The policy of a control that the configuration does not name (any more).
     pub(super) fn policy_of(&self, control: &Control) -> Policy {
-        policy(control, &Arc::new(self.config.holidays.clone()))
+        policy(control, &Arc::new(self.config.holidays.clone()), &self.config.alerts)
     }
 
     pub fn plugin(&self, name: &PluginName) -> Option<&PluginFacts> {
@@ -105,12 +114,18 @@ impl Catalogue {
         at.to_jiff().to_zoned_datetime(self.zone.clone()).year()
     }
 
+    /// A recipient as routing knows them.
+    pub(super) fn reader<'a>(&'a self, recipient: &'a Recipient) -> Reader<'a> {
+        Reader { id: &recipient.id, per_hour: recipient.per_hour, quiet: self.quiet.get(&recipient.id) }
+    }
+
     pub(super) fn letterhead(&self) -> Letterhead {
         Letterhead {
             organization: self.config.organization.clone(),
             instance: self.config.instance.clone(),
             zone: self.zone.clone(),
             page: self.config.web.map(|address| format!("http://{address}")),
+            detail: Detail::Full,
         }
     }
 
@@ -133,8 +148,23 @@ impl Catalogue {
     }
 }
 
-fn policy(control: &Control, holidays: &Arc<BTreeSet<LocalDay>>) -> Policy {
-    Policy::of(control, &Calendar { zone: zone(&control.check.timezone), holidays: Arc::clone(holidays) })
+fn quiet_hours(quiet: &Quiet, timezone: &str, holidays: &Arc<BTreeSet<LocalDay>>) -> QuietHours {
+    let time = |minutes: u16| {
+        let (hour, minute) = ((minutes / 60) as i8, (minutes % 60) as i8);
+        jiff::civil::Time::new(hour, minute, 0, 0).unwrap_or(jiff::civil::Time::midnight())
+    };
+    QuietHours {
+        from: time(quiet.from),
+        to: time(quiet.to),
+        business_days_only: quiet.business_days_only,
+        up_to: quiet.up_to,
+        calendar: Calendar { zone: zone(timezone), holidays: Arc::clone(holidays) },
+    }
+}
+
+fn policy(control: &Control, holidays: &Arc<BTreeSet<LocalDay>>, alerts: &Alerts) -> Policy {
+    let calendar = Calendar { zone: zone(&control.check.timezone), holidays: Arc::clone(holidays) };
+    Policy::of(control, &calendar, &alerts.reminders, alerts.flapping)
 }
 
 /// A zone that the configuration has checked.

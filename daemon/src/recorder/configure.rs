@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Catalogue, Recorded, Recorder, RecorderError, draft::Draft, letters::Letters};
+use super::{Catalogue, Recorded, Recorder, RecorderError, draft::Draft, letters::Letters, post::About};
 use crate::{
     domain::{AlertCause, Control, Digest, Event},
     fold::State,
@@ -167,14 +167,8 @@ impl Recorder {
         letter: &Letter,
         cause: AlertCause,
     ) -> Result<(), RecorderError> {
-        let to = self
-            .catalogue
-            .config()
-            .recipients_for_daemon()
-            .into_iter()
-            .flat_map(|recipient| recipient.email.iter().map(ToString::to_string))
-            .collect();
         let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
-        letters.queue(draft, letter, to, None, cause, None, None)
+        let about = About { cause, control: None, exception: None };
+        letters.tell(draft, letter, &about, &self.catalogue.config().recipients_for_daemon())
     }
 }

@@ -7,9 +7,9 @@ use std::{
 
 use super::{Fact, Recorded, RecorderError};
 use crate::{
-    domain::{ControlId, Digest, Entry, Event, ExceptionId, Timestamp},
+    domain::{ControlId, Digest, Entry, Event, ExceptionId, HeldAlert, RecipientId, Timestamp},
     evidence::Packed,
-    fold::State,
+    fold::{Held, Mailbox, State},
     ledger::{Batch, EvidenceClass, Ledger, Part, Store},
 };
 
@@ -30,11 +30,25 @@ pub(super) struct Draft {
     touched: HashSet<ControlId>,
     expect: BTreeMap<ControlId, u64>,
     next_alert: u64,
+    next_held: u64,
+    /// What this batch tells readers, and holds for them: the next alert of the batch is routed by it.
+    told: Vec<(RecipientId, Told)>,
+    held: Vec<(u64, Held)>,
     /// The newest number that this batch gave in each year.
     exceptions: BTreeMap<i16, u32>,
     packed: Vec<(ControlId, u64, Packed)>,
     named: Vec<(ControlId, u32, Vec<String>)>,
     is_wide: bool,
+}
+
+/// What an alert adds to a reader's mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is held.
+    Raised,
+    /// It was held.
+    Mailed,
+    RaisedAndMailed,
 }
 
 /// What a batch teaches about the newest runs and subjects.
@@ -54,6 +68,9 @@ pub(super) struct Mark {
     packed: usize,
     named: usize,
     next_alert: u64,
+    next_held: u64,
+    told: usize,
+    held: usize,
 }
 
 impl Draft {
@@ -67,6 +84,7 @@ impl Draft {
             first: head.size,
             root: Digest(head.root),
             next_alert: state.head().next_alert,
+            next_held: state.head().next_held,
             ..Self::empty(now)
         }
     }
@@ -82,6 +100,9 @@ impl Draft {
             touched: HashSet::new(),
             expect: BTreeMap::new(),
             next_alert: 0,
+            next_held: 0,
+            told: Vec::new(),
+            held: Vec::new(),
             exceptions: BTreeMap::new(),
             packed: Vec::new(),
             named: Vec::new(),
@@ -109,6 +130,9 @@ impl Draft {
             packed: self.packed.len(),
             named: self.named.len(),
             next_alert: self.next_alert,
+            next_held: self.next_held,
+            told: self.told.len(),
+            held: self.held.len(),
         }
     }
 
@@ -118,6 +142,9 @@ impl Draft {
         self.packed.truncate(mark.packed);
         self.named.truncate(mark.named);
         self.next_alert = mark.next_alert;
+        self.next_held = mark.next_held;
+        self.told.truncate(mark.told);
+        self.held.truncate(mark.held);
     }
 
     /// When the entries say that they were decided.
@@ -171,6 +198,39 @@ impl Draft {
         let alert = self.next_alert;
         self.next_alert += 1;
         alert
+    }
+
+    pub(super) const fn next_held(&self) -> u64 {
+        self.next_held
+    }
+
+    pub(super) fn hold(&mut self, held: &HeldAlert) {
+        self.next_held = held.held + 1;
+        self.told.extend(held.recipients.iter().map(|recipient| (recipient.clone(), Told::Raised)));
+        self.held.push((held.held, Held::new(held, self.at)));
+    }
+
+    /// Alerts that this batch holds.
+    pub(super) fn held(&self) -> &[(u64, Held)] {
+        &self.held
+    }
+
+    pub(super) fn told(&mut self, recipients: &[RecipientId], told: Told) {
+        self.told.extend(recipients.iter().map(|recipient| (recipient.clone(), told)));
+    }
+
+    /// What a reader has got lately, this batch included.
+    pub(super) fn mailbox(&self, state: &State, reader: &RecipientId) -> Mailbox {
+        let mut mailbox = state.mailbox(reader).cloned().unwrap_or_default();
+        for (_, told) in self.told.iter().filter(|(recipient, _)| recipient == reader) {
+            if matches!(told, Told::Raised | Told::RaisedAndMailed) {
+                mailbox.raise(self.at);
+            }
+            if matches!(told, Told::Mailed | Told::RaisedAndMailed) {
+                mailbox.mail(self.at);
+            }
+        }
+        mailbox
     }
 
     /// The id that the next exception gets, if one opens.

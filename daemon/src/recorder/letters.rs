@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Catalogue, RecorderError,
     draft::Draft,
+    post::About,
     subjects::{ERASED, texts},
 };
 use crate::{
@@ -15,11 +16,11 @@ use crate::{
     evidence::{EndedRecord, unpack_record},
     fold::State,
     judge::{Alert, Decision},
-    ledger::{EvidenceClass, Ledger, Store},
+    ledger::{Ledger, Store},
     mail::{
-        Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts, FailedFacts, Letter,
-        MoreSubjectsFacts, NotTestedFacts, Posting, RecoveredFacts, SubjectFacts, TestFacts, TestedAgainFacts, compose,
-        message_id, words,
+        Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts, FailedFacts, FlappingFacts,
+        Letter, MoreSubjectsFacts, NotTestedFacts, RecoveredFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts,
+        TestedAgainFacts, words,
     },
 };
 
@@ -41,8 +42,7 @@ pub(super) struct Letters<'a> {
 }
 
 impl Letters<'_> {
-    /// Puts the entries of a decision into the batch, and behind them one queued mail for each alert that has
-    /// recipients.
+    /// Puts the entries of a decision into the batch, and behind them each of its alerts, as queued mails or as held.
     pub(super) fn write(
         &self,
         draft: &mut Draft,
@@ -62,50 +62,19 @@ impl Letters<'_> {
             if is_told_by_the_gap(&alert) {
                 continue;
             }
-            let to: Vec<_> = self
-                .catalogue
-                .config()
-                .recipients_for(control, alert.cause)
-                .into_iter()
-                .flat_map(|recipient| recipient.email.iter().map(ToString::to_string))
-                .collect();
             let Some(letter) = self.letter(draft, control, &alert, run, &departures) else { continue };
-            let thread = alert
-                .exception
-                .and_then(|id| self.state.exception(id)?.first_alert)
-                .map(|first| message_id(self.origin(), first));
-            self.queue(draft, &letter, to, thread, alert.cause, Some(alert.control.clone()), alert.exception)?;
+            let about = About {
+                cause: alert.cause,
+                control: Some((alert.control.clone(), control.severity)),
+                exception: alert.exception,
+            };
+            let readers = self.catalogue.config().recipients_for(control, alert.cause, alert.escalates());
+            self.tell(draft, &letter, &about, &readers)?;
         }
         Ok(())
     }
 
-    /// Renders a letter and queues it for each address once; with nobody to tell nothing is queued.
-    #[expect(clippy::too_many_arguments, reason = "each is a field of the entry")]
-    pub(super) fn queue(
-        &self,
-        draft: &mut Draft,
-        letter: &Letter,
-        mut to: Vec<String>,
-        thread: Option<String>,
-        cause: AlertCause,
-        control: Option<ControlId>,
-        exception: Option<crate::domain::ExceptionId>,
-    ) -> Result<(), RecorderError> {
-        to.sort();
-        to.dedup();
-        if to.is_empty() {
-            return Ok(());
-        }
-        let alert = draft.take_alert();
-        let deliveries = u32::try_from(to.len()).unwrap_or(u32::MAX);
-        let posting = Posting { origin: self.origin().to_owned(), alert, queued: draft.at(), to, thread };
-        let mail = compose(letter, &self.catalogue.letterhead(), &posting);
-        let mail = draft.keep(&mail.to_part(), EvidenceClass::Record)?;
-        draft.push(Event::AlertQueued { alert, cause, control, exception, mail, deliveries })?;
-        Ok(())
-    }
-
-    fn origin(&self) -> &str {
+    pub(super) fn origin(&self) -> &str {
         self.state.head().origin.as_deref().unwrap_or_default()
     }
 
@@ -125,6 +94,30 @@ impl Letters<'_> {
             AlertCause::Failed => Letter::Failed(self.failed(draft, control, alert, run?)?),
             AlertCause::AlreadyFailing => Letter::AlreadyFailing(self.failed(draft, control, alert, run?)?),
             AlertCause::Overdue => Letter::Overdue(self.failed(draft, control, alert, run?)?),
+            AlertCause::Reminder => {
+                let open = self.state.control(&control.id)?.open_exception()?;
+                Letter::Reminder(ReminderFacts {
+                    failed: self.failed(draft, control, alert, run?)?,
+                    at: draft.at(),
+                    promised: open.promised,
+                    escalated: alert.escalates(),
+                })
+            }
+            AlertCause::Flapping => Letter::Flapping(FlappingFacts {
+                control: self.control_facts(control),
+                test: self.test_facts(draft, control, run?),
+                changes: alert.count,
+                since: alert.since,
+                rule: self.catalogue.config().alerts.flapping,
+            }),
+            AlertCause::Steady => Letter::Steady(match alert.exception {
+                Some(_) => SteadyFacts::Failing(self.failed(draft, control, alert, run?)?),
+                None => SteadyFacts::Passing {
+                    control: self.control_facts(control),
+                    test: self.test_facts(draft, control, run?),
+                    since: alert.since,
+                },
+            }),
             AlertCause::MoreSubjects => {
                 let failed = self.failed(draft, control, alert, run?)?;
                 let joined = failed.subjects.clone();
@@ -146,6 +139,8 @@ impl Letters<'_> {
             AlertCause::MonitoringGap
             | AlertCause::ConfigurationRefused
             | AlertCause::PluginFault
+            | AlertCause::FirstResults
+            | AlertCause::Several
             | AlertCause::Summary(_) => return None,
         })
     }

@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Recorder, RecorderError, draft::Draft, letters::Letters, zone};
+use super::{Recorder, RecorderError, draft::Draft, letters::Letters, post::About, zone};
 use crate::{
     domain::{AlertCause, ControlId, LocalDay, SummaryKind, Timestamp},
     fold::State,
@@ -54,14 +54,8 @@ impl Recorder {
         zone: &TimeZone,
         only: Option<&[ControlId]>,
     ) -> Result<(), RecorderError> {
-        let to: Vec<_> = self
-            .catalogue
-            .config()
-            .recipients_for_summary(kind)
-            .into_iter()
-            .flat_map(|recipient| recipient.email.iter().map(ToString::to_string))
-            .collect();
-        if to.is_empty() {
+        let readers = self.catalogue.config().recipients_for_summary(kind);
+        if readers.is_empty() {
             return Ok(());
         }
         let add_up = |period: &Period| summarize_period(&self.ledger, state, period, only, draft.at().min(period.end));
@@ -86,7 +80,8 @@ impl Recorder {
         }
         let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
         let facts = letter(&summary, &earlier, state, self.ledger.newest_checkpoint()?);
-        letters.queue(draft, &Letter::Summary(Box::new(facts)), to, None, AlertCause::Summary(kind), None, None)
+        let about = About { cause: AlertCause::Summary(kind), control: None, exception: None };
+        letters.tell(draft, &Letter::Summary(Box::new(facts)), &about, &readers)
     }
 }
 

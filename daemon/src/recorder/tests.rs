@@ -402,12 +402,45 @@ fn how_many_tests_gave_no_answer_is_told_when_one_does_again() {
         let denied = bench.ran("SEC-01", day, denied);
         bench.record(day, vec![denied]);
     }
+    // What could not be tested is rarely alone: it waits a moment for the others.
+    assert_eq!(bench.mails(), []);
+    let moment_later = at(6).plus(Duration::from_secs(300));
+    bench.recorder.record(moment_later, vec![Fact::Tick { clock: ClockState::Virtual }]);
+    assert_eq!(bench.mails().len(), 1);
     let passes = bench.ran("SEC-01", 7, report("k", Status::Pass));
     bench.record(7, vec![passes]);
     let [untested, again] = &bench.mails()[..] else { panic!("{:?}", bench.mails()) };
     assert!(untested.subject.contains("NOT TESTED SEC-01"), "{}", untested.subject);
     assert!(again.subject.contains("TESTED AGAIN SEC-01"), "{}", again.subject);
     assert!(again.text.contains("4 scheduled tests"), "{}", again.text);
+}
+
+#[test]
+fn what_comes_up_together_is_held_and_told_in_one_mail_that_later_ones_answer() {
+    let mut bench = Bench::new();
+    let passes = ["SEC-01", "SEC-02"].map(|control| bench.ran(control, 2, report("k", Status::Pass)));
+    bench.record(2, passes.into());
+    // The second control is confirmed on the day on which the first fails: both alerts come up in one batch.
+    let suspect = bench.ran("SEC-02", 3, report("k", Status::Fail));
+    bench.record(3, vec![suspect]);
+    let fails = ["SEC-01", "SEC-02"].map(|control| bench.ran(control, 4, report("k", Status::Fail)));
+    bench.record(4, fails.into());
+    let held = |bench: &Bench| bench.ledger.state().held().len();
+    let told: Vec<_> = bench.mails().iter().map(|mail| mail.subject.clone()).collect();
+    assert!(told.iter().any(|subject| subject.contains("FAILED SEC-01")), "{told:?}");
+    assert!(held(&bench) > 0, "the second of one moment waits: {told:?}");
+    let until = bench.ledger.state().held().values().map(|held| held.until).min().unwrap();
+    let tick = || Fact::Tick { clock: ClockState::Virtual };
+    bench.recorder.record(Timestamp::from_millis(until.as_millis() - 1), vec![tick()]);
+    assert!(held(&bench) > 0, "not before its time");
+    bench.recorder.record(until, vec![tick()]);
+    assert_eq!(held(&bench), 0);
+    let passes = bench.ran("SEC-02", 6, report("k", Status::Pass));
+    bench.record(6, vec![passes]);
+    let mails = bench.mails();
+    let late = mails.iter().find(|mail| mail.subject.contains("FAILED SEC-02")).expect("it was told");
+    let recovered = mails.iter().find(|mail| mail.subject.contains("RECOVERED SEC-02")).expect("its end was told");
+    assert_eq!(recovered.in_reply_to.as_ref(), Some(&late.message_id));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Recorded, Recorder, RecorderError, draft::Draft, fact::Gap};
+use super::{Recorded, Recorder, RecorderError, draft::Draft, fact::Gap, letters::Letters};
 use crate::{
     domain::{AlertCause, ClockState, Event, LocalDay, Timestamp},
     fold::{ClosingDay, State},
@@ -36,6 +36,7 @@ impl Recorder {
             // Behind nothing but the checkpoint: what else this batch decides belongs to the day after.
             self.close_days(draft, &state)?;
         }
+        Letters { catalogue: &self.catalogue, state: &state, ledger: &self.ledger, new_names: None }.release(draft)?;
         for (control, record) in state.controls() {
             let Some(policy) = self.catalogue.policy(control) else { continue };
             let decision = decide_time(&record.state, control, policy, draft.at());
@@ -45,6 +46,7 @@ impl Recorder {
             }
         }
         if !is_in_doubt {
+            self.first_results(draft, &state)?;
             self.summaries(draft, &state)?;
         }
         Ok(Recorded { sequence, at: draft.at(), run: None })

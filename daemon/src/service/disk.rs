@@ -9,6 +9,8 @@ impl Service {
     pub(super) fn look_at_disk(&mut self) -> Result<(), LedgerError> {
         let space = self.ledger.free_space()?;
         let floor = self.catalogue.config().free_space_floor_bytes.unwrap_or_else(|| space.default_floor());
+        // What the reserve gives back is room to record in, not room to run in: it is needed once more to end.
+        let floor = if self.firing.disk_is_full { floor.saturating_add(crate::ledger::RESERVE_BYTES) } else { floor };
         let is_full = space.free < floor;
         if is_full && !self.firing.disk_is_full {
             let (free_mib, floor_mib) = (space.free >> 20, floor >> 20);

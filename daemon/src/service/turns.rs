@@ -15,7 +15,9 @@ use super::{LiveError, Service, post};
 use crate::{
     clock::{Clock, VirtualClock},
     domain::Timestamp,
+    ledger::Store,
     outbox::{Outcome, Status},
+    routing::next_due,
 };
 
 /// What time alone decides is looked at this often.
@@ -70,6 +72,8 @@ impl Turns {
                 return Ok(());
             }
             let mail = self.status.borrow().next_try;
+            let held = next_due(service.ledger().state().held().values());
+            self.next_tick = held.map_or(self.next_tick, |due| self.next_tick.min(due.max(now)));
             let next = [service.firing.next_deadline(), mail, Some(self.next_tick), Some(end)];
             let next = next.into_iter().flatten().min().unwrap_or(end);
             self.clock.advance_to(next.max(now));

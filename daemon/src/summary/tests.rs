@@ -135,6 +135,7 @@ fn exceptions() -> BTreeMap<ExceptionId, ExceptionRecord> {
         acknowledged: Some(at("2026-03-01T07:30:05Z")),
         notes: vec![note(NoteKind::RootCause), note(NoteKind::Response)],
         first_alert: Some(3),
+        other_first_alerts: Vec::new(),
         subjects: BTreeMap::from([(
             SubjectNumber(0),
             vec![Life {

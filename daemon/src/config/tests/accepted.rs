@@ -4,11 +4,15 @@ use std::{path::Path, time::Duration};
 
 use super::Folder;
 use crate::{
-    config::{Config, Diagnostic, Loaded, MailTls, Transport, expanded::limit_words, load_in, templates::CONTROL_KEYS},
-    domain::{
-        AlertCause, Control, CredentialKind, EventField, Family, InputOrigin, OnEmpty, ScheduleSpec, Scheme,
-        SummaryKind, Timestamp, Within,
+    config::{
+        Config, Diagnostic, Loaded, MailTls, Quiet, Transport, expanded::limit_words, load_in, templates::CONTROL_KEYS,
     },
+    domain::{
+        AlertCause, Control, CredentialKind, Detail, EventField, Family, InputOrigin, OnEmpty, ScheduleSpec, Scheme,
+        Severity, SummaryKind, Timestamp, Within,
+    },
+    judge::{Flapping, Reminders},
+    routing::Rules,
     secret::SecretSource,
 };
 
@@ -232,7 +236,7 @@ fn recipients_hear_what_they_asked_for() {
          [[control]]\nid = \"AVL-01\"\nseverity = \"low\"\nowner = \"ops\"\n",
     );
     let told = |id, cause| -> Vec<&str> {
-        let recipients = loaded.config.recipients_for(control(&loaded.config, id), cause);
+        let recipients = loaded.config.recipients_for(control(&loaded.config, id), cause, false);
         recipients.into_iter().map(|recipient| recipient.id.as_str()).collect()
     };
     assert_eq!(told("SEC-01", AlertCause::Failed), ["all", "sec", "ops"]);
@@ -240,6 +244,37 @@ fn recipients_hear_what_they_asked_for() {
     assert_eq!(told("AVL-01", AlertCause::NotTested), ["all", "ops"]);
     assert_eq!(told("AVL-01", AlertCause::MonitoringGap), ["all"]);
     assert_eq!(told("AVL-01", AlertCause::Summary(SummaryKind::Weekly)), ["ops"]);
+}
+
+#[test]
+fn who_is_told_when_and_how_much_can_be_chosen() {
+    let Loaded { config, .. } = load(
+        "[alerts]\ngroup = \"2m\"\nstorm = { alerts = 20, within = \"5m\" }\nreminders = [\"2d\", \"1w\"]\n\
+         flapping = { changes = 8, within = \"12h\" }\n\
+         [[recipient]]\nid = \"night\"\nemail = [\"night@example.com\"]\ndetail = \"counts\"\nmails_per_hour = 5\n\
+         timezone = \"Europe/Berlin\"\n\
+         quiet = { from = \"20:00\", to = \"07:30\", business_days_only = true, up_to = \"high\" }\n\
+         [[recipient]]\nid = \"boss\"\nemail = [\"boss@example.com\"]\nalerts = \"escalations\"\n\
+         [[recipient]]\nid = \"auditor\"\nemail = [\"auditor@example.com\"]\nalerts = \"none\"\nsummaries = [\"window\"]\n\
+         [[control]]\nid = \"SEC-01\"\nplugin = \"p\"\nevery = \"1h\"\nowner = \"ops\"\n",
+    );
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let rules = Rules { group: minutes(2), storm: 20, storm_within: minutes(5) };
+    assert_eq!(config.alerts.routing, rules);
+    assert_eq!(config.alerts.reminders, Reminders(vec![minutes(2 * 1440), minutes(7 * 1440)]));
+    assert_eq!(config.alerts.flapping, Flapping { changes: 8, within: minutes(720) });
+    let night = config.recipient(&"night".parse().unwrap()).unwrap();
+    assert_eq!((night.detail, night.per_hour), (Detail::Counts, 5));
+    let quiet = Quiet { from: 1200, to: 450, business_days_only: true, up_to: Severity::High };
+    assert_eq!(night.quiet, Some(quiet));
+    let told = |cause, escalates| -> Vec<&str> {
+        let recipients = config.recipients_for(&config.controls[0], cause, escalates);
+        recipients.into_iter().map(|recipient| recipient.id.as_str()).collect()
+    };
+    assert_eq!(told(AlertCause::Failed, false), ["all", "night"]);
+    assert_eq!(told(AlertCause::Reminder, true), ["all", "night", "boss"]);
+    assert_eq!(told(AlertCause::MonitoringGap, false), ["all", "night"]);
+    assert_eq!(config.alerts, Config::from_expanded_json(&config.expanded_json()).unwrap().alerts);
 }
 
 #[test]

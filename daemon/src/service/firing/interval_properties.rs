@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,10 +13,12 @@ use proptest::prelude::*;
 
 use crate::{
     domain::{
-        ControlId, Counts, Digest, Event, EventInterval, Evidence, ExceptionId, Family, IntervalRules, Outcome,
-        RunEntry, RunReason, Severity, SlotTime, Timestamp,
+        Calendar, ControlId, Counts, Digest, Event, EventInterval, Evidence, ExceptionId, Family, IntervalRules,
+        Outcome, RunEntry, RunReason, Severity, SlotTime, Timestamp,
     },
-    judge::{ControlState, DefinedControl, Policy, Remediation, RunFacts, decide_definition, decide_run},
+    judge::{
+        ControlState, DefinedControl, Flapping, Policy, Remediation, Reminders, RunFacts, decide_definition, decide_run,
+    },
     schedule::{Coverage, Portion, goal, portion},
 };
 
@@ -312,6 +315,9 @@ impl World {
             remediation: Remediation::Elapsed(seconds(86_400)),
             untested_after_slots: 2,
             wall: seconds(30),
+            reminders: Reminders::default(),
+            flapping: Flapping::default(),
+            calendar: Calendar { zone: jiff::tz::TimeZone::UTC, holidays: Arc::default() },
         };
         let next = ExceptionId { year: 2026, number: 1 };
         let decision = decide_run(&self.state, &policy, next, self.now, &facts).unwrap();
