@@ -3,7 +3,7 @@
 use super::document::{Align, Block, Document, Table, Tone};
 use super::prepared::Prepared;
 use super::{Letterhead, words};
-use crate::domain::{HoldReason, Severity, Timestamp};
+use crate::domain::{ControlId, HoldReason, Severity, Timestamp};
 
 /// So many letters are told in full, the most severe first; the others are a line each.
 const IN_FULL_MAX: usize = 8;
@@ -16,6 +16,22 @@ pub struct HeldLetter {
     /// When the alert came up.
     pub raised: Timestamp,
     pub why: HoldReason,
+}
+
+impl HeldLetter {
+    /// In place of a letter whose text is gone from the ledger: that it was, and where to look, is still told.
+    pub fn lost(control: Option<&ControlId>, severity: Severity, raised: Timestamp, why: HoldReason) -> Self {
+        let about = control.map_or_else(|| "evidenced itself".to_owned(), ToString::to_string);
+        let mut document = Document::default();
+        document.title("ALERT", &format!("about {about}, whose text is lost"), Tone::Unknown);
+        let command = control.map_or_else(|| "evidenced status".to_owned(), |id| format!("evidenced results {id}"));
+        document.say(format!(
+            "An alert about {about} was held to go out later. Its text cannot be read from the ledger any more. \
+             `{command}` says how it stands now, `evidenced verify` what is damaged."
+        ));
+        let subject = format!("ALERT about {about}, whose text is lost");
+        Self { letter: Prepared::new(subject, document, Vec::new(), control.cloned()), severity, raised, why }
+    }
 }
 
 /// One letter made of several, told in the order in which they came up. One alone stays the letter that it was.

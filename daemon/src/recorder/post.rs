@@ -1,6 +1,6 @@
 //! Letters are queued as mails: now, or with others later.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error};
 
 use super::{
     RecorderError,
@@ -125,6 +125,23 @@ impl Letters<'_> {
         Ok(())
     }
 
+    /// What a held alert says. One whose text is damaged or gone is still told, as that.
+    fn held_letter(&self, held: &Held) -> HeldLetter {
+        let Held { severity, raised, why, .. } = *held;
+        let read = match self.ledger.part(&held.letter) {
+            Ok(Some(part)) => Prepared::from_part(&part).map_err(|error| Box::new(error) as Box<dyn Error>),
+            Ok(None) => Err("it is not in the ledger".into()),
+            Err(error) => Err(error.into()),
+        };
+        match read {
+            Ok(letter) => HeldLetter { letter, severity, raised, why },
+            Err(error) => {
+                tracing::error!(error = &*error, letter = %held.letter, "a held letter cannot be read");
+                HeldLetter::lost(held.control.as_ref(), severity, raised, why)
+            }
+        }
+    }
+
     /// Queues what was held and is due.
     pub(super) fn release(&self, draft: &mut Draft) -> Result<(), RecorderError> {
         let held = self.state.held();
@@ -147,22 +164,8 @@ impl Letters<'_> {
         let readers = if known.is_empty() { config.recipients_for_daemon() } else { known };
         let head = Letterhead { detail: *detail, ..self.catalogue.letterhead() };
         for told in in_mails(numbers) {
-            let mut letters = Vec::with_capacity(told.len());
-            for held in told.iter().filter_map(|number| held.get(number)) {
-                let letter = match self.ledger.part(&held.letter)? {
-                    Some(part) => Prepared::from_part(&part),
-                    None => continue,
-                };
-                match letter {
-                    Ok(letter) => {
-                        let Held { severity, raised, why, .. } = *held;
-                        letters.push(HeldLetter { letter, severity, raised, why });
-                    }
-                    Err(error) => {
-                        tracing::error!(error = &error as &dyn std::error::Error, "a held letter cannot be read");
-                    }
-                }
-            }
+            let letters: Vec<_> =
+                told.iter().filter_map(|number| held.get(number)).map(|held| self.held_letter(held)).collect();
             let about = match told.as_slice() {
                 [one] => held.get(one).map(|held| About {
                     cause: held.cause,

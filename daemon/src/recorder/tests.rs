@@ -391,15 +391,17 @@ fn missed_slots_make_a_control_untested_and_its_gap_is_told_once() {
     assert_eq!(missed, Some(3));
 }
 
+fn denied() -> EndedRecord {
+    EndedRecord::Other { reason: RunReason::Denied, words: "access denied".to_owned(), is_deterministic: true }
+}
+
 #[test]
 fn how_many_tests_gave_no_answer_is_told_when_one_does_again() {
     let mut bench = Bench::new();
     let passes = bench.ran("SEC-01", 2, report("k", Status::Pass));
     bench.record(2, vec![passes]);
     for day in 3..7 {
-        let denied =
-            EndedRecord::Other { reason: RunReason::Denied, words: "access denied".to_owned(), is_deterministic: true };
-        let denied = bench.ran("SEC-01", day, denied);
+        let denied = bench.ran("SEC-01", day, denied());
         bench.record(day, vec![denied]);
     }
     // What could not be tested is rarely alone: it waits a moment for the others.
@@ -441,6 +443,22 @@ fn what_comes_up_together_is_held_and_told_in_one_mail_that_later_ones_answer() 
     let late = mails.iter().find(|mail| mail.subject.contains("FAILED SEC-02")).expect("it was told");
     let recovered = mails.iter().find(|mail| mail.subject.contains("RECOVERED SEC-02")).expect("its end was told");
     assert_eq!(recovered.in_reply_to.as_ref(), Some(&late.message_id));
+}
+
+#[test]
+fn a_held_alert_whose_text_is_gone_is_still_told() {
+    let mut bench = Bench::new();
+    for day in 3..=5 {
+        let denied = bench.ran("SEC-01", day, denied());
+        bench.record(day, vec![denied]);
+    }
+    let held = bench.ledger.state().held().values().next().cloned().expect("an untested control waits for others");
+    bench.ledger.erase(&held.letter).unwrap();
+    bench.recorder.record(held.until, vec![Fact::Tick { clock: ClockState::Virtual }]);
+    assert_eq!(bench.ledger.state().held().len(), 0);
+    let [mail] = &bench.mails()[..] else { panic!("{:?}", bench.mails()) };
+    assert_eq!(mail.subject, "[evidenced main] ALERT about SEC-01, whose text is lost");
+    assert!(mail.text.contains("`evidenced results SEC-01` says how it stands now"), "{}", mail.text);
 }
 
 #[test]
