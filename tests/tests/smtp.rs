@@ -99,6 +99,7 @@ id       = "compliance"
 email    = ["compliance@example.com"]
 families = ["*"]
 severity = "low"
+mails_per_hour = "unlimited"
 "#
         )
     }

@@ -69,6 +69,10 @@ fn words(status: &Status) -> String {
         let since = status.oldest_waiting.map(|at| format!(" (the oldest since {at})")).unwrap_or_default();
         text.push_str(&format!("{} mails wait{since}, {} dead letters\n", status.mails_waiting, status.dead_letters));
     }
+    if let Some(until) = status.held_until {
+        let alerts = if status.alerts_held == 1 { "alert is" } else { "alerts are" };
+        text.push_str(&format!("{} {alerts} held to go out later, the first at {until}\n", status.alerts_held));
+    }
     for problem in &status.problems {
         text.push_str(&format!("problem: {problem}\n"));
     }

@@ -7,6 +7,7 @@ use super::{
     model::{Alerts, Quiet},
     quantities::duration,
     section::{Located, Section},
+    tree::Value,
     words::SEVERITIES,
 };
 use crate::{
@@ -72,8 +73,11 @@ fn reminders(section: &Section<'_>, errors: &mut Errors) -> Option<Reminders> {
     Some(Reminders(after))
 }
 
-/// `mails_per_hour` of a recipient.
+/// `mails_per_hour` of a recipient; without a limit for mailboxes that no person reads, such as a ticket system's.
 pub(super) fn per_hour(recipient: &Section<'_>, errors: &mut Errors) -> Option<u32> {
+    if matches!(recipient.node("mails_per_hour")?.value, Value::Text(_)) {
+        return recipient.word("mails_per_hour", &[("unlimited", u32::MAX)], errors);
+    }
     let number = recipient.number("mails_per_hour", 1, errors)?;
     Some(at_most(number, "mails_per_hour", Rules::COUNT_MAX, errors))
 }

@@ -5,6 +5,7 @@ use crate::{
     gate::Traffic,
     judge::{LastRun, Phase, Testing},
     ledger::Store,
+    routing::next_due,
 };
 
 impl Desk {
@@ -33,6 +34,8 @@ impl Desk {
             mails_waiting: state.outbox().values().map(|pending| pending.waiting().count() as u64).sum(),
             oldest_waiting: state.outbox().values().next().map(|pending| pending.queued),
             dead_letters: state.dead_letters().len() as u64,
+            alerts_held: state.held().len() as u64,
+            held_until: next_due(state.held().values()),
             problems: self.problems_of(&state),
             sources: self.sources(),
             entries: head.size,

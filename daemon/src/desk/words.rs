@@ -177,6 +177,12 @@ pub struct Status {
     pub mails_waiting: u64,
     pub oldest_waiting: Option<Timestamp>,
     pub dead_letters: u64,
+    /// Alerts that go out later, with others or at the end of somebody's quiet hours.
+    #[serde(default)]
+    pub alerts_held: u64,
+    /// When the first of them is due.
+    #[serde(default)]
+    pub held_until: Option<Timestamp>,
     /// What is wrong with evidenced itself, in words; `/health` says the same.
     pub problems: Vec<String>,
     /// What was asked of each source since the daemon started; empty without one.

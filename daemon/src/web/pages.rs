@@ -43,6 +43,7 @@ pub(super) fn status(status: &Status, open: &[ExceptionLine]) -> Markup {
                 (figure("failing", failing))
                 (figure("not tested", untested))
                 (figure("mails waiting", status.mails_waiting as usize))
+                (figure("alerts held", status.alerts_held as usize))
                 (figure("dead letters", status.dead_letters as usize))
             }
             @if !open.is_empty() {

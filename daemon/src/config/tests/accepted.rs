@@ -255,6 +255,7 @@ fn who_is_told_when_and_how_much_can_be_chosen() {
          timezone = \"Europe/Berlin\"\n\
          quiet = { from = \"20:00\", to = \"07:30\", business_days_only = true, up_to = \"high\" }\n\
          [[recipient]]\nid = \"boss\"\nemail = [\"boss@example.com\"]\nalerts = \"escalations\"\n\
+         mails_per_hour = \"unlimited\"\n\
          [[recipient]]\nid = \"auditor\"\nemail = [\"auditor@example.com\"]\nalerts = \"none\"\nsummaries = [\"window\"]\n\
          [[control]]\nid = \"SEC-01\"\nplugin = \"p\"\nevery = \"1h\"\nowner = \"ops\"\n",
     );
@@ -265,6 +266,7 @@ fn who_is_told_when_and_how_much_can_be_chosen() {
     assert_eq!(config.alerts.flapping, Flapping { changes: 8, within: minutes(720) });
     let night = config.recipient(&"night".parse().unwrap()).unwrap();
     assert_eq!((night.detail, night.per_hour), (Detail::Counts, 5));
+    assert_eq!(config.recipient(&"boss".parse().unwrap()).unwrap().per_hour, u32::MAX);
     let quiet = Quiet { from: 1200, to: 450, business_days_only: true, up_to: Severity::High };
     assert_eq!(night.quiet, Some(quiet));
     let told = |cause, escalates| -> Vec<&str> {
