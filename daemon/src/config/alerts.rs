@@ -26,7 +26,7 @@ pub(super) fn alerts(root: &Section<'_>, errors: &mut Errors) -> Alerts {
     let mut alerts = Alerts::default();
     let Some(section) = root.table("alerts", "[alerts]", errors) else { return alerts };
     let rules = &mut alerts.routing;
-    if let Some(group) = section.time_span("group", errors) {
+    if let Some(group) = section.duration("group", errors) {
         rules.group = group.value;
     }
     if let Some(storm) = section.table("storm", "storm", errors) {

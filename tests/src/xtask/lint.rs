@@ -17,10 +17,10 @@ pub(crate) fn run(layout: &Layout) -> Result<ExitCode> {
         Ok(())
     };
     look("formatting", Cargo::new(layout, "fmt").args(["--all", "--check"]))?;
-    let clippy = Cargo::new(layout, "clippy").args(["--quiet", "--release", "--workspace", "--all-targets"]);
+    let clippy = Cargo::new(layout, "clippy").args(["--quiet", "--workspace", "--all-targets"]);
     look("clippy", clippy.args(["--", "--deny", "warnings"]))?;
     // The rooms are private, and what their head comments link to is what a reader of the code looks for.
-    let documentation = Cargo::new(layout, "doc").args(["--quiet", "--release", "--workspace", "--no-deps"]);
+    let documentation = Cargo::new(layout, "doc").args(["--quiet", "--workspace", "--no-deps"]);
     let documentation = documentation.args(["--document-private-items"]);
     look("documentation", documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
     if has_deny() || install_deny(layout)? {

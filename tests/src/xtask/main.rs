@@ -26,7 +26,7 @@ enum Word {
     Build,
     /// Builds, then runs the demo; ARGS="--exit" ends it when it has shown everything
     Demo,
-    /// Builds, then runs every test in the release profile
+    /// Builds, then runs every test, in the dev profile
     Test,
     /// `test` with the slow rounds of the crash tests as well; ROUNDS=N says how many
     TestAll,

@@ -22,13 +22,13 @@ pub(crate) fn run(layout: &Layout, extent: Extent) -> Result<ExitCode> {
     build(layout)?;
     plugins::build_fixtures(layout)?;
     let cargo = if has_nextest() {
-        Cargo::new(layout, "nextest").args(["run", "--workspace", "--release", "--no-fail-fast"])
+        Cargo::new(layout, "nextest").args(["run", "--workspace", "--no-fail-fast"])
     } else {
-        Cargo::new(layout, "test").args(["--workspace", "--release", "--no-fail-fast"])
+        Cargo::new(layout, "test").args(["--workspace", "--no-fail-fast"])
     };
     let passed = with_extent(cargo.args(words_of("ARGS")), extent).succeeds()?;
     // nextest runs no examples in documentation.
-    let examples = Cargo::new(layout, "test").args(["--release", "--doc", "--quiet", "--package", "evidenced-plugin"]);
+    let examples = Cargo::new(layout, "test").args(["--doc", "--quiet", "--package", "evidenced-plugin"]);
     let passed = if has_nextest() && words_of("ARGS").is_empty() { examples.succeeds()? && passed } else { passed };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
