@@ -10,6 +10,7 @@ mod health;
 mod health_tests;
 mod held;
 mod progress;
+mod proven;
 mod replay;
 mod report;
 #[cfg(test)]
@@ -42,12 +43,12 @@ use crate::{
     sandbox::CompileWhere,
 };
 
+pub use proven::{ReplayTally, ReplayWord, ReplayedRun, Verified, VerifiedLedger};
 pub use socket::{Client, Folder, bind, login_uid, serve};
 pub use unknown::Unknown;
 pub use words::{
-    Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question, ReplayTally,
-    ReplayWord, ReplayedRun, ReportFormat, SlotLine, SlotState, SourceLine, Status, SubjectLine, Verified,
-    VerifiedLedger,
+    Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question, ReportFormat,
+    SlotLine, SlotState, SourceLine, Status, SubjectLine,
 };
 
 /// The one who answers.

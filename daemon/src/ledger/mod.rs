@@ -26,6 +26,7 @@ mod journal;
 mod pack;
 mod sealed;
 mod segment;
+mod slot_columns;
 mod slots;
 mod snapshot;
 mod view;
@@ -43,6 +44,7 @@ mod erase;
 
 mod findings;
 mod noted;
+mod refold;
 mod verify;
 mod witness;
 
@@ -57,6 +59,7 @@ pub use merkle::{Hash, includes, is_consistent, leaf_hash};
 pub use note::{NoteKey, NoteVerifier};
 pub use options::{Access, Background, NetworkFileSystem, Options, ViewPlace};
 pub use part::{EvidenceClass, Part};
+pub use read::EntryCursor;
 pub use slot_index::{SlotOrder, SlotReader};
 pub use space::{RESERVE_BYTES, Space, Usage};
 pub use store::{Batch, Entries, Head, Receipt, StateGuard, Store};

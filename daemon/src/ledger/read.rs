@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io, ops::Range, path::PathBuf};
 
 use super::{
-    Fold, LedgerError, Part,
+    Fold, Ledger, LedgerError, Part,
     disk::{OpenMode, read_if_there},
     embedded::Core,
     frame::{self, FRAME_HEADER_BYTES},
@@ -34,22 +34,8 @@ impl<'a, F: Fold> EntryReader<'a, F> {
 
 impl<F: Fold> EntryReader<'_, F> {
     fn fetch(&mut self) -> Result<VecDeque<Vec<u8>>, LedgerError> {
-        let (sealed, per_pack) = {
-            let index = self.core.index();
-            (index.sealed(), index.pack_entries)
-        };
-        if self.next >= sealed {
-            let entries = self.core.entries_ahead(self.next, self.stride);
-            self.stride = STRIDE_BYTES;
-            return entries;
-        }
-        let number = self.next / per_pack;
-        let pack = match self.pack.take().filter(|(open, _)| *open == number) {
-            Some((_, pack)) => pack,
-            None => self.core.open_pack(number)?,
-        };
-        let entries = pack.entries_from(self.next);
-        self.pack = Some((number, pack));
+        let entries = self.core.entries_near(self.next, self.stride, &mut self.pack);
+        self.stride = STRIDE_BYTES;
         entries
     }
 }
@@ -76,7 +62,63 @@ impl<F: Fold> Iterator for EntryReader<'_, F> {
     }
 }
 
+/// Reads single entries. Who asks for them in order has each stretch of a file read once.
+pub struct EntryCursor<'a, F: Fold> {
+    core: &'a Core<F>,
+    /// The pack that was read last, so that its foot is read once.
+    pack: Option<(u64, Pack)>,
+    /// The entries at hand, from this sequence on.
+    first: u64,
+    at_hand: VecDeque<Vec<u8>>,
+}
+
+impl<F: Fold> Ledger<F> {
+    /// For entries here and there, best asked for in order.
+    pub fn cursor(&self) -> EntryCursor<'_, F> {
+        EntryCursor { core: &self.core, pack: None, first: 0, at_hand: VecDeque::new() }
+    }
+}
+
+impl<F: Fold> EntryCursor<'_, F> {
+    /// The exact bytes of an entry.
+    pub fn read(&mut self, sequence: u64) -> Result<&[u8], LedgerError> {
+        let at_hand = self.first..self.first + self.at_hand.len() as u64;
+        if !at_hand.contains(&sequence) {
+            self.at_hand = self.core.entries_near(sequence, STRIDE_BYTES, &mut self.pack)?;
+            self.first = sequence;
+        }
+        let size = || self.core.index().head().size;
+        let missing = || LedgerError::OutOfRange { what: format!("entry {sequence}"), size: size() };
+        self.at_hand.get((sequence - self.first) as usize).map(Vec::as_slice).ok_or_else(missing)
+    }
+}
+
 impl<F: Fold> Core<F> {
+    /// The entries from `sequence` to the end of its frame in a pack, or as far as they lie in so many bytes of the
+    /// journal. `open` is the pack that was read last.
+    fn entries_near(
+        &self,
+        sequence: u64,
+        stride: u64,
+        open: &mut Option<(u64, Pack)>,
+    ) -> Result<VecDeque<Vec<u8>>, LedgerError> {
+        let (sealed, per_pack) = {
+            let index = self.index();
+            (index.sealed(), index.pack_entries)
+        };
+        if sequence >= sealed {
+            return self.entries_ahead(sequence, stride);
+        }
+        let number = sequence / per_pack;
+        let pack = match open.take().filter(|(open, _)| *open == number) {
+            Some((_, pack)) => pack,
+            None => self.open_pack(number)?,
+        };
+        let entries = pack.entries_from(sequence);
+        *open = Some((number, pack));
+        entries
+    }
+
     /// The entries from `sequence` to the end of the frame, of journal or pack, that holds it.
     pub(super) fn entries_from(&self, sequence: u64) -> Result<VecDeque<Vec<u8>>, LedgerError> {
         self.entries_ahead(sequence, 0)

@@ -8,5 +8,6 @@ mod golden;
 mod journal;
 mod sealing;
 mod sim;
+mod slot_files;
 mod slots;
 mod view;

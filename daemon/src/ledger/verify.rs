@@ -13,16 +13,15 @@ use std::{
 use super::{
     Fold, Head, Ledger, LedgerError, Store,
     disk::{read, read_if_there},
-    embedded::{Core, with_sources},
+    embedded::Core,
     findings::Findings,
     frame::Place,
     journal,
     noted::Noted,
     pack::{self, Pack},
     segment::{Segment, SegmentPlace},
-    slots::{self, SlotTable},
 };
-use crate::domain::{Digest, Entry, SlotEntry};
+use crate::domain::Digest;
 
 /// How much is recomputed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,46 +112,7 @@ impl<F: Fold> Ledger<F> {
     }
 }
 
-impl<F: Fold> Ledger<F> {
-    /// Folds the first `size` entries again, and compares with the rows that stand for them.
-    fn refold(
-        &self,
-        rows: &[(Vec<u8>, Vec<u8>)],
-        size: u64,
-        work: &Work<'_>,
-        found: &mut Findings,
-    ) -> Result<(), LedgerError> {
-        let mut again = F::empty();
-        let mut slots = SlotTable::new();
-        let per_pack = self.core.index().pack_entries;
-        for entry in self.entries(0..size) {
-            let (sequence, bytes) = entry?;
-            match Entry::from_bytes(&bytes) {
-                Ok(entry) => {
-                    if let Some((control, slot)) = SlotEntry::of(sequence, &entry.event) {
-                        slots.entry(control).or_default().push(slot);
-                    }
-                    again.apply(sequence, &entry);
-                }
-                Err(error) => found.fault(format!("entry {sequence}: {}", with_sources(&error))),
-            }
-            if (sequence + 1) % per_pack == 0 {
-                self.core.verify_slots(sequence / per_pack, &std::mem::take(&mut slots), found)?;
-            }
-            if (sequence + 1) % REFOLD_STEP == 0 {
-                work.advance(REFOLD_STEP);
-                work.check_wanted()?;
-            }
-        }
-        work.advance(size % REFOLD_STEP);
-        if let Some(difference) = first_difference(rows, &again.rows()) {
-            found.fault(format!("the state after {size} entries is not their fold: {difference}"));
-        }
-        Ok(())
-    }
-}
-
-struct Work<'a> {
+pub(super) struct Work<'a> {
     done: AtomicU64,
     of: u64,
     progress: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
@@ -161,7 +121,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn advance(&self, entries: u64) {
+    pub(super) fn advance(&self, entries: u64) {
         let done = self.done.fetch_add(entries, Ordering::Relaxed) + entries;
         if (self.progress)(Progress { done: done.min(self.of), of: self.of }).is_break() {
             self.is_left.store(true, Ordering::Relaxed);
@@ -172,13 +132,10 @@ impl Work<'_> {
         self.is_left.load(Ordering::Relaxed)
     }
 
-    fn check_wanted(&self) -> Result<(), LedgerError> {
+    pub(super) fn check_wanted(&self) -> Result<(), LedgerError> {
         if self.is_left() { Err(LedgerError::BrokenOff) } else { Ok(()) }
     }
 }
-
-/// Entries between two looks at whether folding again is wanted still.
-const REFOLD_STEP: u64 = 4096;
 
 impl<F: Fold> Core<F> {
     /// Packs are independent of each other, so all processors take part.
@@ -366,22 +323,6 @@ impl<F: Fold> Core<F> {
         Ok(())
     }
 
-    /// A file of slots is derived, and may be missing; one that says something else than its pack is told.
-    fn verify_slots(&self, pack: u64, entries: &SlotTable, found: &mut Findings) -> Result<(), LedgerError> {
-        // What was committed since we began may have been sealed, and is not looked at.
-        if self.index().pack_roots.len() as u64 <= pack {
-            return Ok(());
-        }
-        let read = self.open_slots(pack).and_then(|slots| slots.map(|slots| slots.table()).transpose());
-        if let Some(Some(table)) = found.take(read)?
-            && table != *entries
-        {
-            let path = self.layout.packs().join(slots::file_name(pack));
-            found.fault(format!("`{}`: it does not say what the entries of pack {pack} say", path.display()));
-        }
-        Ok(())
-    }
-
     fn verify_checkpoint(&self, found: &mut Findings) -> Result<Option<Head>, LedgerError> {
         let path = self.layout.checkpoint();
         let due = found.noted.signed_at_least();
@@ -444,13 +385,4 @@ impl<F: Fold> Core<F> {
 
 fn list<F: Fold>(core: &Core<F>, dir: &Path) -> Result<Vec<String>, LedgerError> {
     core.layout.disk.list(dir).map_err(LedgerError::io("list", dir))
-}
-
-fn first_difference(live: &[(Vec<u8>, Vec<u8>)], again: &[(Vec<u8>, Vec<u8>)]) -> Option<String> {
-    if live == again {
-        return None;
-    }
-    let at = live.iter().zip(again).take_while(|(live, again)| live == again).count();
-    let key = live.get(at).or(again.get(at)).map_or_else(String::new, |(key, _)| key.escape_ascii().to_string());
-    Some(format!("{} rows, folded again {}; the first that differs is `{key}`", live.len(), again.len()))
 }

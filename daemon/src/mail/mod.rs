@@ -23,6 +23,7 @@ mod phrases;
 mod prepared;
 mod summary;
 mod summary_facts;
+mod summary_lists;
 mod testing;
 mod text;
 mod together;

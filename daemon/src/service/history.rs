@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use evidenced_contract::{Finding, HistoryError, HistoryPoint, Interval, SlotCounts};
+use evidenced_contract::{Finding, HistoryError, HistoryPoint, Interval, Report, SlotCounts};
 
 use crate::{
-    domain::{ControlId, Event, Evidence, Outcome, RunEntry, SlotEnd, SlotEntry, Timestamp},
+    domain::{ControlId, Digest, Entry, Event, Evidence, Outcome, RunEntry, SlotEnd, SlotEntry, Timestamp},
     evidence::{EndedRecord, unpack_record},
     fold::State,
-    ledger::{Ledger, SlotOrder, Store},
+    ledger::{EntryCursor, Ledger, SlotOrder, Store},
     runner::HistoryReader,
 };
 
@@ -48,26 +48,62 @@ impl LedgerHistory {
         });
         if first.is_some_and(|ran| ran.interval.is_some()) { during.start.minus(NAMED_BEFORE) } else { during.start }
     }
+}
 
-    fn events_named(&self, run: &RunEntry) -> Vec<String> {
-        match self.report(run) {
-            Some(EndedRecord::Report(report)) => {
-                report.findings.into_iter().filter_map(|finding| finding.event).collect()
-            }
-            Some(_) | None => Vec::new(),
+/// Runs with their reports, of one control, in order: most say what the one before said.
+struct Runs<'a> {
+    ledger: &'a Ledger<State>,
+    entries: EntryCursor<'a, State>,
+    /// Where evidence was kept that later runs name by its run.
+    kept: Option<(u64, Digest)>,
+    /// The report that was read last, by its part.
+    read: Option<(Digest, Report)>,
+}
+
+impl<'a> Runs<'a> {
+    fn of(ledger: &'a Ledger<State>) -> Self {
+        Self { ledger, entries: ledger.cursor(), kept: None, read: None }
+    }
+
+    fn at(&mut self, sequence: u64) -> Option<RunEntry> {
+        match Entry::from_bytes(self.entries.read(sequence).ok()?).ok()?.event {
+            Event::Run(run) => Some(run),
+            _ => None,
         }
     }
 
-    fn report(&self, run: &RunEntry) -> Option<EndedRecord> {
-        let part = match run.evidence {
-            Evidence::Part(part) => part,
-            Evidence::SameAs(sequence) => match crate::recorder::entry_at(&self.ledger, sequence)? {
-                Event::Run(RunEntry { evidence: Evidence::Part(part), .. }) => part,
-                _ => return None,
-            },
+    /// `None`: it had none, or it cannot be read.
+    fn report(&mut self, run: &RunEntry) -> Option<&Report> {
+        let part = self.part(run.evidence)?;
+        if self.read.as_ref().is_none_or(|(known, _)| *known != part) {
+            let read = |part: &_| self.ledger.part(part).map_err(|error| error.to_string());
+            let EndedRecord::Report(report) = unpack_record(&part, read).ok()?.ended else { return None };
+            self.read = Some((part, report));
+        }
+        self.read.as_ref().map(|(_, report)| report)
+    }
+
+    fn part(&mut self, evidence: Evidence) -> Option<Digest> {
+        let sequence = match evidence {
+            Evidence::Part(part) => return Some(part),
+            Evidence::SameAs(sequence) => sequence,
         };
-        let read = |part: &_| self.ledger.part(part).map_err(|error| error.to_string());
-        Some(unpack_record(&part, read).ok()?.ended)
+        if let Some((_, part)) = self.kept.filter(|(kept, _)| *kept == sequence) {
+            return Some(part);
+        }
+        // Not by the cursor: it is far behind, and what comes next is at hand.
+        let Event::Run(RunEntry { evidence: Evidence::Part(part), .. }) =
+            crate::recorder::entry_at(self.ledger, sequence)?
+        else {
+            return None;
+        };
+        self.kept = Some((sequence, part));
+        Some(part)
+    }
+
+    fn events_named(&mut self, run: &RunEntry) -> Vec<String> {
+        let findings = self.report(run).map(|report| report.findings.iter());
+        findings.into_iter().flatten().filter_map(|finding| finding.event.clone()).collect()
     }
 }
 
@@ -82,20 +118,26 @@ impl HistoryReader for LedgerHistory {
         let during = bounds(during);
         // The newest two reports about events: what they named and is named again was counted already.
         let mut newest: VecDeque<RunEntry> = VecDeque::with_capacity(2);
-        for SlotEntry { sequence, .. } in self.slots(control, self.named_from(control, &during)..during.end) {
-            let Some(Event::Run(run)) = crate::recorder::entry_at(&self.ledger, sequence) else { continue };
-            let report = if during.contains(&run.slot.0) { self.report(&run) } else { None };
-            let counted: HashSet<String> = match &report {
-                Some(_) if run.repeated > 0 => newest.iter().flat_map(|run| self.events_named(run)).collect(),
-                Some(_) | None => HashSet::new(),
-            };
+        let mut runs = Runs::of(&self.ledger);
+        for SlotEntry { sequence, end, .. } in self.slots(control, self.named_from(control, &during)..during.end) {
+            let SlotEnd::Ran(ran) = end else { continue };
+            let is_asked = during.contains(&ran.slot.0);
+            // Of those before only the ones about events can have named something.
+            if !is_asked && ran.interval.is_none() {
+                continue;
+            }
+            let Some(run) = runs.at(sequence) else { continue };
+            let mut counted = HashSet::new();
+            if is_asked && run.repeated > 0 {
+                newest.iter().for_each(|earlier| counted.extend(runs.events_named(earlier)));
+            }
             if run.covered_until.is_some() {
                 newest.truncate(1);
                 newest.push_front(run.clone());
             }
-            let Some(EndedRecord::Report(report)) = report else { continue };
-            let is_new = |finding: &Finding| finding.event.as_ref().is_none_or(|event| !counted.contains(event));
-            for finding in report.findings.into_iter().filter(is_new) {
+            let Some(report) = is_asked.then(|| runs.report(&run)).flatten() else { continue };
+            let is_new = |finding: &&Finding| finding.event.as_ref().is_none_or(|event| !counted.contains(event));
+            for finding in report.findings.iter().filter(is_new) {
                 for value in finding.measurements.iter().filter(|one| one.name == measurement) {
                     points.push(HistoryPoint {
                         slot: run.slot.to_string(),
