@@ -28,7 +28,7 @@ families = ["*"]
 severity = "low"
 "#;
 
-fn noop(id: &str, more: &str) -> String {
+pub(crate) fn noop(id: &str, more: &str) -> String {
     fixture("noop");
     format!(
         "\n[[control]]\nid = \"{id}\"\ntitle = \"Nothing is looked at\"\nfamily = \"security\"\nowner = \"platform\"\n\

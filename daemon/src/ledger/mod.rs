@@ -61,7 +61,7 @@ pub use options::{Access, Background, NetworkFileSystem, Options, ViewPlace};
 pub use part::{EvidenceClass, Part};
 pub use read::EntryCursor;
 pub use slot_index::{SlotOrder, SlotReader};
-pub use space::{RESERVE_BYTES, Space, Usage};
+pub use space::{Space, Usage};
 pub use store::{Batch, Entries, Head, Receipt, StateGuard, Store};
 pub use verify::{Depth, Progress, Verification};
 pub use witness::Witness;

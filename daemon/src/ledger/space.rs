@@ -10,12 +10,20 @@ pub struct Space {
     /// Bytes that this user may still write.
     pub free: u64,
     pub total: u64,
+    /// Bytes that the reserve would take, if it is not there.
+    pub reserve_lacks: u64,
 }
 
 impl Space {
     /// Below this no runs start: 2 % of the disk, at least 256 MiB and at most 4 GiB.
     pub fn default_floor(&self) -> u64 {
         (self.total / 50).clamp(256 << 20, 4 << 30)
+    }
+
+    /// Whether this floor and the reserve are free. A reserve that was given away must fit again first: else what it
+    /// gave would count as room for runs, which fill it, and nothing would be left to record with.
+    pub const fn leaves(&self, floor: u64) -> bool {
+        self.free >= floor.saturating_add(self.reserve_lacks)
     }
 }
 
@@ -40,7 +48,15 @@ impl<F: Fold> Ledger<F> {
     pub fn free_space(&self) -> Result<Space, LedgerError> {
         let root = &self.core.layout.root;
         let found = rustix::fs::statvfs(root).map_err(|error| LedgerError::io("look at", root)(error.into()))?;
-        Ok(Space { free: found.f_bavail * found.f_frsize, total: found.f_blocks * found.f_frsize })
+        Ok(Space {
+            free: found.f_bavail * found.f_frsize,
+            total: found.f_blocks * found.f_frsize,
+            reserve_lacks: if self.holds_reserve() { 0 } else { RESERVE_BYTES },
+        })
+    }
+
+    fn holds_reserve(&self) -> bool {
+        fs::metadata(self.core.layout.reserve()).is_ok_and(|found| found.len() == RESERVE_BYTES)
     }
 
     /// Bytes on disk, by kind. Walks the folders.
@@ -58,11 +74,10 @@ impl<F: Fold> Ledger<F> {
 
     /// Makes sure that the reserve is there: room that [`Ledger::release_reserve`] gives back.
     pub fn keep_reserve(&self) -> Result<(), LedgerError> {
-        let path = self.core.layout.reserve();
-        let there = fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_BYTES);
-        if there {
+        if self.holds_reserve() {
             return Ok(());
         }
+        let path = self.core.layout.reserve();
         let make = || {
             let file = fs::File::create(&path)?;
             let allocated = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RESERVE_BYTES);
@@ -117,7 +132,7 @@ fn size_of(dir: &Path) -> Result<u64, LedgerError> {
     walk().map_err(LedgerError::io("measure", dir))
 }
 
-pub const RESERVE_BYTES: u64 = 64 << 20;
+const RESERVE_BYTES: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -125,9 +140,23 @@ mod tests {
 
     #[test]
     fn the_floor_is_two_percent_within_bounds() {
-        let floor = |total| Space { free: 0, total }.default_floor();
+        let floor = |total| Space { free: 0, total, reserve_lacks: 0 }.default_floor();
         assert_eq!(floor(1 << 30), 256 << 20);
         assert_eq!(floor(50 << 30), 1 << 30);
         assert_eq!(floor(1 << 50), 4 << 30);
+    }
+
+    /// Giving the reserve away made room above the floor, so runs started, which took it; by turns of some seconds,
+    /// until nothing was left to record a missed slot in.
+    #[test]
+    fn the_room_of_a_reserve_that_was_given_away_is_no_room_for_runs() {
+        let floor = 256 << 20;
+        let space = |free_mib: u64, reserve_lacks| Space { free: free_mib << 20, total: 1 << 30, reserve_lacks };
+        assert!(space(256, 0).leaves(floor));
+        assert!(!space(255, 0).leaves(floor));
+        let given = space(255 + 64, RESERVE_BYTES);
+        assert!(!given.leaves(floor), "what it gave is still for recording");
+        assert!(space(256 + 64, RESERVE_BYTES).leaves(floor), "it fits again");
+        assert!(!space(1 << 20, 0).leaves(u64::MAX));
     }
 }

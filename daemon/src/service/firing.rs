@@ -34,6 +34,8 @@ pub(super) struct Firing {
     asked: VecDeque<CheckNow>,
     /// Less room than the floor is left.
     pub(super) disk_is_full: bool,
+    /// Whether the newest look at the disk gave an answer.
+    pub(super) disk_is_known: bool,
     /// Controls whose slots are not run, and up to where they are accounted for.
     disabled: BTreeMap<ControlId, Timestamp>,
     /// Slots that were missed while an earlier slot of their control was running or to run. They are recorded after it: of a
@@ -80,6 +82,7 @@ impl Firing {
             late: Vec::new(),
             asked: VecDeque::new(),
             disk_is_full: false,
+            disk_is_known: true,
             disabled: BTreeMap::new(),
             missed_meanwhile: BTreeMap::new(),
             fired: None,

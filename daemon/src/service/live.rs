@@ -181,11 +181,9 @@ async fn work(
         if service.observe_clock().await? {
             next_tick = clock.now();
         }
+        service.watch_disk();
         service.fire().await?;
         if clock.now() >= next_tick {
-            if let Err(error) = service.look_at_disk() {
-                tracing::error!(error = &error as &dyn std::error::Error, "the room on the disk is not known");
-            }
             service.tick().await?;
             service.account_for_disabled().await?;
             next_tick = clock.now().plus(TICK);
