@@ -1,4 +1,4 @@
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -13,6 +13,9 @@ use crate::{
     sandbox::CompileWhere,
     service::{self, Options, Start},
 };
+
+/// So long threads that read still have to end, once the ledger is closed.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// Runs the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 #[derive(Debug, Args)]
@@ -37,7 +40,11 @@ impl RunArguments {
             refused,
             clock: Arc::new(SystemClock::new()),
         };
-        runtime()?.block_on(service::run(start, CancellationToken::new()))?;
+        let runtime = runtime()?;
+        let ended = runtime.block_on(service::run(start, CancellationToken::new()));
+        // Everything that was to be kept is; a thread that reads a file from a server that has died never ends.
+        runtime.shutdown_timeout(ENDING);
+        ended?;
         Ok(ExitStatus::Done)
     }
 }

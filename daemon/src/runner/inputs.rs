@@ -1,18 +1,14 @@
 //! Gathers the declared inputs of a check before its run: files, and URLs through the gate.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io::Read as _, path::PathBuf, sync::Arc};
 
 use evidenced_contract::{Auth, Exchange, HttpRequest, Input};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    events::{self, Asked, Halt},
+    events::{self, Asked, EventsError, Halt},
     glob::matching,
+    reading::{FileError, beside, open_regular},
 };
 use crate::{
     clock::Stopwatch,
@@ -39,13 +35,8 @@ pub(super) async fn gather(specs: &[InputSpec], gathering: &Gathering<'_>) -> Ve
     let mut inputs = Vec::with_capacity(specs.len());
     for spec in specs {
         inputs.push(match &spec.origin {
-            InputOrigin::File(path) => {
-                from_files(spec, "file", &path.display().to_string(), vec![path.clone()], bytes_max, now)
-            }
-            InputOrigin::Glob(pattern) => match matching(pattern) {
-                Ok(paths) => from_files(spec, "glob", pattern, paths, bytes_max, now),
-                Err(error) => finish(spec, format!("glob:{pattern}"), now, Err(error.to_string()), None),
-            },
+            InputOrigin::File(path) => from_files(spec, Files::One(path.clone()), gathering).await,
+            InputOrigin::Glob(pattern) => from_files(spec, Files::Glob(pattern.clone()), gathering).await,
             InputOrigin::Events(events) => from_events(spec, events, gathering).await,
             InputOrigin::Http(url) => from_url(spec, url, bytes_max, door, now).await,
         });
@@ -53,50 +44,59 @@ pub(super) async fn gather(specs: &[InputSpec], gathering: &Gathering<'_>) -> Ve
     inputs
 }
 
-fn from_files(
-    spec: &InputSpec,
-    kind: &str,
-    named: &str,
-    paths: Vec<PathBuf>,
-    bytes_max: u64,
-    now: Timestamp,
-) -> InputBytes {
-    let mut content = Vec::new();
-    let mut read = || {
-        if paths.is_empty() {
-            return Err(format!("no file matches {named}: put one there, or correct the input's `glob`"));
-        }
-        for path in &paths {
-            append(path, &mut content, bytes_max)?;
-        }
-        Ok(())
-    };
-    let bytes = read().map(|()| Arc::from(content));
-    finish(spec, format!("{kind}:{named}"), now, bytes, None)
+/// Which files an input is made of, one after the other.
+enum Files {
+    One(PathBuf),
+    Glob(String),
 }
 
-fn append(path: &Path, content: &mut Vec<u8>, bytes_max: u64) -> Result<(), String> {
-    let left = bytes_max.saturating_sub(content.len() as u64);
-    let read = File::open(path).and_then(|file| file.take(left + 1).read_to_end(content));
-    match read {
-        Ok(read) if read as u64 > left => {
-            Err(format!("longer, with {}, than the limit of {bytes_max} bytes", path.display()))
+impl Files {
+    /// As a run's evidence names it.
+    fn source(&self) -> String {
+        match self {
+            Self::One(path) => format!("file:{}", path.display()),
+            Self::Glob(pattern) => format!("glob:{pattern}"),
         }
-        Ok(_) => Ok(()),
-        Err(error) => Err(unread(path, &error)),
+    }
+
+    /// All that they hold. It blocks for as long as that takes, and ends between two files when nobody waits any more.
+    fn read(&self, bytes_max: u64, stop: &CancellationToken) -> Result<Vec<u8>, String> {
+        let paths = match self {
+            Self::One(path) => vec![path.clone()],
+            Self::Glob(pattern) => matching(pattern).map_err(|error| error.to_string())?,
+        };
+        if let (Self::Glob(pattern), true) = (self, paths.is_empty()) {
+            return Err(format!("no file matches {pattern}: put one there, or correct the input's `glob`"));
+        }
+        let mut content = Vec::new();
+        for path in paths {
+            if stop.is_cancelled() {
+                return Err("stopped by the daemon".to_owned());
+            }
+            let left = bytes_max.saturating_sub(content.len() as u64);
+            let file = open_regular(&path).map_err(|error| error.to_string())?;
+            let read = file.take(left + 1).read_to_end(&mut content);
+            if read.map_err(|error| FileError::of(&path, &error).to_string())? as u64 > left {
+                return Err(format!("longer, with {}, than the limit of {bytes_max} bytes", path.display()));
+            }
+        }
+        Ok(content)
     }
 }
 
-/// The file and what to do, without the number of the error.
-fn unread(path: &Path, error: &io::Error) -> String {
-    let path = path.display();
-    match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no file {path}: put it there, or correct the input's `file`"),
-        io::ErrorKind::PermissionDenied => {
-            format!("the file {path} may not be read: let the user that evidenced runs as read it")
-        }
-        kind => format!("the file {path} cannot be read: {kind}"),
-    }
+async fn from_files(spec: &InputSpec, files: Files, gathering: &Gathering<'_>) -> InputBytes {
+    let Gathering { bytes_max, now, since, wall, .. } = *gathering;
+    let source = files.source();
+    let stop = CancellationToken::new();
+    let _stopped_with_the_run = stop.clone().drop_guard();
+    let read = beside(since, wall, move || files.read(bytes_max, &stop)).await;
+    let bytes = read.unwrap_or_else(|| {
+        Err(format!(
+            "{source} was not read within {wall:?}, the time of the run: see whether its file system answers, or raise \
+             `limits.wall`"
+        ))
+    });
+    finish(spec, source, now, bytes.map(Arc::from), None)
 }
 
 /// Reading may take long: it is done beside the runtime, and ends when the run does.
@@ -110,14 +110,11 @@ async fn from_events(spec: &InputSpec, events: &EventsSpec, gathering: &Gatherin
     let stop = CancellationToken::new();
     let _stopped_with_the_run = stop.clone().drop_guard();
     let asked = events.clone();
-    let read = tokio::task::spawn_blocking(move || {
+    let read = beside(since, wall, move || {
         let halt = Halt { since, wall, stop };
         events::read(&Asked { spec: &asked, interval, bytes_max, by_this_clock, halt })
     });
-    let read = match read.await {
-        Ok(read) => read,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    };
+    let read = read.await.unwrap_or(Err(EventsError::Wall(wall)));
     let (bytes, counts) = match read {
         Ok(read) => (Ok(Arc::from(read.bytes)), Some(read.counts)),
         Err(error) => (Err(error.to_string()), None),
@@ -176,24 +173,58 @@ fn finish(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
-    fn read(path: &Path) -> Result<(), String> {
-        append(path, &mut Vec::new(), 4)
+    fn read(files: &Files) -> Result<Vec<u8>, String> {
+        files.read(4, &CancellationToken::new())
+    }
+
+    fn one(path: &Path) -> Files {
+        Files::One(path.to_owned())
     }
 
     #[test]
-    fn an_input_that_is_not_there_is_told_with_its_file_and_what_to_do() {
+    fn an_input_that_cannot_be_read_is_told_with_its_file_and_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.json");
         assert_eq!(
-            read(&path).unwrap_err(),
+            read(&one(&path)).unwrap_err(),
             format!("there is no file {}: put it there, or correct the input's `file`", path.display())
         );
-        assert!(
-            read(folder.path()).unwrap_err().starts_with(&format!("the file {} cannot be", folder.path().display()))
-        );
+        assert!(read(&one(folder.path())).unwrap_err().contains("is a folder: name a file in it"));
+        std::fs::write(&path, "1234").unwrap();
+        assert_eq!(read(&one(&path)).unwrap(), b"1234");
         std::fs::write(&path, "12345").unwrap();
-        assert_eq!(read(&path).unwrap_err(), format!("longer, with {}, than the limit of 4 bytes", path.display()));
+        assert_eq!(
+            read(&one(&path)).unwrap_err(),
+            format!("longer, with {}, than the limit of 4 bytes", path.display())
+        );
+    }
+
+    #[test]
+    fn what_never_ends_and_a_pipe_that_nobody_writes_to_are_no_inputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let all = Files::Glob(folder.path().join("*").display().to_string());
+        for files in [one(&pipe), all] {
+            assert!(read(&files).unwrap_err().contains("is a named pipe and no regular file"));
+        }
+        assert!(read(&one(Path::new("/dev/zero"))).unwrap_err().contains("is a device and no regular file"));
+    }
+
+    #[test]
+    fn a_pattern_without_files_is_told_and_several_are_read_in_order_of_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = Files::Glob(folder.path().join("*.csv").display().to_string());
+        assert!(read(&all).unwrap_err().starts_with("no file matches"));
+        std::fs::write(folder.path().join("b.csv"), "34").unwrap();
+        std::fs::write(folder.path().join("a.csv"), "12").unwrap();
+        assert_eq!(read(&all).unwrap(), b"1234");
+        let stop = CancellationToken::new();
+        stop.cancel();
+        assert_eq!(all.read(4, &stop).unwrap_err(), "stopped by the daemon");
     }
 }

@@ -9,6 +9,7 @@ mod execute;
 mod glob;
 mod inputs;
 mod queue;
+mod reading;
 mod shelf;
 
 pub use execute::{Executor, Finished, HistoryReader, Order, ended_record, request, seed};

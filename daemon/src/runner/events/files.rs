@@ -17,7 +17,7 @@ use flate2::read::MultiGzDecoder;
 use super::EventsError;
 use crate::{
     domain::{EventFormat, EventsSpec, Timestamp},
-    runner::glob::matching,
+    runner::{glob::matching, reading},
 };
 
 /// A file is recognised by so many of its first bytes.
@@ -102,7 +102,8 @@ pub(super) fn list(spec: &EventsSpec, unchanged_since: Option<Timestamp>) -> Res
 
 /// A file that was found, if it still is that file.
 pub(super) fn open(found: &Found) -> Result<File, FileError> {
-    let file = match File::open(&found.path) {
+    // What took the place of a file since it was listed may be a pipe.
+    let file = match reading::open(&found.path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FileError::Changed),
         Err(error) => return Err(EventsError::unread(&found.path, &error).into()),
