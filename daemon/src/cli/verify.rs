@@ -14,7 +14,8 @@ use crate::{
     summary::report::{HeldCheckpoint, MAILBOXES, standing},
 };
 
-/// Recomputes the whole ledger: journal, packs, tree, checkpoint, evidence, rollups.
+/// Recomputes the whole ledger: journal, packs, tree, checkpoint, evidence, rollups. Each part that an entry names must be
+/// there, or be erased by an entry that says so. That the contents of a transcript are complete, `replay` shows.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 everything is as it was written; 1 it is not, and everything wrong is named, the first \

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertCause, ClockBelieved, ClockDoubt, ClockState, ControlId, Departure, Digest, ExceptionId, ExceptionSubjects,
-    Family, HeldAlert, LocalDay, MissedSlots, NoteKind, RecipientId, RunEntry, Severity, SlotTime, SubjectNumber,
-    SuspectedSubjects, Timestamp, WindowId, WithheldReason,
+    AlertCause, ClockBelieved, ClockDoubt, ClockState, ControlId, Departure, Digest, Evidence, ExceptionId,
+    ExceptionSubjects, Family, HeldAlert, LocalDay, MissedSlots, NoteKind, RecipientId, RunEntry, Severity, SlotTime,
+    SubjectNumber, SuspectedSubjects, Timestamp, WindowId, WithheldReason,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -213,6 +213,50 @@ pub enum Event {
 }
 
 impl Event {
+    /// The parts that it names. Where `erased` names one, that one is gone.
+    pub fn parts(&self) -> impl Iterator<Item = Digest> + use<> {
+        let (one, other) = match self {
+            Self::ConfigurationAccepted { configuration: part, .. }
+            | Self::ConfigurationRefused { errors: part }
+            | Self::ControlDefined { control_part: part, .. }
+            | Self::ControlPresented { control_part: part, .. }
+            | Self::SubjectsNamed { subjects: part, .. }
+            | Self::ExceptionAcknowledged { note: part, .. }
+            | Self::ExceptionNoted { note: part, .. }
+            | Self::ExceptionClosed { note: part, .. }
+            | Self::AlertQueued { mail: part, .. }
+            | Self::AlertHeld(HeldAlert { letter: part, .. })
+            | Self::WindowOpened { window_part: part, .. } => (Some(*part), None),
+            Self::ClockBelieved(ClockBelieved { note, .. }) => (*note, None),
+            Self::Run(RunEntry { evidence: Evidence::Part(part), plugin_state, .. }) => (Some(*part), *plugin_state),
+            Self::Run(RunEntry { evidence: Evidence::SameAs(_), plugin_state, .. }) => (None, *plugin_state),
+            Self::LedgerOpened { .. }
+            | Self::DaemonStarted { .. }
+            | Self::DaemonStopped
+            | Self::ControlRetired { .. }
+            | Self::Missed(_)
+            | Self::SubjectsSuspected(_)
+            | Self::ExceptionOpened { .. }
+            | Self::SubjectsJoined(_)
+            | Self::SubjectsLeft { .. }
+            | Self::ExceptionOverdue { .. }
+            | Self::ExceptionRecovered { .. }
+            | Self::WentUntested { .. }
+            | Self::TestedAgain { .. }
+            | Self::AlertWithheld { .. }
+            | Self::ExceptionReminded { .. }
+            | Self::FlappingStarted { .. }
+            | Self::FlappingEnded { .. }
+            | Self::Delivered { .. }
+            | Self::DeliveryRefused { .. }
+            | Self::Checkpoint { .. }
+            | Self::ClockDoubted { .. }
+            | Self::DayClosed { .. }
+            | Self::Erased { .. } => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
+
     /// The control that it is about.
     pub const fn control(&self) -> Option<&ControlId> {
         match self {

@@ -1,6 +1,6 @@
 //! What a verification has found so far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{LedgerError, embedded::with_sources, error::Damage, noted::Noted};
 use crate::domain::Digest;
@@ -18,6 +18,8 @@ pub(super) struct Findings {
     pub(super) noted: Noted,
     /// Parts that lie in files of their own.
     pub(super) files: HashMap<Digest, ()>,
+    /// Packs of which not all segments could be read: nobody can say which parts they hold.
+    pub(super) unread: HashSet<u64>,
 }
 
 impl Findings {
@@ -25,6 +27,14 @@ impl Findings {
         // A disk that has died would fill the memory; the first hundred say enough.
         if self.faults.len() < 100 {
             self.faults.push(fault);
+        }
+    }
+
+    /// A part is there with its content: no entry may say that it was erased.
+    pub(super) fn still_there(&mut self, part: &Digest, place: impl FnOnce() -> String) {
+        if let Some(entry) = self.noted.erased.get(part) {
+            let fault = format!("entry {entry} says that part {part} was erased, and it is still in {}", place());
+            self.fault(fault);
         }
     }
 

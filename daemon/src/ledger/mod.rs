@@ -43,6 +43,7 @@ mod backup;
 mod erase;
 
 mod findings;
+mod named;
 mod noted;
 mod refold;
 mod verify;

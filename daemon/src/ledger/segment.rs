@@ -125,6 +125,12 @@ impl<'a> SegmentWriter<'a> {
     }
 }
 
+/// The pack whose frames' parts it holds, by its name.
+pub(super) fn pack_of(path: &Path) -> u64 {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.split('-').next().and_then(|pack| pack.parse().ok()).unwrap_or(u64::MAX)
+}
+
 /// The index: sorted rows, and their number.
 fn foot(mut parts: Vec<SegmentPart>) -> Vec<u8> {
     parts.sort_by_key(|part| part.digest);

@@ -6,6 +6,7 @@ mod damage;
 mod fixture;
 mod golden;
 mod journal;
+mod named;
 mod sealing;
 mod sim;
 mod slot_files;

@@ -19,7 +19,7 @@ use super::{
     journal,
     noted::Noted,
     pack::{self, Pack},
-    segment::{Segment, SegmentPlace},
+    segment::{self, Segment, SegmentPlace},
 };
 use crate::domain::Digest;
 
@@ -88,8 +88,14 @@ impl<F: Fold> Ledger<F> {
         let work = Work { done: AtomicU64::new(0), of: head.size + folded, progress, is_left: AtomicBool::new(false) };
         self.core.verify_packs(sealed, &work, &mut found)?;
         self.core.verify_journal(sealed, &work, &mut found)?;
+        let are_entries_whole = found.faults.is_empty();
         self.core.verify_segments(&work, &mut found)?;
         self.core.verify_part_files(&mut found)?;
+        self.core.name_missing_parts(&mut found);
+        // Where entries are missing, the one that says so may be among them.
+        if are_entries_whole {
+            self.name_silent_erasures(sealed, &mut found)?;
+        }
         self.core.verify_rollups(&mut found)?;
         let checkpoint = self.core.verify_checkpoint(&mut found)?;
         if let Some((rows, stand)) = live
@@ -144,6 +150,10 @@ impl<F: Fold> Core<F> {
             let index = self.index();
             (index.pack_entries, index.pack_roots.clone())
         };
+        let mut segments: HashMap<u64, Vec<PathBuf>> = HashMap::new();
+        for path in self.segment_paths() {
+            segments.entry(segment::pack_of(&path)).or_default().push(path);
+        }
         let next = AtomicU64::new(0);
         let results = Mutex::new(Vec::new());
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(roots.len().max(1));
@@ -157,6 +167,7 @@ impl<F: Fold> Core<F> {
                         }
                         let mut noted = Noted::default();
                         let verified = self.verify_pack(number, per_pack, &roots[number as usize], &mut noted);
+                        self.look_for_parts(segments.get(&number).into_iter().flatten(), &mut noted);
                         results.lock().unwrap_or_else(PoisonError::into_inner).push((number, verified, noted));
                         work.advance(per_pack);
                     }
@@ -199,6 +210,7 @@ impl<F: Fold> Core<F> {
         };
         let mut again = super::index::Index::new(per_pack, roots);
         let mut expected = None;
+        let (mut held, mut gone) = (Vec::new(), Vec::new());
         let scanned = journal::scan(&*self.layout.disk, &self.layout.journal(), packed, |at, payload| {
             if again.head().size >= head.size && head.size > 0 {
                 // Committed since we began.
@@ -207,6 +219,12 @@ impl<F: Fold> Core<F> {
             let size_before = again.head().size;
             let frame = again.replay(&at, payload, &mut expected)?;
             for part in &frame.parts {
+                // What is in packs is looked for in their segments: nothing else is read when somebody asks for it.
+                match &part.place {
+                    _ if frame.first < sealed => {}
+                    Place::Inline(_) | Place::File => held.push(part.digest),
+                    Place::Erased | Place::FileErased => gone.push(part.digest),
+                }
                 match &part.place {
                     Place::Inline(range) if Digest::of(&payload[range.clone()]) != part.digest => {
                         found.fault(format!(
@@ -232,6 +250,15 @@ impl<F: Fold> Core<F> {
         });
         drop(maintenance);
         let scanned = scanned.map_err(|error| error.after_entries(again.head().size));
+        // An entry may name what an earlier frame brought.
+        gone.into_iter().for_each(|part| found.noted.miss_content(part));
+        for part in held {
+            found.noted.hold(&part);
+            // Files are looked at below.
+            if !found.files.contains_key(&part) {
+                found.still_there(&part, || "the journal".to_owned());
+            }
+        }
         if found.take(scanned)?.is_some() && again.head().size < head.size {
             found.fault(format!("the journal ends at entry {}, the ledger has {}", again.head().size, head.size));
         }
@@ -261,13 +288,25 @@ impl<F: Fold> Core<F> {
         work.check_wanted()?;
         let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.sort_by_key(|(path, _)| *path);
-        for (_, verified) in results {
+        for (path, verified) in results {
             found.segments += 1;
-            for part in found.take(verified)?.into_iter().flatten() {
+            let Some(parts) = found.take(verified)? else {
+                found.unread.insert(segment::pack_of(path));
+                continue;
+            };
+            for part in parts {
                 match part.place {
-                    SegmentPlace::Block { .. } => found.parts += 1,
-                    SegmentPlace::Erased => found.erased += 1,
+                    SegmentPlace::Block { .. } => {
+                        found.parts += 1;
+                        found.noted.hold(&part.digest);
+                        found.still_there(&part.digest, || format!("`{}`", path.display()));
+                    }
+                    SegmentPlace::Erased => {
+                        found.erased += 1;
+                        found.noted.miss_content(part.digest);
+                    }
                     SegmentPlace::File => {
+                        found.noted.hold(&part.digest);
                         found.files.insert(part.digest, ());
                     }
                 }
@@ -283,18 +322,34 @@ impl<F: Fold> Core<F> {
         for digest in &named {
             let path = self.part_file(digest);
             match read_if_there(disk, &path)? {
-                Some(bytes) if Digest::of(&bytes) == *digest => found.parts += 1,
+                Some(bytes) if Digest::of(&bytes) == *digest => {
+                    found.parts += 1;
+                    found.still_there(digest, || format!("`{}`", path.display()));
+                }
                 Some(_) => found.fault(format!("`{}`: part {digest} does not hash to its name", path.display())),
                 // Erased while we looked?
-                None if self.is_erased(digest)? => found.erased += 1,
+                None if self.is_erased(digest)? => {
+                    found.erased += 1;
+                    found.noted.miss_content(*digest);
+                }
                 None => found.fault(format!("`{}`: part {digest} is missing, and was not erased", path.display())),
             }
         }
         let root = self.layout.parts();
         for folder in list(self, &root)? {
-            for name in list(self, &root.join(folder))? {
-                let known = format!("sha256:{name}").parse().is_ok_and(|digest| named.binary_search(&digest).is_ok());
-                found.unreferenced += u64::from(!known);
+            for name in list(self, &root.join(&folder))? {
+                let digest = format!("sha256:{name}").parse::<Digest>().ok();
+                if digest.is_some_and(|digest| named.binary_search(&digest).is_ok()) {
+                    continue;
+                }
+                let path = root.join(&folder).join(&name);
+                match digest.filter(|digest| found.noted.gone.contains_key(digest)) {
+                    Some(digest) => found.fault(format!(
+                        "`{}`: part {digest} is marked as erased, and its file is there",
+                        path.display()
+                    )),
+                    None => found.unreferenced += 1,
+                }
             }
         }
         Ok(())

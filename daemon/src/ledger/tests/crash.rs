@@ -158,8 +158,20 @@ fn recovers(place: &Place, disk: &SimDisk, acknowledged: u64, erased: &[u64], co
     let size = ledger.head().size;
     assert!((acknowledged..=acknowledged + 12).contains(&size), "{context}: {acknowledged} became {size}");
     check_but(&ledger, size, erased);
+    // An erasure that was cut short is told; done again, it is done.
+    for digest in erased.iter().map(|sequence| part(*sequence).digest()) {
+        match ledger.part(&digest) {
+            Ok(None) => match ledger.erase(&digest) {
+                Ok(()) | Err(LedgerError::NoSuchPart(_)) => {}
+                Err(error) => panic!("{context}: {error}"),
+            },
+            Ok(Some(_)) => {}
+            Err(error) => panic!("{context}: {error}"),
+        }
+    }
     let found = ledger.verify(Depth::Refold, &Progress::unwatched).unwrap();
-    assert_eq!(found.faults, Vec::<String>::new(), "{context}");
+    assert_eq!(but_silent(&found.faults), Vec::<&String>::new(), "{context}");
+    assert!(found.faults.len() <= erased.len(), "{context}: {:?}", found.faults);
     grow(&ledger, size + 20);
     ledger.settle().unwrap();
     check_but(&ledger, size + 20, erased);
@@ -293,7 +305,8 @@ fn a_journal_file_that_could_not_be_started_is_in_nobody_s_way() {
     assert!(matches!(ledger.commit(alone), Err(LedgerError::Io { what: "start", .. })));
     ledger.settle().unwrap();
     ledger.erase(&part(2).digest()).unwrap();
-    assert_eq!(ledger.verify(Depth::Refold, &Progress::unwatched).unwrap().faults, Vec::<String>::new());
+    let faults = ledger.verify(Depth::Refold, &Progress::unwatched).unwrap().faults;
+    assert_eq!((but_silent(&faults), faults.len()), (vec![], 1));
     let after = disk.after_power_cut(0);
     place.copy_view(OPEN);
     grow(&ledger, 40);

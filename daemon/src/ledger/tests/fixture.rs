@@ -121,6 +121,18 @@ pub(super) fn grow(ledger: &Ledger<Tally>, size: u64) {
     }
 }
 
+/// Commits what the erasure of parts is told by.
+pub(super) fn tell_erased(ledger: &Ledger<Tally>, parts: &[Digest]) {
+    let at = entry(ledger.head().size).at;
+    let entries = parts.iter().map(|part| Entry::new(at, Event::Erased { part: *part })).collect();
+    ledger.commit(Batch { entries, ..Batch::default() }).unwrap();
+}
+
+/// Without what is said of erasures that no entry tells: in ledgers that hold the entries of these tests alone.
+pub(super) fn but_silent(faults: &[String]) -> Vec<&String> {
+    faults.iter().filter(|fault| !fault.ends_with("was erased, and no entry says so")).collect()
+}
+
 /// Everything that can be read is what was appended.
 #[track_caller]
 pub(super) fn check(ledger: &Ledger<Tally>, size: u64) {
