@@ -245,3 +245,70 @@ fn a_second_daemon_on_the_same_state_is_refused_and_the_first_one_goes_on() {
     wait_for("the first one to go on", || (scheduled(&daemon.results("SEC-01")).len() > before).then_some(()));
     assert_eq!(daemon.terminate().code(), Some(0));
 }
+
+/// Waits until the program takes the signals that are sent to it: before that it is not yet the daemon that runs.
+fn wait_until_it_listens(daemon: &mut Daemon) {
+    wait_for("the daemon to listen", || {
+        if let Some(ended) = daemon.ended() {
+            panic!("the daemon ended with {ended} at its start:\n{}", daemon.log());
+        }
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+        // SIGHUP is the first of the mask.
+        (u64::from_str_radix(caught, 16).unwrap() & 1 == 1).then_some(())
+    });
+}
+
+#[test]
+fn a_storm_of_reloads_while_it_starts_neither_ends_it_nor_is_forgotten() {
+    let mut daemon = Daemon::new();
+    let mut controls = [MAIL, &noop("SEC-00", "every = \"1s\"")].concat();
+    for round in 1..6 {
+        daemon.configure(&controls);
+        daemon.launch();
+        wait_until_it_listens(&mut daemon);
+        // The first start compiles the plugin: it listens long before it can answer.
+        assert!(round > 1 || !daemon.path("evidenced.sock").exists(), "it listens from the first moment on");
+        // It has read its files, or is about to: if it has, it is to read them again.
+        let control = format!("SEC-{round:02}");
+        controls.push_str(&noop(&control, "every = \"1s\""));
+        daemon.configure(&controls);
+        wait_for("the daemon to answer", || {
+            for _ in 0..20 {
+                daemon.signal("HUP");
+            }
+            assert!(daemon.ended().is_none(), "{}", daemon.log());
+            let answer = daemon.ask(&["status"]);
+            answer.lines.first().is_some_and(|status| status["is_running"] == true).then_some(())
+        });
+        wait_for("the control that was added meanwhile", || {
+            let answer = daemon.ask(&["results", &control]);
+            (answer.status.success() && !scheduled(&answer.lines).is_empty()).then_some(())
+        });
+        // What came is read, and then it is quiet again.
+        assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.log());
+    }
+    assert_every_second_once("SEC-00", &daemon.results("SEC-00"));
+    daemon.ask(&["verify", "--deep"]).done();
+}
+
+#[test]
+fn a_stop_while_it_starts_ends_it_in_order() {
+    let mut daemon = Daemon::new();
+    daemon.configure(&[MAIL, &noop("SEC-01", "every = \"1s\"")].concat());
+    for signal in ["TERM", "INT", "TERM"] {
+        daemon.launch();
+        wait_until_it_listens(&mut daemon);
+        daemon.signal(signal);
+        let ended = daemon.wait_until_it_ends();
+        assert_eq!(ended.code(), Some(0), "SIG{signal}: {}", daemon.log());
+    }
+    daemon.start();
+    wait_for("some slots", || {
+        let answer = daemon.ask(&["results", "SEC-01"]);
+        (answer.status.success() && scheduled(&answer.lines).len() > 2).then_some(())
+    });
+    assert_eq!(daemon.terminate().code(), Some(0));
+    assert_every_second_once("SEC-01", &daemon.results("SEC-01"));
+    daemon.ask(&["verify", "--deep"]).done();
+}

@@ -11,7 +11,7 @@ use crate::{
     fold::State,
     ledger::{self, Ledger, Store},
     sandbox::CompileWhere,
-    service::{self, Options, Start},
+    service::{self, Options, Signals, Start},
 };
 
 /// So long threads that read still have to end, once the ledger is closed.
@@ -24,6 +24,12 @@ pub(super) struct RunArguments {}
 
 impl RunArguments {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitStatus> {
+        let runtime = runtime()?;
+        // Before all that takes time, such as reading the last accepted configuration from the ledger.
+        let signals = {
+            let _inside = runtime.enter();
+            Signals::listen()?
+        };
         let (config, refused) = match config::load(&context.config) {
             Ok(loaded) => (loaded.config, None),
             Err(diagnostics) => {
@@ -39,8 +45,8 @@ impl RunArguments {
             config_file: context.config.clone(),
             refused,
             clock: Arc::new(SystemClock::new()),
+            signals,
         };
-        let runtime = runtime()?;
         let ended = runtime.block_on(service::run(start, CancellationToken::new()));
         // Everything that was to be kept is; a thread that reads a file from a server that has died never ends.
         runtime.shutdown_timeout(ENDING);

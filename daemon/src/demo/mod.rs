@@ -142,6 +142,7 @@ impl Demo {
             refused: None,
             options: self.options.clone(),
             clock: Arc::new(self.clock.clone()),
+            signals: service::Signals::listen()?,
         };
         let pace_stop = stop.clone();
         let live = async move {

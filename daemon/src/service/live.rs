@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinSet,
 };
@@ -52,13 +53,45 @@ pub struct Start {
     pub refused: Option<(String, u64)>,
     pub options: Options,
     pub clock: Arc<dyn Clock>,
+    pub signals: Signals,
+}
+
+/// What an operator tells the daemon. Whatever comes from the moment on at which this was made is kept until it is looked
+/// at: a start may take long, and a signal that nobody takes would end it.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// To be called first of all, within a runtime.
+    pub fn listen() -> Result<Self, LiveError> {
+        let listen = |kind| signal(kind).map_err(LiveError::Signals);
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Whether the end was asked for.
+    fn end(&mut self) -> bool {
+        self.terminate.recv().now_or_never().is_some() || self.interrupt.recv().now_or_never().is_some()
+    }
 }
 
 /// Runs until SIGTERM, SIGINT or `stop`. In order: no new slots, runs get their time, the rest is missed, what is
 /// known of mail is recorded, the ledger is closed.
 pub async fn run(start: Start, stop: CancellationToken) -> Result<(), LiveError> {
-    let Start { config, config_file, refused, options, clock } = start;
-    let mut service = Service::open(Arc::clone(&config), &options, Arc::clone(&clock)).await?;
+    let Start { config, config_file, refused, options, clock, mut signals } = start;
+    let mut service = Service::assemble(Arc::clone(&config), &options, Arc::clone(&clock))?;
+    if signals.end() {
+        tracing::info!("told to stop before anything was begun");
+        return Ok(service.close_quietly()?);
+    }
+    service.begin().await?;
     if let Some((errors, count)) = refused {
         service.refuse(errors, count).await?;
     }
@@ -77,7 +110,7 @@ pub async fn run(start: Start, stop: CancellationToken) -> Result<(), LiveError>
         entries = service.ledger().head().size,
         "evidenced runs"
     );
-    let ended = work(&mut service, &mut tasks, &desk, &mut asked, &config_file).await;
+    let ended = work(&mut service, &mut tasks, &desk, &mut asked, &config_file, &mut signals).await;
     drop(asked);
     let drained = drain(&mut service).await;
     tasks.stop().await;
@@ -170,10 +203,12 @@ async fn work(
     desk: &Arc<Desk>,
     asked: &mut mpsc::Receiver<Asked>,
     config_file: &std::path::Path,
+    signals: &mut Signals,
 ) -> Result<(), LiveError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(LiveError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(LiveError::Signals)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(LiveError::Signals)?;
+    // What came meanwhile comes before the first slots.
+    if signals.end() {
+        return Ok(());
+    }
     let clock = Arc::clone(&service.clock);
     let stop = tasks.stop.clone();
     let mut next_tick = clock.now().plus(TICK);
@@ -192,9 +227,9 @@ async fn work(
         let runs = service.firing.has_runs();
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => service.reload(config_file, desk).await?,
+            _ = signals.terminate.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.hangup.recv() => service.reload(config_file, desk).await?,
             Some(ended) = service.next_ended(), if runs => ended?,
             Some(asked) = asked.recv() => {
                 service.ask(asked).await;

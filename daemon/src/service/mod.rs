@@ -23,6 +23,6 @@ mod tests;
 mod turns;
 
 pub use history::LedgerHistory;
-pub use live::{LiveError, Start, TICK, run};
+pub use live::{LiveError, Signals, Start, TICK, run};
 pub use open::{OpenError, Options, Service};
 pub use turns::Turns;

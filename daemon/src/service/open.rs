@@ -96,7 +96,8 @@ impl Service {
         Self::assemble(config, options, clock)
     }
 
-    fn assemble(config: Arc<Config>, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    /// Opens everything, and records nothing yet.
+    pub(super) fn assemble(config: Arc<Config>, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let ledger = Ledger::<State>::open(&config.state_dir, ledger_options(&config))?;
         let ledger = Arc::new(ledger);
         let doubt = {
@@ -152,7 +153,7 @@ impl Service {
     }
 
     /// A crash between any two of these leaves a ledger in which the next start finds what is still to be recorded.
-    async fn begin(&mut self) -> Result<(), OpenError> {
+    pub(super) async fn begin(&mut self) -> Result<(), OpenError> {
         self.look_at_disk()?;
         self.introduce().await?;
         let absence = self.absence();
