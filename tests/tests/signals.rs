@@ -312,3 +312,33 @@ fn a_stop_while_it_starts_ends_it_in_order() {
     assert_every_second_once("SEC-01", &daemon.results("SEC-01"));
     daemon.ask(&["verify", "--deep"]).done();
 }
+
+#[test]
+fn what_a_reload_cannot_bring_into_force_is_told_until_the_restart() {
+    let mut daemon = Daemon::new();
+    let first = [MAIL, &noop("SEC-01", "every = \"1s\"")].concat();
+    daemon.configure(&first);
+    daemon.start();
+    assert_eq!(daemon.status()["after_restart"], serde_json::json!([]));
+    let other = first.replace("evidenced@example.com", "controls@example.com") + "\n[runner]\nconcurrency = 3\n";
+    daemon.configure(&other);
+    daemon.signal("HUP");
+    let keys = serde_json::json!(["runner.concurrency", "mail.from"]);
+    wait_for("the keys", || (daemon.status()["after_restart"] == keys).then_some(()));
+    let words = String::from_utf8(daemon.command(&["status"]).output().unwrap().stdout).unwrap();
+    let line = "changed in the configuration, in force after a restart: runner.concurrency, mail.from";
+    assert!(words.lines().any(|found| found == line), "{words}");
+    // Read once more without a change it is still so; written as it was it is in force.
+    daemon.signal("HUP");
+    wait_for("a run", || (scheduled(&daemon.results("SEC-01")).len() > 1).then_some(()));
+    assert_eq!(daemon.status()["after_restart"], keys);
+    daemon.configure(&first);
+    daemon.signal("HUP");
+    wait_for("nothing to wait for", || (daemon.status()["after_restart"] == serde_json::json!([])).then_some(()));
+    daemon.configure(&other);
+    daemon.signal("HUP");
+    wait_for("the keys", || (daemon.status()["after_restart"] == keys).then_some(()));
+    assert_eq!(daemon.terminate().code(), Some(0));
+    daemon.start();
+    assert_eq!(daemon.status()["after_restart"], serde_json::json!([]));
+}

@@ -53,6 +53,10 @@ fn words(status: &Status) -> String {
     if status.configuration_refused {
         text.push_str("the files of the configuration are refused: the last accepted configuration is used\n");
     }
+    if !status.after_restart.is_empty() {
+        let keys = status.after_restart.join(", ");
+        text.push_str(&format!("changed in the configuration, in force after a restart: {keys}\n"));
+    }
     if let Some(DoubtSince { since, doubt }) = status.clock_doubt {
         let why = clock_doubt(doubt);
         text.push_str(&format!("the clock is in doubt since {since}: {why}; runs go by the time since boot\n"));

@@ -55,6 +55,8 @@ pub use words::{
 pub struct Desk {
     ledger: Arc<Ledger<State>>,
     catalogue: RwLock<Arc<Catalogue>>,
+    /// Keys of the configuration that were changed since the daemon started, and are in force after a restart.
+    after_restart: RwLock<Vec<&'static str>>,
     clock: Arc<dyn Clock>,
     /// Where the plugins of runs that are performed again are compiled.
     compile: CompileWhere,
@@ -109,6 +111,7 @@ impl Desk {
         Self {
             ledger,
             catalogue: RwLock::new(catalogue),
+            after_restart: RwLock::default(),
             clock,
             compile,
             live,
@@ -128,9 +131,10 @@ impl Desk {
         Self::new(ledger, catalogue, clock, compile, None)
     }
 
-    /// A new configuration was accepted.
-    pub fn use_catalogue(&self, catalogue: Arc<Catalogue>) {
+    /// A new configuration was accepted; `after_restart`: what of it is not in force yet.
+    pub fn use_catalogue(&self, catalogue: Arc<Catalogue>, after_restart: Vec<&'static str>) {
         *self.catalogue.write().unwrap_or_else(std::sync::PoisonError::into_inner) = catalogue;
+        *self.after_restart.write().unwrap_or_else(std::sync::PoisonError::into_inner) = after_restart;
     }
 
     fn catalogue(&self) -> Arc<Catalogue> {

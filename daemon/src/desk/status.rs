@@ -13,6 +13,8 @@ impl Desk {
     pub fn status(&self) -> Status {
         let catalogue = self.catalogue();
         let config = catalogue.config();
+        let after_restart = self.after_restart.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let after_restart = after_restart.iter().map(|key| (*key).to_owned()).collect();
         let head = self.ledger.head();
         let state = self.ledger.state();
         let controls = state.controls().iter().filter(|(_, record)| !record.state.retired);
@@ -26,6 +28,7 @@ impl Desk {
             software: env!("CARGO_PKG_VERSION").to_owned(),
             is_running: self.live.is_some(),
             configuration_refused: state.head().refused.is_some(),
+            after_restart,
             clock_doubt: state.head().doubt,
             controls: Vec::new(),
             open_exceptions: count(&[ExceptionState::Open, ExceptionState::Overdue]),

@@ -166,6 +166,9 @@ pub struct Status {
     pub is_running: bool,
     /// The files are refused: the running configuration is the last one that was accepted.
     pub configuration_refused: bool,
+    /// Keys that were changed in the configuration since the daemon started, and are in force after a restart.
+    #[serde(default)]
+    pub after_restart: Vec<String>,
     /// The wall clock is in doubt: everything goes by the time since boot.
     pub clock_doubt: Option<DoubtSince>,
     pub controls: Vec<ControlLine>,

@@ -63,6 +63,8 @@ pub struct Service {
     pub(super) recorder_thread: JoinHandle<()>,
     pub(super) executor: Arc<Executor>,
     pub(super) sandbox: Arc<Sandbox>,
+    /// What the daemon was started with: some of it is in force until it ends.
+    pub(super) started_with: Arc<Config>,
     /// Where plugins are compiled.
     compile: CompileWhere,
     pub(super) firing: Firing,
@@ -134,6 +136,7 @@ impl Service {
             recorder_thread,
             executor,
             sandbox,
+            started_with: config,
             compile,
             firing,
             doubtful_since,

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use super::{Service, open};
 use crate::{
-    config,
+    config::{self, Config, MailLogin, Transport},
     desk::Desk,
     recorder::{Catalogue, Fact, RecorderError},
     runner::{Executor, Shelf},
@@ -22,8 +22,9 @@ impl Service {
             }
         };
         let config = Arc::new(loaded.config);
-        if let Some(what) = self.needs_restart(&config) {
-            tracing::warn!("`{what}` takes effect at the next start");
+        let after_restart = keys_after_restart(&self.started_with, &config);
+        if !after_restart.is_empty() {
+            tracing::warn!("changed, and in force after a restart: {}", after_restart.join(", "));
         }
         let gate = match self.executor.gate.succeeding(open::gate_settings(&config, &self.clock)) {
             Ok(gate) => Arc::new(gate),
@@ -47,7 +48,7 @@ impl Service {
         });
         self.firing.use_shelf(shelf);
         self.configure().await?;
-        desk.use_catalogue(Arc::clone(&self.catalogue));
+        desk.use_catalogue(Arc::clone(&self.catalogue), after_restart);
         tracing::info!(controls = config.controls.len(), "the configuration was read again");
         Ok(())
     }
@@ -55,20 +56,73 @@ impl Service {
     pub(super) async fn refuse(&mut self, errors: String, count: u64) -> Result<(), RecorderError> {
         self.recorder.record(Fact::ConfigurationRefused { errors, count }).await.map(|_| ())
     }
+}
 
-    /// The first key that changed and cannot be swapped.
-    fn needs_restart(&self, new: &config::Config) -> Option<&'static str> {
-        let old = self.catalogue.config();
-        [
-            ("state_dir", old.state_dir != new.state_dir),
-            ("socket", old.socket != new.socket),
-            ("web", old.web != new.web),
-            ("mail", old.mail != new.mail),
-            ("runner", old.runner != new.runner),
-            ("organization", old.organization != new.organization),
-            ("instance", old.instance != new.instance),
-        ]
-        .into_iter()
-        .find_map(|(key, changed)| changed.then_some(key))
+/// The keys that are written otherwise than when the daemon was started, and of which it goes by what was written then.
+fn keys_after_restart(started: &Config, new: &Config) -> Vec<&'static str> {
+    let (runner, new_runner) = (&started.runner, &new.runner);
+    let mut keys = vec![
+        ("state_dir", started.state_dir != new.state_dir),
+        ("socket", started.socket != new.socket),
+        // As far as it stands beside the sender's address; subjects have the new one.
+        ("instance", started.instance != new.instance),
+        ("web.listen", started.web != new.web),
+        ("runner.concurrency", runner.concurrency != new_runner.concurrency),
+        ("runner.memory_total", runner.memory_total_bytes != new_runner.memory_total_bytes),
+        ("mail.from", started.mail.from != new.mail.from),
+    ];
+    match (&started.mail.transport, &new.mail.transport) {
+        (Transport::Smtp(before), Transport::Smtp(after)) => {
+            let user = |login: &Option<MailLogin>| login.as_ref().map(|login| login.username.clone());
+            let password = |login: &Option<MailLogin>| login.as_ref().map(|login| login.password.clone());
+            keys.extend([
+                ("mail.server", (&before.host, before.port) != (&after.host, after.port)),
+                ("mail.tls", before.tls != after.tls),
+                ("mail.username", user(&before.login) != user(&after.login)),
+                ("mail.password", password(&before.login) != password(&after.login)),
+                ("network.ca (of the mail server)", started.network.ca != new.network.ca),
+            ]);
+        }
+        (Transport::Directory(before), Transport::Directory(after)) => keys.push(("mail.directory", before != after)),
+        (Transport::Smtp(_), Transport::Directory(_)) | (Transport::Directory(_), Transport::Smtp(_)) => {
+            keys.push(("mail.transport", true));
+        }
+    }
+    keys.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("evidenced.toml");
+        std::fs::write(&file, text).unwrap();
+        config::load(&file).unwrap_or_else(|errors| panic!("{errors}")).config
+    }
+
+    #[test]
+    fn what_waits_for_a_restart_is_named_by_its_keys() {
+        const HEAD: &str = "organization = \"Test\"\nstate_dir = \"/nowhere\"\nsocket = \"/nowhere/s\"\n";
+        const MAIL: &str = "[mail]\nserver = \"mail.example.com:587\"\nfrom = \"a@example.com\"\n";
+        let check = |before: &str, after: &str, expected: &[&str]| {
+            let (before, after) = (config(&format!("{HEAD}{before}")), config(&format!("{HEAD}{after}")));
+            assert_eq!(keys_after_restart(&before, &after), expected);
+        };
+        check(MAIL, MAIL, &[]);
+        check(MAIL, &MAIL.replace("587", "25"), &["mail.server"]);
+        check(MAIL, &MAIL.replace("a@", "b@"), &["mail.from"]);
+        check(MAIL, &format!("{MAIL}tls = \"implicit\"\n"), &["mail.tls"]);
+        check(
+            MAIL,
+            "[mail]\ntransport = \"directory\"\ndirectory = \"/m\"\nfrom = \"a@example.com\"\n",
+            &["mail.transport"],
+        );
+        let more =
+            "instance = \"b\"\n[runner]\nconcurrency = 3\nmemory_total = \"1GiB\"\n[web]\nlisten = \"127.0.0.1:9\"\n";
+        check(MAIL, &format!("{more}{MAIL}"), &["instance", "web.listen", "runner.concurrency", "runner.memory_total"]);
+        // What is swapped at once.
+        check(MAIL, &format!("timezone = \"Europe/Berlin\"\nfree_space_floor = \"1MiB\"\n{MAIL}"), &[]);
     }
 }

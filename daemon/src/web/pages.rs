@@ -30,6 +30,9 @@ pub(super) fn status(status: &Status, open: &[ExceptionLine]) -> Markup {
             @if status.configuration_refused {
                 p.notice { "The files of the configuration are refused; the last accepted configuration is used. " code { "evidenced check-config" } " says why." }
             }
+            @if !status.after_restart.is_empty() {
+                p.notice { "Changed in the configuration, in force after a restart: " (status.after_restart.join(", ")) "." }
+            }
             @for problem in &status.problems { p.notice { (problem) } }
             @if let Some(doubt) = status.clock_doubt {
                 p.notice {
