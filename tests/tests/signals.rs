@@ -342,3 +342,38 @@ fn what_a_reload_cannot_bring_into_force_is_told_until_the_restart() {
     daemon.start();
     assert_eq!(daemon.status()["after_restart"], serde_json::json!([]));
 }
+
+#[test]
+fn a_plugin_whose_file_was_replaced_is_a_new_version_after_a_reload() {
+    let mut daemon = Daemon::new();
+    let control = noop("SEC-01", "every = \"1s\"").replace("plugin = \"noop\"", "plugin = \"./probe.wasm\"");
+    let mut bytes = fs::read(fixture("noop")).unwrap();
+    fs::write(daemon.path("probe.wasm"), &bytes).unwrap();
+    daemon.configure(&[MAIL, &control].concat());
+    daemon.start();
+    let digest = |line: &Value| line["plugin"]["digest"].as_str().map(str::to_owned);
+    let newest = |daemon: &Daemon| {
+        let results = daemon.results("SEC-01");
+        results.iter().rfind(|line| line["state"] == "run").and_then(digest)
+    };
+    let first = wait_for("a run", || newest(&daemon));
+    // A section that means nothing makes it another file.
+    bytes.extend([0, 5, 4, b'n', b'o', b't', b'e']);
+    let other = daemon.path("other.wasm");
+    fs::write(&other, &bytes).unwrap();
+    fs::rename(&other, daemon.path("probe.wasm")).unwrap();
+    let before = daemon.results("SEC-01").len();
+    wait_for("more runs", || (daemon.results("SEC-01").len() > before + 1).then_some(()));
+    assert_eq!(newest(&daemon), Some(first.clone()), "what was loaded is in force until it is told to look");
+
+    // The configuration itself is as it was.
+    daemon.signal("HUP");
+    let second = wait_for("a run of the other one", || newest(&daemon).filter(|digest| *digest != first));
+    let results = daemon.results("SEC-01");
+    let digests: Vec<_> = results.iter().filter(|line| line["state"] == "run").filter_map(digest).collect();
+    let changed = digests.iter().position(|digest| *digest == second).unwrap();
+    assert!(digests[..changed].iter().all(|digest| *digest == first), "{digests:?}");
+    assert!(digests[changed..].iter().all(|digest| *digest == second), "{digests:?}");
+    assert_eq!(daemon.terminate().code(), Some(0));
+    daemon.ask(&["verify", "--deep"]).done();
+}

@@ -1,6 +1,6 @@
 //! A new configuration while the daemon runs.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use super::{Service, open};
 use crate::{
@@ -37,6 +37,7 @@ impl Service {
             Ok(shelf) => Arc::new(shelf),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
+        self.tell_other_plugins(&shelf);
         self.account_for_disabled().await?;
         self.catalogue = Arc::new(Catalogue::new(Arc::clone(&config), open::plugin_facts(&shelf, &config)));
         self.executor = Arc::new(Executor {
@@ -51,6 +52,20 @@ impl Service {
         desk.use_catalogue(Arc::clone(&self.catalogue), after_restart);
         tracing::info!(controls = config.controls.len(), "the configuration was read again");
         Ok(())
+    }
+
+    /// The files of plugins are read anew, whether or not the configuration names others: a file that was replaced is a new
+    /// version of each control that names it.
+    fn tell_other_plugins(&self, shelf: &Shelf) {
+        let names: BTreeSet<_> = self.catalogue.controls().map(|control| &control.check.plugin).collect();
+        for name in names {
+            let (before, now) = (self.firing.shelf().plugin(name), shelf.plugin(name));
+            if let (Ok(before), Ok(now)) = (before, now)
+                && before.digest != now.digest
+            {
+                tracing::info!(plugin = %name, before = %before.digest, now = %now.digest, "the plugin is another one now");
+            }
+        }
     }
 
     pub(super) async fn refuse(&mut self, errors: String, count: u64) -> Result<(), RecorderError> {
