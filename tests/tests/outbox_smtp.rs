@@ -17,7 +17,7 @@ use evidenced::{
     },
     outbox::{
         Delivery, End, Key, Login, Outbox, Outcome, Policy, Problem, Sender, SmtpSettings, SmtpTransport, Status,
-        Timeouts, Tls,
+        Timeouts, Tls, Way,
     },
     secret::SecretSource,
 };
@@ -79,7 +79,8 @@ impl Running {
         let driver = tokio::spawn(jump(clock.clone()));
         let transport = Arc::new(SmtpTransport::new(settings).unwrap());
         let sender = Sender::new("evidenced@example.com", "prod").unwrap();
-        let outbox = Outbox::new(transport, Arc::new(clock.clone()), sender, Policy::default());
+        let (_, way) = watch::channel(Way { transport, sender });
+        let outbox = Outbox::new(way, Arc::new(clock.clone()), Policy::default());
         let status = outbox.status();
         let (deliveries, incoming) = mpsc::channel(16);
         let (done, outcomes) = mpsc::channel(16);

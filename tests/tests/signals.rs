@@ -320,13 +320,13 @@ fn what_a_reload_cannot_bring_into_force_is_told_until_the_restart() {
     daemon.configure(&first);
     daemon.start();
     assert_eq!(daemon.status()["after_restart"], serde_json::json!([]));
-    let other = first.replace("evidenced@example.com", "controls@example.com") + "\n[runner]\nconcurrency = 3\n";
+    let other = first.clone() + "\n[runner]\nconcurrency = 3\n[web]\nlisten = \"127.0.0.1:8420\"\n";
     daemon.configure(&other);
     daemon.signal("HUP");
-    let keys = serde_json::json!(["runner.concurrency", "mail.from"]);
+    let keys = serde_json::json!(["web.listen", "runner.concurrency"]);
     wait_for("the keys", || (daemon.status()["after_restart"] == keys).then_some(()));
     let words = String::from_utf8(daemon.command(&["status"]).output().unwrap().stdout).unwrap();
-    let line = "changed in the configuration, in force after a restart: runner.concurrency, mail.from";
+    let line = "changed in the configuration, in force after a restart: web.listen, runner.concurrency";
     assert!(words.lines().any(|found| found == line), "{words}");
     // Read once more without a change it is still so; written as it was it is in force.
     daemon.signal("HUP");
@@ -339,8 +339,35 @@ fn what_a_reload_cannot_bring_into_force_is_told_until_the_restart() {
     daemon.signal("HUP");
     wait_for("the keys", || (daemon.status()["after_restart"] == keys).then_some(()));
     assert_eq!(daemon.terminate().code(), Some(0));
+    daemon.configure(&first);
     daemon.start();
     assert_eq!(daemon.status()["after_restart"], serde_json::json!([]));
+}
+
+#[test]
+fn mail_that_waits_goes_out_by_the_way_that_a_reload_names() {
+    let mut daemon = Daemon::new();
+    // A file where the folder should be: no mail can be written. The first one is that the files are refused.
+    fs::write(daemon.path("mail"), "").unwrap();
+    let first = [MAIL, &noop("SEC-01", "every = \"1s\"")].concat();
+    daemon.configure(&first);
+    daemon.start();
+    daemon.configure(&first.replace("every", "evry"));
+    daemon.signal("HUP");
+    wait_for("a mail that waits", || {
+        let answer = daemon.ask(&["status"]);
+        answer.lines.first().filter(|status| status["mails_waiting"] == 1).map(|_| ())
+    });
+    let other = first.replace("\"mail\"", "\"other\"").replace("evidenced@example.com", "controls@example.com");
+    daemon.configure(&other);
+    daemon.signal("HUP");
+    wait_for("the mail", || (daemon.status()["mails_waiting"] == 0).then_some(()));
+    let mails: Vec<_> = fs::read_dir(daemon.path("other")).unwrap().map(|file| file.unwrap().path()).collect();
+    let texts: Vec<_> = mails.iter().map(|mail| fs::read_to_string(mail).unwrap()).collect();
+    let is_it = |text: &&String| text.contains("CONFIGURATION REFUSED") && text.contains("<controls@example.com>");
+    assert_eq!(texts.iter().filter(is_it).count(), 1, "{texts:?}");
+    assert_eq!(daemon.terminate().code(), Some(0));
+    daemon.ask(&["verify", "--deep"]).done();
 }
 
 #[test]

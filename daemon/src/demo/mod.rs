@@ -102,7 +102,7 @@ impl Demo {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let mut service =
             Service::open(Arc::clone(&self.config), &self.options, clock).await.map_err(LiveError::from)?;
-        let mut turns = Turns::new(&service, &self.clock)?;
+        let mut turns = Turns::new(&service, &self.clock);
         let (from, until) = (story::begin(), story::end());
         let whole = until.since(from).as_secs_f64();
         let inventory = self.dir().join("inventory.json");

@@ -27,7 +27,7 @@ pub use message::{MessageError, Sender};
 pub use queue::{Policy, Queue};
 pub use retry::retry_delay;
 pub use smtp::{Login, SmtpSettings, SmtpTransport, Timeouts, Tls};
-pub use task::{Outbox, Status};
+pub use task::{Outbox, Status, Way};
 
 /// One mail to one address.
 #[derive(Debug, Clone, PartialEq)]

@@ -191,6 +191,15 @@ impl Queue {
         thread.is_none_or(|keys| keys.first() == Some(&key))
     }
 
+    /// There is another way out now: what waits is tried at once, and what failed on the old one counts no more.
+    pub fn hurry(&mut self, now: Timestamp) {
+        if let Door::Closed { failures, probe_at, .. } = &mut self.door {
+            *failures = 0;
+            *probe_at = now;
+        }
+        self.due = self.due.iter().map(|(due, key)| ((*due).min(now), *key)).collect();
+    }
+
     fn remove(&mut self, key: Key) {
         let Some(Waiting { delivery, .. }) = self.waiting.remove(&key) else { return };
         if let Entry::Occupied(mut keys) = self.threads.entry(Thread::of(&delivery)) {
@@ -302,6 +311,30 @@ mod tests {
         assert_eq!((outcome.attempts, outcome.end), (1, End::Delivered));
         assert_eq!(started(&mut queue, Timestamp::EPOCH).len(), 1);
         assert_eq!(queue.len(), 9);
+    }
+
+    #[test]
+    fn another_way_out_is_tried_at_once_by_one_and_then_by_all() {
+        let mut queue = queue(3);
+        let (mut now, mut tries) = (Timestamp::EPOCH, 0);
+        let keys = started(&mut queue, now);
+        queue.finish(keys[0], later(), now);
+        for key in &keys[1..] {
+            queue.finish(*key, down(), now);
+        }
+        while now < Timestamp::EPOCH.plus(Duration::from_secs(3600)) {
+            now = queue.next_start().unwrap();
+            for key in started(&mut queue, now) {
+                queue.finish(key, down(), now);
+                tries += 1;
+            }
+        }
+        assert!(tries > 3 && queue.next_start().unwrap() > now);
+        queue.hurry(now);
+        let probe = started(&mut queue, now);
+        assert_eq!(probe.len(), 1);
+        assert!(queue.finish(probe[0], Attempt::Delivered, now).is_some());
+        assert_eq!(started(&mut queue, now).len(), 2, "also the one that was asked to come later");
     }
 
     #[test]

@@ -33,14 +33,21 @@ pub struct Status {
     pub refused: u64,
 }
 
+/// By what mail leaves, and who it is from. It may be changed while mail waits: tries that are under way end on the way on
+/// which they began.
+#[derive(Clone)]
+pub struct Way {
+    pub transport: Arc<dyn Transport>,
+    pub sender: Sender,
+}
+
 /// Takes deliveries from a channel until it is stopped, or the channel is closed and nothing waits any more.
 ///
 /// The channel should be filled by a task of its own that walks the ledger's waiting alerts: it is not read while
 /// [`Policy::held_max`] deliveries are held, and nobody who commits must wait for that.
 pub struct Outbox {
-    transport: Arc<dyn Transport>,
+    way: watch::Receiver<Way>,
     clock: Arc<dyn Clock>,
-    sender: Sender,
     queue: Queue,
     status: watch::Sender<Status>,
     /// After a stop, tries under way get so long (in real time) to end.
@@ -50,14 +57,16 @@ pub struct Outbox {
 enum Action {
     Take(Option<Delivery>),
     Finished(Key, Attempt),
+    /// There is another way.
+    Rerouted,
     Wake,
     Stop,
 }
 
 impl Outbox {
-    pub fn new(transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, sender: Sender, policy: Policy) -> Self {
+    pub fn new(way: watch::Receiver<Way>, clock: Arc<dyn Clock>, policy: Policy) -> Self {
         let (status, _) = watch::channel(Status::default());
-        Self { transport, clock, sender, queue: Queue::new(policy), status, grace: Duration::from_secs(5) }
+        Self { way, clock, queue: Queue::new(policy), status, grace: Duration::from_secs(5) }
     }
 
     /// A look at how it stands, for as long as anybody wants.
@@ -94,6 +103,7 @@ impl Outbox {
                         return;
                     }
                 }
+                Action::Rerouted => self.queue.hurry(self.clock.now()),
                 Action::Wake => {}
                 Action::Stop => break,
             }
@@ -102,7 +112,7 @@ impl Outbox {
     }
 
     async fn select(
-        &self,
+        &mut self,
         incoming: &mut mpsc::Receiver<Delivery>,
         closed: bool,
         tries: &mut JoinSet<(Key, Attempt)>,
@@ -113,6 +123,8 @@ impl Outbox {
             biased;
             () = stop.cancelled() => Action::Stop,
             Some(finished) = tries.join_next() => finished_try(finished),
+            // Without anybody who could change it, it stays.
+            Ok(()) = self.way.changed() => Action::Rerouted,
             delivery = incoming.recv(), if !closed && self.queue.has_room() => Action::Take(delivery),
             () = self.clock.sleep_until(wake.unwrap_or(Timestamp::EPOCH)), if wake.is_some() => Action::Wake,
             else => Action::Stop,
@@ -121,7 +133,8 @@ impl Outbox {
 
     fn try_once(&self, delivery: Delivery, tries: &mut JoinSet<(Key, Attempt)>) {
         let key = delivery.key;
-        let bytes = match message(&delivery, &self.sender, self.clock.now()) {
+        let Way { transport, sender } = self.way.borrow().clone();
+        let bytes = match message(&delivery, &sender, self.clock.now()) {
             Ok(bytes) => Arc::from(bytes),
             Err(error) => {
                 // Nothing will ever change that: as if the server had refused the address (RFC 5321, 553).
@@ -130,7 +143,6 @@ impl Outbox {
                 return;
             }
         };
-        let transport = Arc::clone(&self.transport);
         tries.spawn(async move { (key, transport.deliver(Outgoing { delivery, bytes }).await) });
     }
 
@@ -209,6 +221,7 @@ mod tests {
 
     struct Running {
         clock: VirtualClock,
+        reroute: watch::Sender<Way>,
         deliveries: mpsc::Sender<Delivery>,
         outcomes: mpsc::Receiver<Outcome>,
         status: watch::Receiver<Status>,
@@ -220,13 +233,14 @@ mod tests {
         let clock = VirtualClock::new("2026-03-02T05:00:04Z".parse().unwrap());
         let transport = Arc::new(DirectoryTransport::new(directory));
         let sender = Sender::new("evidenced@example.com", "prod").unwrap();
-        let outbox = Outbox::new(transport, Arc::new(clock.clone()), sender, Policy::default());
+        let (reroute, way) = watch::channel(Way { transport, sender });
+        let outbox = Outbox::new(way, Arc::new(clock.clone()), Policy::default());
         let status = outbox.status();
         let (deliveries, incoming) = mpsc::channel(8);
         let (done, outcomes) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let task = tokio::spawn(outbox.run(incoming, done, stop.clone()));
-        Running { clock, deliveries, outcomes, status, stop, task }
+        Running { clock, reroute, deliveries, outcomes, status, stop, task }
     }
 
     fn delivery(running: &Running, alert: u64) -> Delivery {
@@ -276,6 +290,27 @@ mod tests {
         assert_eq!((status.problem, status.delivered, status.refused), (None, 5, 0));
         drop(running.deliveries);
         running.task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn another_way_takes_what_waits_at_once() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("mail");
+        fs::write(&folder, "").unwrap();
+        let mut running = start(&folder);
+        running.deliveries.send(delivery(&running, 1)).await.unwrap();
+        running.deliveries.send(delivery(&running, 2)).await.unwrap();
+        // The time stands still: nobody would try again.
+        running.status.wait_for(|status| status.waiting == 2 && status.next_try.is_some()).await.unwrap();
+        let other = place.path().join("other");
+        let sender = Sender::new("controls@example.com", "prod").unwrap();
+        running.reroute.send_replace(Way { transport: Arc::new(DirectoryTransport::new(&other)), sender });
+        for _ in 0..2 {
+            assert_eq!(running.outcomes.recv().await.unwrap().end, End::Delivered);
+        }
+        let files: Vec<_> = fs::read_dir(&other).unwrap().map(|file| file.unwrap().path()).collect();
+        assert_eq!(files.len(), 2);
+        assert!(files.iter().all(|file| fs::read_to_string(file).unwrap().contains("controls@example.com")));
     }
 
     #[tokio::test]

@@ -17,7 +17,6 @@ use crate::{
     config::Config,
     desk::{Asked, Desk},
     ledger::Store,
-    outbox::OutboxError,
     recorder::RecorderError,
 };
 
@@ -32,8 +31,6 @@ const STOP_GRACE: Duration = Duration::from_secs(20);
 pub enum LiveError {
     #[error(transparent)]
     Open(#[from] OpenError),
-    #[error("the outbox cannot be set up")]
-    Outbox(#[from] OutboxError),
     #[error("the recorder has ended the daemon")]
     Recorder(#[from] RecorderError),
     #[error("cannot listen on {0}")]
@@ -97,7 +94,7 @@ pub async fn run(start: Start, stop: CancellationToken) -> Result<(), LiveError>
     }
     let mut tasks = Tasks::new(stop);
     let (desk, mut asked) = service.desk();
-    tasks.start_post(&service, &config)?;
+    tasks.start_post(&service);
     tasks.start_socket(Arc::clone(&desk), &config)?;
     if let Some(address) = config.web {
         let listener =
@@ -130,8 +127,8 @@ impl Tasks {
         Self { stop, running: JoinSet::new() }
     }
 
-    fn start_post(&mut self, service: &Service, config: &Config) -> Result<(), LiveError> {
-        let outbox = post::outbox(config, Arc::clone(&service.clock))?;
+    fn start_post(&mut self, service: &Service) {
+        let outbox = post::outbox(service, Arc::clone(&service.clock));
         let (deliveries, incoming) = mpsc::channel(post::DELIVERIES_WAITING_MAX);
         let (ended, outcomes) = mpsc::channel(post::OUTCOMES_WAITING_MAX);
         let courier = post::Courier::new(Arc::clone(&service.ledger), deliveries);
@@ -146,7 +143,6 @@ impl Tasks {
                 tracing::error!(error = &error as &dyn std::error::Error, "what became of a mail cannot be recorded");
             }
         });
-        Ok(())
     }
 
     fn start_socket(&mut self, desk: Arc<Desk>, config: &Config) -> Result<(), LiveError> {

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{LedgerHistory, firing::Firing};
+use super::{LedgerHistory, firing::Firing, post};
 use crate::{
     clock::Clock,
     config::Config,
@@ -21,6 +21,7 @@ use crate::{
     gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy},
     ledger::{self, Ledger, LedgerError, Store},
     mail::PluginFaultFacts,
+    outbox::{OutboxError, Way},
     recorder::{self, Catalogue, Fact, Handle, PluginFacts, Recorded, Recorder, RecorderError},
     runner::{Executor, PluginFault, Shelf},
     sandbox::{CompileWhere, Sandbox, SandboxError, SandboxSettings},
@@ -46,6 +47,8 @@ pub enum OpenError {
     Sandbox(#[from] SandboxError),
     #[error("the network cannot be set up")]
     Gate(#[from] GateError),
+    #[error("the outbox cannot be set up")]
+    Outbox(#[from] OutboxError),
     #[error("the start cannot be recorded")]
     Recorder(#[from] RecorderError),
     #[error("cannot make {path}", path = .0.display())]
@@ -63,6 +66,8 @@ pub struct Service {
     pub(super) recorder_thread: JoinHandle<()>,
     pub(super) executor: Arc<Executor>,
     pub(super) sandbox: Arc<Sandbox>,
+    /// By what mail leaves; for the outbox, which takes another one while it runs.
+    pub(super) mail_way: watch::Sender<Way>,
     /// What the daemon was started with: some of it is in force until it ends.
     pub(super) started_with: Arc<Config>,
     /// Where plugins are compiled.
@@ -127,6 +132,7 @@ impl Service {
         let recorder = Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue));
         let (recorder, recorder_thread) = recorder::start(recorder, Arc::clone(&clock)).map_err(OpenError::Thread)?;
         let firing = Firing::new(config.runner.concurrency as usize, shelf);
+        let (mail_way, _) = watch::channel(post::way(&config)?);
         let compile = options.compile.clone();
         Ok(Self {
             clock,
@@ -136,6 +142,7 @@ impl Service {
             recorder_thread,
             executor,
             sandbox,
+            mail_way,
             started_with: config,
             compile,
             firing,

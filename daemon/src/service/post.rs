@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::Service;
 use crate::{
     clock::Clock,
     config::{Config, MailTls, Transport as TransportConfig},
@@ -14,7 +15,7 @@ use crate::{
     mail::Mail,
     outbox::{
         Delivery, DirectoryTransport, End, Key, Login, Outbox, OutboxError, Outcome, Policy, Sender, SmtpSettings,
-        SmtpTransport, Timeouts, Tls, Transport,
+        SmtpTransport, Timeouts, Tls, Transport, Way,
     },
     recorder::{Fact, Handle, RecorderError},
 };
@@ -25,8 +26,8 @@ pub(super) const DELIVERIES_WAITING_MAX: usize = 256;
 /// Outcomes that wait to be recorded; when it is full the outbox waits.
 pub(super) const OUTCOMES_WAITING_MAX: usize = 256;
 
-/// The outbox that a configuration asks for.
-pub(super) fn outbox(config: &Config, clock: Arc<dyn Clock>) -> Result<Outbox, OutboxError> {
+/// By what mail leaves, as a configuration asks for it.
+pub(super) fn way(config: &Config) -> Result<Way, OutboxError> {
     let transport: Arc<dyn Transport> = match &config.mail.transport {
         TransportConfig::Directory(folder) => Arc::new(DirectoryTransport::new(folder.clone())),
         TransportConfig::Smtp(smtp) => Arc::new(SmtpTransport::new(SmtpSettings {
@@ -47,7 +48,18 @@ pub(super) fn outbox(config: &Config, clock: Arc<dyn Clock>) -> Result<Outbox, O
         })?),
     };
     let sender = Sender::new(config.mail.from.as_str(), &config.instance)?;
-    Ok(Outbox::new(transport, clock, sender, Policy::default()))
+    Ok(Way { transport, sender })
+}
+
+/// Whether the same way is asked for.
+pub(super) fn is_same_way(config: &Config, other: &Config) -> bool {
+    let asked = |config: &Config| (config.mail.clone(), config.instance.clone(), config.network.ca.clone());
+    asked(config) == asked(other)
+}
+
+/// The outbox of a service.
+pub(super) fn outbox(service: &Service, clock: Arc<dyn Clock>) -> Outbox {
+    Outbox::new(service.mail_way.subscribe(), clock, Policy::default())
 }
 
 /// Brings each queued mail to the outbox once.

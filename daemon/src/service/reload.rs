@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use super::{Service, open};
+use super::{Service, open, post};
 use crate::{
-    config::{self, Config, MailLogin, Transport},
+    config::{self, Config},
     desk::Desk,
     recorder::{Catalogue, Fact, RecorderError},
     runner::{Executor, Shelf},
@@ -30,6 +30,10 @@ impl Service {
             Ok(gate) => Arc::new(gate),
             Err(error) => return self.refuse(format!("error: {error}\n"), 1).await,
         };
+        let mail_way = match post::way(&config) {
+            Ok(way) => way,
+            Err(error) => return self.refuse(format!("error: {error}\n"), 1).await,
+        };
         let sandbox = Arc::clone(&self.sandbox);
         let reading = Arc::clone(&config);
         let shelf = tokio::task::spawn_blocking(move || Shelf::load(&sandbox, &reading)).await;
@@ -39,6 +43,9 @@ impl Service {
         };
         self.tell_other_plugins(&shelf);
         self.account_for_disabled().await?;
+        if !post::is_same_way(self.catalogue.config(), &config) {
+            self.mail_way.send_replace(mail_way);
+        }
         self.catalogue = Arc::new(Catalogue::new(Arc::clone(&config), open::plugin_facts(&shelf, &config)));
         self.executor = Arc::new(Executor {
             sandbox: Arc::clone(&self.sandbox),
@@ -76,33 +83,13 @@ impl Service {
 /// The keys that are written otherwise than when the daemon was started, and of which it goes by what was written then.
 fn keys_after_restart(started: &Config, new: &Config) -> Vec<&'static str> {
     let (runner, new_runner) = (&started.runner, &new.runner);
-    let mut keys = vec![
+    let keys = [
         ("state_dir", started.state_dir != new.state_dir),
         ("socket", started.socket != new.socket),
-        // As far as it stands beside the sender's address; subjects have the new one.
-        ("instance", started.instance != new.instance),
         ("web.listen", started.web != new.web),
         ("runner.concurrency", runner.concurrency != new_runner.concurrency),
         ("runner.memory_total", runner.memory_total_bytes != new_runner.memory_total_bytes),
-        ("mail.from", started.mail.from != new.mail.from),
     ];
-    match (&started.mail.transport, &new.mail.transport) {
-        (Transport::Smtp(before), Transport::Smtp(after)) => {
-            let user = |login: &Option<MailLogin>| login.as_ref().map(|login| login.username.clone());
-            let password = |login: &Option<MailLogin>| login.as_ref().map(|login| login.password.clone());
-            keys.extend([
-                ("mail.server", (&before.host, before.port) != (&after.host, after.port)),
-                ("mail.tls", before.tls != after.tls),
-                ("mail.username", user(&before.login) != user(&after.login)),
-                ("mail.password", password(&before.login) != password(&after.login)),
-                ("network.ca (of the mail server)", started.network.ca != new.network.ca),
-            ]);
-        }
-        (Transport::Directory(before), Transport::Directory(after)) => keys.push(("mail.directory", before != after)),
-        (Transport::Smtp(_), Transport::Directory(_)) | (Transport::Directory(_), Transport::Smtp(_)) => {
-            keys.push(("mail.transport", true));
-        }
-    }
     keys.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
 }
 
@@ -126,18 +113,11 @@ mod tests {
             assert_eq!(keys_after_restart(&before, &after), expected);
         };
         check(MAIL, MAIL, &[]);
-        check(MAIL, &MAIL.replace("587", "25"), &["mail.server"]);
-        check(MAIL, &MAIL.replace("a@", "b@"), &["mail.from"]);
-        check(MAIL, &format!("{MAIL}tls = \"implicit\"\n"), &["mail.tls"]);
-        check(
-            MAIL,
-            "[mail]\ntransport = \"directory\"\ndirectory = \"/m\"\nfrom = \"a@example.com\"\n",
-            &["mail.transport"],
-        );
         let more =
             "instance = \"b\"\n[runner]\nconcurrency = 3\nmemory_total = \"1GiB\"\n[web]\nlisten = \"127.0.0.1:9\"\n";
-        check(MAIL, &format!("{more}{MAIL}"), &["instance", "web.listen", "runner.concurrency", "runner.memory_total"]);
+        check(MAIL, &format!("{more}{MAIL}"), &["web.listen", "runner.concurrency", "runner.memory_total"]);
         // What is swapped at once.
+        check(MAIL, &MAIL.replace("587", "25"), &[]);
         check(MAIL, &format!("timezone = \"Europe/Berlin\"\nfree_space_floor = \"1MiB\"\n{MAIL}"), &[]);
     }
 }

@@ -36,16 +36,15 @@ pub struct Turns {
 }
 
 impl Turns {
-    pub fn new(service: &Service, clock: &VirtualClock) -> Result<Self, LiveError> {
-        let config = service.catalogue().config();
-        let outbox = post::outbox(config, Arc::new(clock.clone()))?;
+    pub fn new(service: &Service, clock: &VirtualClock) -> Self {
+        let outbox = post::outbox(service, Arc::new(clock.clone()));
         let status = outbox.status();
         let (deliveries, incoming) = mpsc::channel(post::DELIVERIES_WAITING_MAX);
         let (ended, outcomes) = mpsc::channel(post::OUTCOMES_WAITING_MAX);
         let stop = CancellationToken::new();
         let outbox = tokio::spawn(outbox.run(incoming, ended, stop.clone()));
         let courier = post::Courier::new(Arc::clone(service.ledger()), deliveries);
-        Ok(Self { clock: clock.clone(), courier, outcomes, recorded: 0, status, stop, outbox, next_tick: clock.now() })
+        Self { clock: clock.clone(), courier, outcomes, recorded: 0, status, stop, outbox, next_tick: clock.now() }
     }
 
     /// Lives until `end`; `seen` is told the time of every turn.
