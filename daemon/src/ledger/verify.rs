@@ -99,7 +99,7 @@ impl<F: Fold> Ledger<F> {
         self.core.verify_rollups(&mut found)?;
         let checkpoint = self.core.verify_checkpoint(&mut found)?;
         if let Some((rows, stand)) = live
-            && found.faults.is_empty()
+            && are_entries_whole
         {
             self.refold(&rows, stand.size, &work, &mut found)?;
         }
