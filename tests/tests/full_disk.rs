@@ -41,7 +41,8 @@ impl FullDisk {
                 continue;
             }
             for line in &answer.lines {
-                let key = (control.to_owned(), line["sequence"].as_u64().unwrap(), line["slot"].to_string());
+                let slot = line["slot"].as_str().unwrap().to_owned();
+                let key = (control.to_owned(), line["sequence"].as_u64().unwrap(), slot);
                 let facts = json!([line["state"], line["outcome"], line["reason"]]);
                 self.told.entry(key).or_insert(facts);
             }
@@ -50,7 +51,7 @@ impl FullDisk {
         let of = |line: &Value| (line["control"].as_str().unwrap().to_owned(), line["sequence"].as_u64().unwrap());
         for ((control, sequence, slot), facts) in &self.told {
             let mut found = all.iter().filter(|line| of(line) == (control.clone(), *sequence));
-            let found = found.find(|line| line["slot"].to_string() == *slot);
+            let found = found.find(|line| line["slot"] == *slot);
             let now = found.map(|line| json!([line["state"], line["outcome"], line["reason"]]));
             assert_eq!(now.as_ref(), Some(facts), "{control}: {slot}, entry {sequence}, was shown once");
         }
