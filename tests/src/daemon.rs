@@ -75,12 +75,14 @@ pub struct Daemon {
     place: tempfile::TempDir,
     child: Option<Child>,
     starts: u32,
+    /// Of the daemon, and of no command.
+    environment: Vec<(String, String)>,
 }
 
 impl Default for Daemon {
     fn default() -> Self {
         let place = tempfile::tempdir().expect("a temporary folder");
-        Self { place, child: None, starts: 0 }
+        Self { place, child: None, starts: 0, environment: Vec::new() }
     }
 }
 
@@ -131,6 +133,11 @@ impl Daemon {
         }
     }
 
+    /// A variable of the environment of the daemons that are started from now on.
+    pub fn set(&mut self, name: &str, value: impl ToString) {
+        self.environment.push((name.to_owned(), value.to_string()));
+    }
+
     /// Starts the daemon and does not wait for it.
     pub fn launch(&mut self) {
         assert!(self.child.is_none(), "one daemon runs already");
@@ -138,6 +145,7 @@ impl Daemon {
         let log = File::create(self.path(&format!("daemon-{}.log", self.starts))).expect("a file for its log");
         let mut command = self.command(&["run"]);
         command.stdout(Stdio::null()).stderr(log);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         self.child = Some(command.spawn().expect("the daemon can be started"));
     }
 

@@ -14,3 +14,4 @@ mod real_servers;
 mod signals;
 mod small_disk;
 mod smtp;
+mod supervisor;

@@ -10,7 +10,7 @@ use crate::{
     desk::{Desk, Line, Question, ReplayTally, Verified},
     ledger::Store,
     sandbox::CompileWhere,
-    service::Options,
+    service::{Options, Supervisor},
 };
 
 /// Observes a small company in a box for 90 days, in less than a minute.
@@ -44,6 +44,7 @@ impl DemoArguments {
         let options = Options {
             cache_dir: Some(dir.join("cache")),
             compile: CompileWhere::Child { program, limits: Default::default() },
+            supervisor: Supervisor::default(),
         };
         std::fs::create_dir_all(&dir)?;
         let settings = Settings { dir, plugins, options: options.clone() };

@@ -11,7 +11,7 @@ use crate::{
     fold::State,
     ledger::{self, Ledger, Store},
     sandbox::CompileWhere,
-    service::{self, Options, Signals, Start},
+    service::{self, Options, Signals, Start, Supervisor},
 };
 
 /// So long threads that read still have to end, once the ledger is closed.
@@ -40,7 +40,7 @@ impl RunArguments {
             }
         };
         let start = Start {
-            options: options(&config)?,
+            options: Options { supervisor: Supervisor::from_environment(), ..options(&config)? },
             config: Arc::new(config),
             config_file: context.config.clone(),
             refused,
@@ -48,7 +48,8 @@ impl RunArguments {
             signals,
         };
         let ended = runtime.block_on(service::run(start, CancellationToken::new()));
-        // Everything that was to be kept is; a thread that reads a file from a server that has died never ends.
+        // Everything that was to be kept is. A thread that reads a file from a server that has died never ends, and one
+        // that compiles a plugin for a configuration that is not wanted any more is not waited for.
         runtime.shutdown_timeout(ENDING);
         ended?;
         Ok(ExitStatus::Done)
@@ -73,7 +74,8 @@ pub(super) fn last_accepted(file: &Path) -> anyhow::Result<Option<Config>> {
 pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
     let program = std::env::current_exe().context("cannot find this program, which compiles plugins in a child")?;
     let cache_dir = std::env::var_os("CACHE_DIRECTORY").map_or_else(|| config.state_dir.join("cache"), Into::into);
-    Ok(Options { cache_dir: Some(cache_dir), compile: CompileWhere::Child { program, limits: Default::default() } })
+    let compile = CompileWhere::Child { program, limits: Default::default() };
+    Ok(Options { cache_dir: Some(cache_dir), compile, supervisor: Supervisor::default() })
 }
 
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -58,7 +58,7 @@ pub use error::{Damage, LedgerError};
 pub use fold::{Fold, Row};
 pub use merkle::{Hash, includes, is_consistent, leaf_hash};
 pub use note::{NoteKey, NoteVerifier};
-pub use options::{Access, Background, NetworkFileSystem, Options, ViewPlace};
+pub use options::{Access, Background, NetworkFileSystem, OpeningStep, Options, Progressing, ViewPlace};
 pub use part::{EvidenceClass, Part};
 pub use read::EntryCursor;
 pub use slot_index::{SlotOrder, SlotReader};

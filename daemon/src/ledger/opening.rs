@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Access, Background, Fold, Ledger, LedgerError, NetworkFileSystem, Options, ViewPlace,
+    Access, Background, Fold, Ledger, LedgerError, NetworkFileSystem, OpeningStep, Options, ViewPlace,
     disk::{create_dir_durably, read_if_there, remove_temporaries},
     embedded::{Core, EPOCH, Writer, with_sources},
     folder::{self, Layout, Lock},
@@ -46,7 +46,9 @@ impl<F: Fold> Ledger<F> {
         let (mut index, last_packed_frame) = open_packs(&layout, u64::from(options.pack_entries))?;
         let mut expected = None;
         let scanned = journal::scan(&*layout.disk, &layout.journal(), last_packed_frame, |at, payload| {
-            index.replay(&at, payload, &mut expected).map(drop)
+            index.replay(&at, payload, &mut expected)?;
+            options.tell(OpeningStep::Read { entries: index.head().size });
+            Ok(())
         });
         let scanned = scanned.map_err(|error| error.after_entries(index.head().size))?;
         // A frame may be in a pack with some of its entries only.
@@ -198,6 +200,7 @@ impl<F: Fold> Core<F> {
             let (sequence, bytes) = read?;
             let entry = Entry::from_bytes(&bytes).map_err(|source| LedgerError::Entry { sequence, source })?;
             state.apply(sequence, &entry);
+            self.options.tell(OpeningStep::Folded { entries: sequence + 1, of: end });
         }
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
         self.folded_size.store(end, Ordering::Relaxed);
@@ -205,6 +208,7 @@ impl<F: Fold> Core<F> {
         let Some(mut view) = view else { return Ok(()) };
         if !is_from_view {
             drop(self.state.write().unwrap_or_else(PoisonError::into_inner).take_changes());
+            self.options.tell(OpeningStep::View);
             let (rows, stand) = self.rows_and_stand();
             if let Err(why) = view.fill(rows, &stand) {
                 tracing::warn!(%why, "the view cannot be filled; the next start folds again");

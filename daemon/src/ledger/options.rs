@@ -20,6 +20,22 @@ pub struct Options {
     pub key_seed: Option<[u8; 32]>,
     /// Where the files are. The view is always on the real disk.
     pub disk: Arc<dyn Disk>,
+    /// Is told how far the opening is, of every frame and every entry.
+    pub progress: Option<Progressing>,
+}
+
+/// Who is told how far an opening is.
+pub type Progressing = Arc<dyn Fn(OpeningStep) + Send + Sync>;
+
+/// How far an opening is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpeningStep {
+    /// So many entries are known from packs and from the journal as far as it was read.
+    Read { entries: u64 },
+    /// The state stands for so many entries.
+    Folded { entries: u64, of: u64 },
+    /// The view is made anew.
+    View,
 }
 
 impl Options {
@@ -36,6 +52,13 @@ impl Options {
             background: Background::Thread { every: Duration::from_secs(1) },
             key_seed: None,
             disk: Arc::new(RealDisk),
+            progress: None,
+        }
+    }
+
+    pub(super) fn tell(&self, step: OpeningStep) {
+        if let Some(progress) = &self.progress {
+            progress(step);
         }
     }
 

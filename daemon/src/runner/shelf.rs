@@ -40,10 +40,16 @@ pub struct Shelf {
 impl Shelf {
     /// Reads and compiles. What cannot be is kept as the fault that it is.
     pub fn load(sandbox: &Sandbox, config: &Config) -> Self {
+        Self::load_telling(sandbox, config, |_| ())
+    }
+
+    /// [`Self::load`], which may take minutes; `begun` is told of each plugin before it is read.
+    pub fn load_telling(sandbox: &Sandbox, config: &Config, begun: impl Fn(&PluginName)) -> Self {
         let mut plugins = BTreeMap::new();
         for control in &config.controls {
             let name = &control.check.plugin;
             if !plugins.contains_key(name) {
+                begun(name);
                 plugins.insert(name.clone(), load_one(sandbox, config, name));
             }
         }

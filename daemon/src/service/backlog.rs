@@ -103,6 +103,7 @@ impl Service {
             }
             let missed = stretch.into_missed(known.id.clone(), known.version, reason);
             self.recorder.record(Fact::Missed(missed)).await?;
+            self.supervisor.progress(|| format!("recording what {} has missed", known.id));
         }
         Ok(())
     }

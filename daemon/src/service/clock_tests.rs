@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 use tokio::sync::mpsc;
 
-use super::{Options, Service};
+use super::{Options, Service, Supervisor};
 use crate::{
     clock::{Clock, DoubtChange, Reading, VirtualClock, Watch},
     config,
@@ -117,7 +117,8 @@ impl World {
 
     async fn start(&mut self) {
         let config = Arc::new(config::load(&self.file()).unwrap().config);
-        let options = Options { cache_dir: None, compile: CompileWhere::InProcess };
+        let compile = CompileWhere::InProcess;
+        let options = Options { cache_dir: None, compile, supervisor: Supervisor::default() };
         let clock = Arc::clone(&self.machine);
         self.service = Some(Service::open(config, &options, clock).await.unwrap());
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Options, Service};
+use super::{Options, Service, Supervisor};
 use crate::{
     clock::{Clock, VirtualClock},
     config,
@@ -100,7 +100,8 @@ impl World {
 
     async fn start(&mut self) {
         let config = Arc::new(config::load(&self.file()).unwrap().config);
-        let options = Options { cache_dir: None, compile: CompileWhere::InProcess };
+        let compile = CompileWhere::InProcess;
+        let options = Options { cache_dir: None, compile, supervisor: Supervisor::default() };
         self.service = Some(Service::open(config, &options, Arc::new(self.clock.clone())).await.unwrap());
         self.settle().await;
     }

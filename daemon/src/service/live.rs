@@ -7,11 +7,11 @@ use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{OpenError, Options, Service, post};
+use super::{OpenError, Options, Service, notify::STEP_MAX, post, reload::Reread};
 use crate::{
     clock::Clock,
     config::Config,
@@ -107,7 +107,10 @@ pub async fn run(start: Start, stop: CancellationToken) -> Result<(), LiveError>
         entries = service.ledger().head().size,
         "evidenced runs"
     );
+    let supervisor = service.supervisor.clone();
+    supervisor.ready(&service.standing());
     let ended = work(&mut service, &mut tasks, &desk, &mut asked, &config_file, &mut signals).await;
+    supervisor.stopping(STOP_GRACE + STEP_MAX);
     drop(asked);
     let drained = drain(&mut service).await;
     tasks.stop().await;
@@ -208,7 +211,10 @@ async fn work(
     let clock = Arc::clone(&service.clock);
     let stop = tasks.stop.clone();
     let mut next_tick = clock.now().plus(TICK);
+    let mut reading: Option<JoinHandle<Reread>> = None;
+    let mut read_once_more = false;
     loop {
+        service.supervisor.alive();
         if service.observe_clock().await? {
             next_tick = clock.now();
         }
@@ -217,6 +223,9 @@ async fn work(
         if clock.now() >= next_tick {
             service.tick().await?;
             service.account_for_disabled().await?;
+            if reading.is_none() {
+                service.tell_standing();
+            }
             next_tick = clock.now().plus(TICK);
         }
         let wake = service.firing.next_deadline().map_or(next_tick, |deadline| deadline.min(next_tick));
@@ -225,7 +234,18 @@ async fn work(
             () = stop.cancelled() => return Ok(()),
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.interrupt.recv() => return Ok(()),
-            _ = signals.hangup.recv() => service.reload(config_file, desk).await?,
+            // The files may have changed since they were read.
+            _ = signals.hangup.recv() => match reading {
+                Some(_) => read_once_more = true,
+                None => reading = Some(service.read_again(config_file)),
+            },
+            reread = joined(&mut reading) => {
+                service.take_up(reread, desk).await?;
+                reading = std::mem::take(&mut read_once_more).then(|| service.read_again(config_file));
+                if reading.is_none() {
+                    service.supervisor.ready(&service.standing());
+                }
+            }
             Some(ended) = service.next_ended(), if runs => ended?,
             Some(asked) = asked.recv() => {
                 service.ask(asked).await;
@@ -235,6 +255,17 @@ async fn work(
             name = tasks.ended() => return Err(LiveError::Task(name)),
             () = clock.sleep_until(wake) => {}
         }
+    }
+}
+
+/// What the files came to, once they are read; never, if they are not being read.
+async fn joined(reading: &mut Option<JoinHandle<Reread>>) -> Reread {
+    match reading {
+        Some(handle) => match handle.await {
+            Ok(reread) => reread,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        },
+        None => std::future::pending().await,
     }
 }
 

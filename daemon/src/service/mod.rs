@@ -15,6 +15,7 @@ mod history;
 #[cfg(test)]
 mod interval_tests;
 mod live;
+mod notify;
 mod open;
 mod post;
 mod reload;
@@ -24,5 +25,6 @@ mod turns;
 
 pub use history::LedgerHistory;
 pub use live::{LiveError, Signals, Start, TICK, run};
+pub use notify::Supervisor;
 pub use open::{OpenError, Options, Service};
 pub use turns::Turns;

@@ -11,7 +11,12 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{LedgerHistory, firing::Firing, post};
+use super::{
+    LedgerHistory, Supervisor,
+    firing::Firing,
+    notify::{self, STEP_MAX},
+    post,
+};
 use crate::{
     clock::Clock,
     config::Config,
@@ -19,12 +24,12 @@ use crate::{
     domain::{Event, PluginName},
     fold::State,
     gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy},
-    ledger::{self, Ledger, LedgerError, Store},
+    ledger::{self, Ledger, LedgerError, Progressing, Store},
     mail::PluginFaultFacts,
     outbox::{OutboxError, Way},
     recorder::{self, Catalogue, Fact, Handle, PluginFacts, Recorded, Recorder, RecorderError},
     runner::{Executor, PluginFault, Shelf},
-    sandbox::{CompileWhere, Sandbox, SandboxError, SandboxSettings},
+    sandbox::{CompileLimits, CompileWhere, Sandbox, SandboxError, SandboxSettings},
 };
 
 /// What people have asked for and was not looked at; then asking waits.
@@ -36,6 +41,8 @@ pub struct Options {
     /// Where compiled plugins are kept; `None`: they are compiled at each start.
     pub cache_dir: Option<PathBuf>,
     pub compile: CompileWhere,
+    /// Who is told how far the daemon is.
+    pub supervisor: Supervisor,
 }
 
 /// Why the daemon does not start.
@@ -73,6 +80,7 @@ pub struct Service {
     /// Where plugins are compiled.
     compile: CompileWhere,
     pub(super) firing: Firing,
+    pub(super) supervisor: Supervisor,
     /// The time since boot at which this daemon started with its clock in doubt.
     pub(super) doubtful_since: Option<Duration>,
 }
@@ -105,7 +113,9 @@ impl Service {
 
     /// Opens everything, and records nothing yet.
     pub(super) fn assemble(config: Arc<Config>, options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let ledger = Ledger::<State>::open(&config.state_dir, ledger_options(&config))?;
+        let supervisor = options.supervisor.clone();
+        supervisor.step(STEP_MAX, "opening the ledger");
+        let ledger = Ledger::<State>::open(&config.state_dir, ledger_options(&config, &supervisor))?;
         let ledger = Arc::new(ledger);
         let doubt = {
             let state = ledger.state();
@@ -119,7 +129,7 @@ impl Service {
             concurrency: config.runner.concurrency,
             compile: options.compile.clone(),
         })?;
-        let shelf = Arc::new(Shelf::load(&sandbox, &config));
+        let shelf = Arc::new(load_shelf(&sandbox, &config, &supervisor));
         let catalogue = Arc::new(Catalogue::new(Arc::clone(&config), plugin_facts(&shelf, &config)));
         let gate = Arc::new(Gate::new(gate_settings(&config, &clock))?);
         let executor = Arc::new(Executor {
@@ -146,6 +156,7 @@ impl Service {
             started_with: config,
             compile,
             firing,
+            supervisor,
             doubtful_since,
         })
     }
@@ -164,6 +175,7 @@ impl Service {
 
     /// A crash between any two of these leaves a ledger in which the next start finds what is still to be recorded.
     pub(super) async fn begin(&mut self) -> Result<(), OpenError> {
+        self.supervisor.step(STEP_MAX, "recording the start, and what was missed");
         self.look_at_disk()?;
         self.introduce().await?;
         let absence = self.absence();
@@ -177,6 +189,7 @@ impl Service {
         {
             self.recorder.record(Fact::Gap(Box::new(gap))).await?;
         }
+        self.supervisor.step(STEP_MAX, "recording the configuration");
         self.configure().await?;
         self.tick().await?;
         Ok(())
@@ -273,8 +286,16 @@ impl Service {
 }
 
 /// How the ledger of a configuration is opened for writing.
-fn ledger_options(config: &Config) -> ledger::Options {
-    ledger::Options::new(&origin(config))
+fn ledger_options(config: &Config, supervisor: &Supervisor) -> ledger::Options {
+    let supervisor = supervisor.clone();
+    let progress: Progressing = Arc::new(move |step| notify::opening(&supervisor, step));
+    ledger::Options { progress: Some(progress), ..ledger::Options::new(&origin(config)) }
+}
+
+/// Every plugin of a configuration, which takes long for those that were never compiled.
+pub(super) fn load_shelf(sandbox: &Sandbox, config: &Config, supervisor: &Supervisor) -> Shelf {
+    let within = CompileLimits::default().wall + STEP_MAX;
+    Shelf::load_telling(sandbox, config, |plugin| supervisor.step(within, &format!("loading the plugin {plugin}")))
 }
 
 /// The key that compiled plugins are authenticated with: made at the first start, readable by its owner only. When it

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
+use tokio::task::JoinHandle;
+
 use super::{Service, open, post};
 use crate::{
     config::{self, Config},
@@ -10,18 +12,47 @@ use crate::{
     runner::{Executor, Shelf},
 };
 
+/// What reading the files again came to.
+pub(super) enum Reread {
+    Refused { errors: String, count: u64 },
+    Accepted { config: Arc<Config>, shelf: Arc<Shelf> },
+}
+
 impl Service {
-    /// Reads the files again. What is written wrong changes nothing but an entry and an alert; else everything is
-    /// swapped at once: runs under way end under the configuration that they began with.
+    /// Reads the files again and takes up what they say.
+    #[cfg(test)]
     pub(super) async fn reload(&mut self, file: &Path, desk: &Desk) -> Result<(), RecorderError> {
-        let loaded = match config::load(file) {
-            Ok(loaded) => loaded,
-            Err(diagnostics) => {
-                tracing::error!("the configuration is refused, the old one goes on:\n{diagnostics}");
-                return self.refuse(diagnostics.to_string(), diagnostics.error_count()).await;
+        let reread = self.read_again(file).await.unwrap();
+        self.take_up(reread, desk).await
+    }
+
+    /// Reads the files again, and loads the plugins that they name. That may take minutes, in which slots go on being
+    /// fired; nothing changes until it is taken up.
+    pub(super) fn read_again(&self, file: &Path) -> JoinHandle<Reread> {
+        let file = file.to_owned();
+        let sandbox = Arc::clone(&self.sandbox);
+        let supervisor = self.supervisor.clone();
+        supervisor.reloading();
+        tokio::task::spawn_blocking(move || {
+            let config = match config::load(&file) {
+                Ok(loaded) => Arc::new(loaded.config),
+                Err(refused) => return Reread::Refused { errors: refused.to_string(), count: refused.error_count() },
+            };
+            let shelf = Arc::new(open::load_shelf(&sandbox, &config, &supervisor));
+            Reread::Accepted { config, shelf }
+        })
+    }
+
+    /// What is written wrong changes nothing but an entry and an alert; else everything is swapped at once: runs under
+    /// way end under the configuration that they began with.
+    pub(super) async fn take_up(&mut self, reread: Reread, desk: &Desk) -> Result<(), RecorderError> {
+        let (config, shelf) = match reread {
+            Reread::Accepted { config, shelf } => (config, shelf),
+            Reread::Refused { errors, count } => {
+                tracing::error!("the configuration is refused, the old one goes on:\n{errors}");
+                return self.refuse(errors, count).await;
             }
         };
-        let config = Arc::new(loaded.config);
         let after_restart = keys_after_restart(&self.started_with, &config);
         if !after_restart.is_empty() {
             tracing::warn!("changed, and in force after a restart: {}", after_restart.join(", "));
@@ -33,13 +64,6 @@ impl Service {
         let mail_way = match post::way(&config) {
             Ok(way) => way,
             Err(error) => return self.refuse(format!("error: {error}\n"), 1).await,
-        };
-        let sandbox = Arc::clone(&self.sandbox);
-        let reading = Arc::clone(&config);
-        let shelf = tokio::task::spawn_blocking(move || Shelf::load(&sandbox, &reading)).await;
-        let shelf = match shelf {
-            Ok(shelf) => Arc::new(shelf),
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
         self.tell_other_plugins(&shelf);
         self.account_for_disabled().await?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, sync::Arc, time
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
-use super::{Options, Service};
+use super::{Options, Service, Supervisor};
 use crate::{
     clock::{Clock, DoubtChange, VirtualClock},
     config,
@@ -126,7 +126,8 @@ impl World {
 
     async fn start(&mut self) {
         let config = Arc::new(config::load(&self.file()).unwrap().config);
-        let options = Options { cache_dir: None, compile: CompileWhere::InProcess };
+        let compile = CompileWhere::InProcess;
+        let options = Options { cache_dir: None, compile, supervisor: Supervisor::default() };
         let clock = Arc::new(Hasty(self.clock.clone()));
         self.service = Some(Service::open(config, &options, clock).await.unwrap());
     }
