@@ -26,6 +26,7 @@ pub mod routing;
 pub mod summary;
 
 pub mod desk;
+pub mod doctor;
 pub mod replay;
 pub mod review;
 pub mod service;

@@ -7,6 +7,7 @@ mod clients;
 mod compile_limits;
 mod crash;
 mod demo;
+mod doctor;
 mod full_disk;
 mod one_check;
 mod outbox_smtp;

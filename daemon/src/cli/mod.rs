@@ -8,6 +8,7 @@ mod check;
 mod check_config;
 mod clock;
 mod demo;
+mod doctor;
 mod exceptions;
 mod exit;
 mod fit;
@@ -74,6 +75,7 @@ enum Command {
     CheckConfig(check_config::CheckConfigArguments),
     Check(check::CheckArguments),
     Slots(slots::SlotsArguments),
+    Doctor(doctor::DoctorArguments),
     Status(status::StatusArguments),
     Results(results::ResultsArguments),
     Exceptions(exceptions::ExceptionsArguments),
@@ -132,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(arguments) => arguments.run(&context),
         Command::Slots(arguments) => arguments.run(&context),
         Command::Check(arguments) => arguments.run(&context),
+        Command::Doctor(arguments) => arguments.run(&context),
         Command::Status(arguments) => arguments.run(&context),
         Command::Results(arguments) => arguments.run(&context),
         Command::Exceptions(arguments) => arguments.run(&context),

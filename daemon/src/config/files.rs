@@ -116,7 +116,8 @@ impl Files {
     }
 }
 
-fn conf_d(main: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+/// The files beside the main one, in order of name.
+pub(super) fn conf_d(main: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let folder = main.parent().unwrap_or(Path::new("")).join("conf.d");
     let failed = |error| (folder.clone(), error);
     let entries = match fs::read_dir(&folder) {

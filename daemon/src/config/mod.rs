@@ -95,6 +95,13 @@ pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     load_in(path, state_directory.filter(|directory| directory.is_absolute()))
 }
 
+/// FILE and `conf.d/*.toml` beside it, in order of name; without the latter if their folder cannot be listed, which
+/// [`load`] tells.
+pub fn files_of(path: &Path) -> Vec<PathBuf> {
+    let beside = files::conf_d(path).unwrap_or_default();
+    [path.to_owned()].into_iter().chain(beside).collect()
+}
+
 fn load_in(path: &Path, state_directory: Option<PathBuf>) -> Result<Loaded, Diagnostics> {
     let mut errors = Errors::default();
     let (files, root) = Files::read(path, &mut errors);

@@ -4,6 +4,7 @@
 //! In: questions, with who asks. Out: lines of an answer.
 //! Must not know: how answers are printed.
 
+mod examine;
 mod exceptions;
 mod health;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::{
     clock::Clock,
     config::Config,
+    doctor::Observation,
     domain::{ControlId, SlotTime, Timestamp},
     fold::State,
     gate::Traffic,
@@ -43,6 +45,7 @@ use crate::{
     sandbox::CompileWhere,
 };
 
+pub use examine::no_daemon;
 pub use proven::{ReplayTally, ReplayWord, ReplayedRun, Verified, VerifiedLedger};
 pub use socket::{Client, Folder, bind, login_uid, serve};
 pub use unknown::Unknown;
@@ -83,6 +86,7 @@ pub struct Live {
 pub enum Asked {
     Check(CheckNow),
     AcceptClock(AcceptClock),
+    Examine(Examine),
 }
 
 /// A check that a person asked for.
@@ -98,6 +102,12 @@ pub struct AcceptClock {
     pub author: Author,
     pub reason: String,
     pub answer: oneshot::Sender<Result<Recorded, RecorderError>>,
+}
+
+/// A person wants to know what is wrong.
+#[derive(Debug)]
+pub struct Examine {
+    pub seen: mpsc::Sender<Observation>,
 }
 
 impl Desk {
@@ -154,6 +164,7 @@ impl Desk {
                 self.write(Fact::Closed(Box::new(Closing { exception, author, root_cause, response, words }))).await
             }
             Question::AcceptClock { reason } => self.accept_clock(author, reason).await,
+            Question::Examine { software } => self.examine(&software, &lines).await,
             question => {
                 let desk = Arc::clone(self);
                 let to = lines.clone();
@@ -204,7 +215,8 @@ impl Desk {
             | Question::Acknowledge { .. }
             | Question::Note { .. }
             | Question::Close { .. }
-            | Question::AcceptClock { .. } => {
+            | Question::AcceptClock { .. }
+            | Question::Examine { .. } => {
                 anyhow::bail!("this can only be answered by a recorder");
             }
         }

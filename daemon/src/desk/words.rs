@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ReplayTally, ReplayedRun, Verified};
 use crate::{
+    doctor::Observation,
     domain::{
         ControlId, CredentialId, Digest, EventInterval, ExceptionId, ExceptionState, NoteKind, Outcome, RunReason,
         Severity, SlotTime, Timestamp, WindowId,
@@ -73,10 +74,16 @@ pub enum Question {
     AcceptClock {
         reason: String,
     },
+    /// The daemon looks at itself and at what it needs.
+    Examine {
+        /// The version of whoever asks.
+        software: String,
+    },
 }
 
 impl Question {
-    /// Whether the store alone can answer it.
+    /// Whether nothing is recorded of it. Then the store alone can answer it, but for [`Self::Examine`], which is about a
+    /// daemon that runs.
     pub const fn only_reads(&self) -> bool {
         match self {
             Self::Status
@@ -85,7 +92,8 @@ impl Question {
             | Self::Exception { .. }
             | Self::Report { .. }
             | Self::Verify { .. }
-            | Self::Replay { .. } => true,
+            | Self::Replay { .. }
+            | Self::Examine { .. } => true,
             Self::Acknowledge { .. }
             | Self::Note { .. }
             | Self::Close { .. }
@@ -131,6 +139,8 @@ pub enum Line {
     Replayed(ReplayedRun),
     /// How all of them did.
     Replays(ReplayTally),
+    /// One thing that was looked at.
+    Observed(Box<Observation>),
     /// Recorded, at this place in the ledger.
     Recorded {
         sequence: u64,

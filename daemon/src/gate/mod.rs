@@ -14,6 +14,7 @@ mod connect;
 mod credential;
 mod door;
 mod exchange;
+mod knock;
 mod limiter;
 mod mask;
 mod peer;

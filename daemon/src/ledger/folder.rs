@@ -12,6 +12,9 @@ use super::{
     note::NoteKey,
 };
 
+/// The file that keeps room for recording that there is none.
+pub(super) const RESERVE: &str = "reserve";
+
 /// Where everything is.
 #[derive(Clone)]
 pub(super) struct Layout {
@@ -45,7 +48,7 @@ impl Layout {
     }
 
     pub(super) fn reserve(&self) -> PathBuf {
-        self.root.join("reserve")
+        self.root.join(RESERVE)
     }
 
     pub(super) fn checkpoint(&self) -> PathBuf {
@@ -80,7 +83,7 @@ impl Lock {
 }
 
 /// Names the network file system that `dir` lies on.
-pub(super) fn network_file_system(dir: &Path) -> Result<Option<&'static str>, LedgerError> {
+pub fn network_file_system(dir: &Path) -> Result<Option<&'static str>, LedgerError> {
     let found = rustix::fs::statfs(dir).map_err(|error| LedgerError::io("look at", dir)(error.into()))?;
     // Magic numbers of statfs(2).
     Ok(match found.f_type as u32 {

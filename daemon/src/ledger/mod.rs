@@ -56,6 +56,7 @@ pub use disk::{Disk, DiskFile, OpenMode, RealDisk};
 pub use embedded::Ledger;
 pub use error::{Damage, LedgerError};
 pub use fold::{Fold, Row};
+pub use folder::network_file_system;
 pub use merkle::{Hash, includes, is_consistent, leaf_hash};
 pub use note::{NoteKey, NoteVerifier};
 pub use options::{Access, Background, NetworkFileSystem, OpeningStep, Options, Progressing, ViewPlace};

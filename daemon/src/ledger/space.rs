@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Fold, Ledger, LedgerError};
+use super::{Fold, Ledger, LedgerError, folder::RESERVE};
 
 /// What the file system of the ledger says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,16 @@ pub struct Space {
 }
 
 impl Space {
+    /// Of the file system that a state folder lies on.
+    pub fn of(state: &Path) -> Result<Self, LedgerError> {
+        let found = rustix::fs::statvfs(state).map_err(|error| LedgerError::io("look at", state)(error.into()))?;
+        Ok(Self {
+            free: found.f_bavail * found.f_frsize,
+            total: found.f_blocks * found.f_frsize,
+            reserve_lacks: if holds_reserve(&state.join(RESERVE)) { 0 } else { RESERVE_BYTES },
+        })
+    }
+
     /// Below this no runs start: 2 % of the disk, at least 256 MiB and at most 4 GiB.
     pub fn default_floor(&self) -> u64 {
         (self.total / 50).clamp(256 << 20, 4 << 30)
@@ -46,17 +56,7 @@ impl Usage {
 
 impl<F: Fold> Ledger<F> {
     pub fn free_space(&self) -> Result<Space, LedgerError> {
-        let root = &self.core.layout.root;
-        let found = rustix::fs::statvfs(root).map_err(|error| LedgerError::io("look at", root)(error.into()))?;
-        Ok(Space {
-            free: found.f_bavail * found.f_frsize,
-            total: found.f_blocks * found.f_frsize,
-            reserve_lacks: if self.holds_reserve() { 0 } else { RESERVE_BYTES },
-        })
-    }
-
-    fn holds_reserve(&self) -> bool {
-        fs::metadata(self.core.layout.reserve()).is_ok_and(|found| found.len() == RESERVE_BYTES)
+        Space::of(&self.core.layout.root)
     }
 
     /// Bytes on disk, by kind. Walks the folders.
@@ -74,10 +74,10 @@ impl<F: Fold> Ledger<F> {
 
     /// Makes sure that the reserve is there: room that [`Ledger::release_reserve`] gives back.
     pub fn keep_reserve(&self) -> Result<(), LedgerError> {
-        if self.holds_reserve() {
+        let path = self.core.layout.reserve();
+        if holds_reserve(&path) {
             return Ok(());
         }
-        let path = self.core.layout.reserve();
         let make = || {
             let file = fs::File::create(&path)?;
             let allocated = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RESERVE_BYTES);
@@ -105,6 +105,10 @@ impl<F: Fold> Ledger<F> {
             _ => Ok(()),
         }
     }
+}
+
+fn holds_reserve(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.len() == RESERVE_BYTES)
 }
 
 fn size_of(dir: &Path) -> Result<u64, LedgerError> {

@@ -26,7 +26,7 @@ pub use directory::DirectoryTransport;
 pub use message::{MessageError, Sender};
 pub use queue::{Policy, Queue};
 pub use retry::retry_delay;
-pub use smtp::{Login, SmtpSettings, SmtpTransport, Timeouts, Tls};
+pub use smtp::{Login, SmtpSettings, SmtpTransport, Stopped, Timeouts, Tls};
 pub use task::{Outbox, Status, Way};
 
 /// One mail to one address.

@@ -111,6 +111,19 @@ enum Fault {
     Timeout,
 }
 
+/// Why no mail can be taken at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    pub problem: Problem,
+    pub why: String,
+}
+
+impl From<Stopped> for Attempt {
+    fn from(Stopped { problem, why }: Stopped) -> Self {
+        Self::Stopped { problem, why }
+    }
+}
+
 impl SmtpTransport {
     /// # Errors
     /// If the sender is no address, TLS is switched off for another machine, or a certificate cannot be read.
@@ -122,6 +135,18 @@ impl SmtpTransport {
             Tls::Starttls | Tls::Implicit => Some(tls_parameters(&settings)?),
         };
         Ok(Self { settings, from, tls, hello: ClientId::default(), idle: Arc::default() })
+    }
+
+    /// Goes as far as every mail goes, up to its sender, and takes leave: nothing is sent.
+    ///
+    /// # Errors
+    /// Why no mail would go out.
+    pub async fn greet(&self) -> Result<(), Stopped> {
+        let mut session = self.connect().await?;
+        let sender = self.mail_from(&mut session, &self.from).await;
+        // A goodbye that is not heard changes nothing.
+        let _ = within(RESET, session.connection.quit()).await;
+        sender.map_err(|fault| self.refused_sender(fault))
     }
 
     async fn deliver(&self, mail: Outgoing) -> Attempt {
@@ -137,16 +162,16 @@ impl SmtpTransport {
         }
         let mut session = match self.connect().await {
             Ok(session) => session,
-            Err(attempt) => return attempt,
+            Err(stopped) => return stopped.into(),
         };
         match self.mail_from(&mut session, &to).await {
             Ok(()) => self.send(session, &to, &mail.bytes).await,
-            Err(fault) => self.refused_sender(fault),
+            Err(fault) => self.refused_sender(fault).into(),
         }
     }
 
     /// A session that is greeted, encrypted as configured, and logged in.
-    async fn connect(&self) -> Result<Session, Attempt> {
+    async fn connect(&self) -> Result<Session, Stopped> {
         let limit = self.settings.timeouts.connect;
         match timeout(limit, self.connect_and_log_in()).await {
             Ok(connected) => connected,
@@ -157,7 +182,7 @@ impl SmtpTransport {
         }
     }
 
-    async fn connect_and_log_in(&self) -> Result<Session, Attempt> {
+    async fn connect_and_log_in(&self) -> Result<Session, Stopped> {
         let (host, port) = (self.settings.host.as_str(), self.settings.port);
         let greeted = match (self.settings.tls, &self.tls) {
             (Tls::Implicit, Some(tls)) => {
@@ -192,7 +217,7 @@ impl SmtpTransport {
         Ok(Session { connection, mails: 0, used: stopwatch() })
     }
 
-    async fn log_in(&self, connection: &mut AsyncSmtpConnection, login: &Login) -> Result<(), Attempt> {
+    async fn log_in(&self, connection: &mut AsyncSmtpConnection, login: &Login) -> Result<(), Stopped> {
         let password = login.password.read().map_err(|error| self.stopped(Problem::Login, &chain(&error)))?;
         let credentials = Credentials::new(login.username.clone(), password.expose().clone());
         match connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await {
@@ -272,7 +297,7 @@ impl SmtpTransport {
     }
 
     /// MAIL was refused: that concerns every mail, for all have the same sender.
-    fn refused_sender(&self, fault: Fault) -> Attempt {
+    fn refused_sender(&self, fault: Fault) -> Stopped {
         match fault {
             Fault::Timeout => self.stopped(Problem::Unreachable, "no answer to MAIL"),
             Fault::Smtp(error) => {
@@ -286,15 +311,15 @@ impl SmtpTransport {
         }
     }
 
-    fn no_connection(&self, error: &Error) -> Attempt {
+    fn no_connection(&self, error: &Error) -> Stopped {
         // lettre reports a failed handshake as an error of the connection.
         let text = chain(error).to_lowercase();
         let is_tls = error.is_tls() || ["certificate", "tls", "handshake"].iter().any(|word| text.contains(word));
         self.stopped(if is_tls { Problem::Tls } else { Problem::Unreachable }, &said(error))
     }
 
-    fn stopped(&self, problem: Problem, why: &str) -> Attempt {
-        Attempt::Stopped { problem, why: format!("{}: {why}", self.name()) }
+    fn stopped(&self, problem: Problem, why: &str) -> Stopped {
+        Stopped { problem, why: format!("{}: {why}", self.name()) }
     }
 
     fn name(&self) -> String {

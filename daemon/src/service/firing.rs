@@ -223,6 +223,7 @@ impl Service {
         match asked {
             Asked::Check(check) => self.check_now(check).await,
             Asked::AcceptClock(accept) => self.accept_clock(accept).await,
+            Asked::Examine(examine) => self.examine(examine),
         }
     }
 

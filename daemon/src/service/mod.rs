@@ -10,6 +10,7 @@ mod clock;
 #[cfg(test)]
 mod clock_tests;
 mod disk;
+mod examine;
 mod firing;
 mod history;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod reload;
 mod tests;
 mod turns;
 
+pub use examine::patient;
 pub use history::LedgerHistory;
 pub use live::{LiveError, Signals, Start, TICK, run};
 pub use notify::Supervisor;

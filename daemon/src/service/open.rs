@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -81,6 +84,8 @@ pub struct Service {
     compile: CompileWhere,
     pub(super) firing: Firing,
     pub(super) supervisor: Supervisor,
+    /// Of those who want to know what is wrong.
+    pub(super) examinations: JoinSet<()>,
     /// The time since boot at which this daemon started with its clock in doubt.
     pub(super) doubtful_since: Option<Duration>,
 }
@@ -157,6 +162,7 @@ impl Service {
             compile,
             firing,
             supervisor,
+            examinations: JoinSet::new(),
             doubtful_since,
         })
     }
@@ -260,7 +266,9 @@ impl Service {
     }
 
     /// Ends the recorder once everything that was brought to it is durable, then the ledger.
-    pub async fn close(self) -> Result<(), OpenError> {
+    pub async fn close(mut self) -> Result<(), OpenError> {
+        // They hold the ledger.
+        self.examinations.shutdown().await;
         self.recorder.record(Fact::Event(Event::DaemonStopped)).await?;
         tokio::task::spawn_blocking(|| self.close_quietly())
             .await

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Service;
 use crate::{
     clock::Clock,
-    config::{Config, MailTls, Transport as TransportConfig},
+    config::{Config, MailTls, Smtp, Transport as TransportConfig},
     domain::Event,
     fold::State,
     ledger::{Ledger, Store},
@@ -30,22 +30,7 @@ pub(super) const OUTCOMES_WAITING_MAX: usize = 256;
 pub(super) fn way(config: &Config) -> Result<Way, OutboxError> {
     let transport: Arc<dyn Transport> = match &config.mail.transport {
         TransportConfig::Directory(folder) => Arc::new(DirectoryTransport::new(folder.clone())),
-        TransportConfig::Smtp(smtp) => Arc::new(SmtpTransport::new(SmtpSettings {
-            host: smtp.host.clone(),
-            port: smtp.port,
-            tls: match smtp.tls {
-                MailTls::Starttls => Tls::Starttls,
-                MailTls::Implicit => Tls::Implicit,
-                MailTls::None => Tls::None,
-            },
-            login: smtp
-                .login
-                .as_ref()
-                .map(|login| Login { username: login.username.clone(), password: login.password.clone() }),
-            from: config.mail.from.to_string(),
-            roots: config.network.ca.clone(),
-            timeouts: Timeouts::default(),
-        })?),
+        TransportConfig::Smtp(smtp) => Arc::new(smtp_transport(config, smtp)?),
     };
     let sender = Sender::new(config.mail.from.as_str(), &config.instance)?;
     Ok(Way { transport, sender })
@@ -60,6 +45,26 @@ pub(super) fn is_same_way(config: &Config, other: &Config) -> bool {
 /// The outbox of a service.
 pub(super) fn outbox(service: &Service, clock: Arc<dyn Clock>) -> Outbox {
     Outbox::new(service.mail_way.subscribe(), clock, Policy::default())
+}
+
+/// The way to the mail server.
+pub(super) fn smtp_transport(config: &Config, smtp: &Smtp) -> Result<SmtpTransport, OutboxError> {
+    SmtpTransport::new(SmtpSettings {
+        host: smtp.host.clone(),
+        port: smtp.port,
+        tls: match smtp.tls {
+            MailTls::Starttls => Tls::Starttls,
+            MailTls::Implicit => Tls::Implicit,
+            MailTls::None => Tls::None,
+        },
+        login: smtp
+            .login
+            .as_ref()
+            .map(|login| Login { username: login.username.clone(), password: login.password.clone() }),
+        from: config.mail.from.to_string(),
+        roots: config.network.ca.clone(),
+        timeouts: Timeouts::default(),
+    })
 }
 
 /// Brings each queued mail to the outbox once.

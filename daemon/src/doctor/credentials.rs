@@ -1,0 +1,77 @@
+//! Whether secrets can be read. What they are is not looked at, and never told.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use super::{Aspect, Observation, Patient};
+use crate::{
+    config::Transport,
+    secret::{SecretError, SecretSource},
+};
+
+pub(super) fn credentials(patient: &Patient) -> Vec<Observation> {
+    let config = &patient.config;
+    let mut all: Vec<_> = config.credentials.iter().map(|one| credential(one.id.as_str(), &one.secret)).collect();
+    if let Transport::Smtp(smtp) = &config.mail.transport
+        && let Some(login) = &smtp.login
+    {
+        all.push(credential("[mail] password", &login.password));
+    }
+    all
+}
+
+fn credential(about: &str, source: &SecretSource) -> Observation {
+    match source.read() {
+        Ok(_) => readable(about, source),
+        // A command that a person types has no credentials of systemd; that says nothing of the service.
+        Err(SecretError::NoDirectory(name)) => Observation::warn(
+            Aspect::Credential,
+            about,
+            format!("`{name}` is given by systemd to the service alone, and cannot be looked at from here"),
+            "ask again once the daemon runs: then it looks itself",
+        ),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let advice = "every run that needs it is an error: mend the place that is named, or name another";
+            Observation::bad(Aspect::Credential, about, format!("{error}{cause}"), advice)
+        }
+    }
+}
+
+fn readable(about: &str, source: &SecretSource) -> Observation {
+    if let SecretSource::File(path) = source
+        && std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o007 != 0)
+    {
+        let found = format!("{} can be read, and by everybody", path.display());
+        return Observation::warn(Aspect::Credential, about, found, format!("chmod o= {}", path.display()));
+    }
+    Observation::ok(Aspect::Credential, about, "can be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn a_secret_is_readable_or_missing_or_open_to_all_and_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let source = SecretSource::File(path.clone());
+        let look = |level: Level| {
+            let seen = credential("github", &source);
+            assert_eq!(seen.level, level, "{seen:?}");
+            assert!(!format!("{seen:?}").contains("hunter2"));
+            assert_eq!(seen.advice.is_none(), level == Level::Ok);
+        };
+        look(Level::Bad);
+        fs::write(&path, "hunter2").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        look(Level::Warn);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        look(Level::Ok);
+        fs::write(&path, "").unwrap();
+        look(Level::Bad);
+    }
+}
