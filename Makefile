@@ -9,12 +9,12 @@ TESTED = --workspace --bins --tests
 TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 XTASK  = ARGS="$(ARGS)" ROUNDS="$(ROUNDS)" $(TARGET)
 
-.PHONY: build demo test test-all bench lint schema
-build demo bench schema:
+.PHONY: build demo test test-all test-systemd bench lint package schema
+build demo bench package schema:
 	@cargo build --release $(ALONE)
 	@$(XTASK)/release/xtask $@
 
 # Tests and lint are of the dev profile: it compiles in a third of the time, and arithmetic is checked.
-test test-all lint:
+test test-all test-systemd lint:
 	@cargo build $(TESTED)
 	@$(XTASK)/debug/xtask $@

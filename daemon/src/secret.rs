@@ -12,6 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What the unit of the package calls its folder of credentials. systemd gives each file of a folder that is loaded as
+/// `ID` the name `ID_FILE` (`LoadCredential=` in systemd.exec(5)).
+const FOLDER_ID: &str = "evidenced";
+
 /// A longer file is no secret but a mistake, such as the path of a key store.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 
@@ -40,7 +44,8 @@ impl<T> fmt::Debug for Secret<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretSource {
-    /// The file of this name in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`).
+    /// The file of this name in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), loaded by itself or as one of
+    /// the folder that the unit of the package loads. systemd reads it when the service starts, and not again.
     Credential(String),
     File(PathBuf),
 }
@@ -51,10 +56,16 @@ pub enum SecretError {
     #[error("`{0}` is not the name of a systemd credential: 1 to 255 bytes without `/`, `:` and control characters")]
     Name(String),
     #[error(
-        "the credential `{0}` is not there, for $CREDENTIALS_DIRECTORY is not set: add \
-         `LoadCredential={0}:/path/of/the/secret` to the unit, or write `{{ file = \"…\" }}`"
+        "the credential `{0}` is not there, for $CREDENTIALS_DIRECTORY is not set: systemd sets it for the service, and \
+         for nobody else; add `LoadCredential={0}:/path/of/the/secret` to the unit, or write `{{ file = \"…\" }}`"
     )]
     NoDirectory(String),
+    #[error(
+        "the credential `{name}` is not among those that the service was started with: write the secret into \
+         /etc/evidenced/credentials/{name} (mode 0600), or add `LoadCredential={name}:/path/of/the/secret` to the unit; then \
+         restart, for systemd reads credentials only then"
+    )]
+    NotLoaded { name: String },
     #[error("the secret in {} cannot be read", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("the secret in {} is empty", .0.display())]
@@ -83,7 +94,14 @@ impl SecretSource {
                     return Err(SecretError::Name(name.clone()));
                 }
                 let directory = credentials_directory.ok_or_else(|| SecretError::NoDirectory(name.clone()))?;
-                read_file(&directory.join(name))
+                // One that was loaded by its own name was meant; the folder has what else there is.
+                for file in [directory.join(name), directory.join(format!("{FOLDER_ID}_{name}"))] {
+                    match read_file(&file) {
+                        Err(SecretError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                        read => return read,
+                    }
+                }
+                Err(SecretError::NotLoaded { name: name.clone() })
             }
         }
     }
@@ -144,6 +162,25 @@ mod tests {
             let source = SecretSource::Credential(bad.into());
             assert!(matches!(source.read_with(Some(directory.path())), Err(SecretError::Name(_))), "{bad:?}");
         }
+    }
+
+    /// systemd names each file of a folder after the folder's id.
+    #[test]
+    fn a_credential_of_the_folder_that_the_unit_loads_is_found_by_its_own_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = SecretSource::Credential("smtp-password".into());
+        let missing = source.read_with(Some(directory.path())).unwrap_err().to_string();
+        assert!(missing.contains("/etc/evidenced/credentials/smtp-password"), "{missing}");
+        fs::write(directory.path().join("evidenced_smtp-password"), "of the folder\n").unwrap();
+        assert_eq!(source.read_with(Some(directory.path())).unwrap().expose(), "of the folder");
+        fs::write(directory.path().join("smtp-password"), "by itself\n").unwrap();
+        assert_eq!(source.read_with(Some(directory.path())).unwrap().expose(), "by itself");
+        fs::write(directory.path().join("smtp-password"), "").unwrap();
+        let empty = source.read_with(Some(directory.path())).unwrap_err();
+        assert!(
+            matches!(empty, SecretError::Empty(_)),
+            "an empty secret is a mistake, and no reason to look elsewhere"
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "real servers and processes run in real time")]
 
 pub mod daemon;
+pub mod machine;
+pub mod package;
 pub mod plugins;
 pub mod schema;
 pub mod targets;

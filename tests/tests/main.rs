@@ -16,3 +16,4 @@ mod signals;
 mod small_disk;
 mod smtp;
 mod supervisor;
+mod systemd;

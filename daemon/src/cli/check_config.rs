@@ -25,6 +25,9 @@ pub(super) struct CheckConfigArguments {
     /// Print every control as it is after templates and defaults, with the file and line of each value.
     #[arg(long)]
     expanded: bool,
+    /// Say only what is wrong, and what is worth a look.
+    #[arg(long, conflicts_with = "expanded")]
+    quiet: bool,
 }
 
 /// Slots that are shown for each control.
@@ -44,10 +47,11 @@ impl CheckConfigArguments {
         };
         let now = SystemClock::new().now();
         let mut plugins = Plugins::default();
-        if !context.printer.is_json() && !self.expanded {
+        if !context.printer.is_json() && !self.expanded && !self.quiet {
             context.printer.text(&head(&loaded.config))?;
         }
-        for control in &loaded.config.controls {
+        let shown = if self.quiet { &[][..] } else { &loaded.config.controls };
+        for control in shown {
             match (self.expanded, context.printer.is_json()) {
                 (true, true) => context.printer.object(&expanded_object(&loaded, control))?,
                 (true, false) => context.printer.text(&expanded_words(&loaded, control))?,

@@ -16,6 +16,9 @@ const CONTROLS: &str = include_str!("../../../packaging/config/conf.d/controls.t
 /// The line of it that says where plugins are looked for.
 const PLUGIN_DIRS: &str = "# plugin_dirs = [\"/usr/lib/evidenced/plugins\", \"/etc/evidenced/plugins\"]\n";
 
+/// The line of it that says where the daemon listens.
+const SOCKET: &str = "socket       = \"/run/evidenced/evidenced.sock\"   # who is in its group may ask the daemon\n";
+
 /// Write a small commented configuration into a folder.
 ///
 /// Nothing is overwritten: a file that is there already stays as it is, and the exit status is 3.
@@ -50,8 +53,8 @@ impl InitArguments {
 /// Writes the sample, the state beside it, and returns the files. `plugins`: where they are to be looked for, if not
 /// where packages put them.
 fn write_sample(directory: &Path, plugins: Option<&Path>) -> anyhow::Result<Vec<PathBuf>> {
-    // A folder of one's own keeps its state too; the packages leave that to systemd.
-    let mut main = MAIN.replacen("# state_dir  =", "state_dir    =", 1);
+    // A folder of one's own keeps its state too, and the socket in it; the packages leave that to systemd.
+    let mut main = MAIN.replacen("# state_dir  =", "state_dir    =", 1).replacen(SOCKET, "", 1);
     if let Some(plugins) = plugins {
         let folder = plugins.to_str().with_context(|| format!("{} is not UTF-8: move it", plugins.display()))?;
         let line = format!("plugin_dirs  = [{}]\n", toml::Value::from(folder));
@@ -89,6 +92,7 @@ mod tests {
         let loaded = crate::config::load(&written[0]).unwrap_or_else(|refused| panic!("{refused}"));
         assert_eq!(loaded.warnings, []);
         assert_eq!(loaded.config.state_dir, directory.join("state"));
+        assert_eq!(loaded.config.socket, directory.join("state/evidenced.sock"));
         assert_eq!(loaded.config.controls.len(), 3);
     }
 
@@ -132,6 +136,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("evidenced.toml");
         fs::write(&main, MAIN).unwrap();
-        assert_eq!(crate::config::load(&main).unwrap().config.state_dir, Path::new("/var/lib/evidenced"));
+        let config = crate::config::load(&main).unwrap().config;
+        assert_eq!(config.state_dir, Path::new("/var/lib/evidenced"));
+        assert_eq!(config.socket, Path::new("/run/evidenced/evidenced.sock"));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 
 /// Installs packages as root, or by `sudo` when that asks for no password.
-pub(super) fn install(packages: &[&str]) -> Result<()> {
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let by_hand = format!("apt-get install --no-install-recommends {}", packages.join(" "));
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!("this is no Debian; on one it would be: {by_hand}");

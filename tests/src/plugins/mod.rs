@@ -5,7 +5,7 @@
 
 mod c;
 mod component;
-mod debian;
+pub(crate) mod debian;
 mod javascript;
 mod rust;
 mod toolchain;

@@ -34,6 +34,10 @@ enum Word {
     Bench,
     /// Formatting, clippy, documentation, licences and advisories
     Lint,
+    /// A Debian package, in target/package
+    Package,
+    /// Builds the package, then tests it in a container that is booted by systemd; wants root
+    TestSystemd,
     /// The JSON Schemas of what commands read and print, in target/schema
     Schema,
 }
@@ -60,6 +64,12 @@ fn run(word: Word) -> Result<ExitCode> {
         Word::TestAll => return test::run(&layout, test::Extent::Everything),
         Word::Bench => return bench::run(&layout),
         Word::Lint => return lint::run(&layout),
+        Word::Package => {
+            build(&layout)?;
+            let package = evidenced_tests::package::build(&layout, &layout.target.join("release/evidenced"))?;
+            report(&format!("{}", package.display()));
+        }
+        Word::TestSystemd => return test::run_systemd(&layout),
         Word::Schema => {
             for file in evidenced_tests::schema::write(&layout.target.join("schema"))? {
                 report(&format!("{}", file.display()));

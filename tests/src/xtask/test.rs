@@ -33,6 +33,14 @@ pub(crate) fn run(layout: &Layout, extent: Extent) -> Result<ExitCode> {
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The test of the package alone, said aloud.
+pub(crate) fn run_systemd(layout: &Layout) -> Result<ExitCode> {
+    build(layout)?;
+    let cargo = Cargo::new(layout, "test").args(["--workspace", "--test", "main"]);
+    let passed = cargo.args(["--", "--nocapture", "systemd::"]).succeeds()?;
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn with_extent(cargo: Cargo, extent: Extent) -> Cargo {
     match extent {
         Extent::Usual => cargo,
