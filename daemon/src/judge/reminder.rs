@@ -32,7 +32,9 @@ pub(super) fn next(open: &OpenException, policy: &Policy) -> Option<Timestamp> {
         None => open.opened.plus(*first),
     };
     let mut steps = after.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|_| open.promised.is_none());
-    while morning(at, &policy.calendar) <= last {
+    // On the day on which it becomes overdue, the mail that says so is the reminder.
+    let is_told = |at: Timestamp| at <= last || (open.due..open.due.plus(DAY)).contains(&at);
+    while is_told(morning(at, &policy.calendar)) {
         at = at.plus(steps.next().unwrap_or(WEEK).max(DAY));
     }
     Some(morning(at, &policy.calendar))

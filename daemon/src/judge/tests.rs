@@ -143,6 +143,14 @@ fn people_are_reminded_in_the_mornings_after_1_3_and_7_days_and_then_weekly() {
     // Acknowledged until the end of the sixth day: then, and weekly.
     check("P F ack142 +72h +68h", "");
     check("P F ack142 +72h +80h +7d", " 154:reminded 154!reminder(a) 322:reminded 322!reminder(a)");
+    // On the day on which it becomes overdue one mail is enough.
+    let overdue = |policy: &mut Policy| {
+        policy.reminders = Reminders::default();
+        policy.remediation = Remediation::Elapsed(7 * 24 * HOUR);
+    };
+    let expected = "1:open(1 since 1) 1:join(a) 1!failed(a) 32:reminded 32!reminder(a) 80:reminded 80!reminder(a) \
+                    176:overdue 176!overdue(a) 344:reminded 344!reminder(a)";
+    check_policy(overdue, "P F +30h +48h +96h +7d", expected);
 }
 
 #[test]
