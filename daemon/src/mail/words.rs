@@ -228,7 +228,7 @@ pub const fn run_reason(reason: RunReason) -> &'static str {
 pub const fn missed_reason(reason: MissedReason) -> &'static str {
     match reason {
         MissedReason::Down => "evidenced was not running",
-        MissedReason::Shutdown => "evidenced was being stopped",
+        MissedReason::Shutdown => "evidenced had been stopped",
         MissedReason::Interrupted => "the run was interrupted",
         MissedReason::Overlap => "the run before had not ended",
         MissedReason::Concurrency => "too many runs at once",
