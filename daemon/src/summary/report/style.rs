@@ -58,6 +58,7 @@ pre, code { font: .85rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
+@media (max-width: 76rem) { .strip { min-width: 8rem; } .bar { display: none; } }
 footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line); color: var(--quiet); font-size: .85rem; }
 @page { margin: 16mm 14mm; }
 @media print {
