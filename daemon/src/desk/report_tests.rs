@@ -6,10 +6,11 @@ use tokio::sync::mpsc;
 
 use super::{
     Line, Question, ReportFormat, Verified,
-    tests::{Bench, CONFIG, at, denied, report},
+    tests::{Bench, CONFIG, at, denied},
 };
 use crate::{
     domain::{ClockState, Event},
+    evidence::testing::report,
     ledger::Store,
     mail::Mail,
     recorder::{Author, Fact},

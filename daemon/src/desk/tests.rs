@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use evidenced_contract::{Failure, FailureKind, Finding, Listing, Report, Status};
+use evidenced_contract::{Failure, FailureKind, Status};
 
 use super::{Desk, SlotLine, SlotState};
 use crate::{
     clock::VirtualClock,
     config::{self, Config},
     domain::{Digest, Event, MissedReason, MissedSlots, RunReason, SlotTime, Timestamp},
-    evidence::EndedRecord,
+    evidence::{EndedRecord, testing::report},
     fold::State,
     judge::PersonDoes,
     ledger::{Ledger, Options, Store},
@@ -148,32 +148,6 @@ pub(super) fn at(day: i64) -> Timestamp {
 
 pub(super) fn denied() -> EndedRecord {
     EndedRecord::Failure(Failure { kind: FailureKind::Denied, message: "401".to_owned(), source: None })
-}
-
-pub(super) fn report(subject: &str, status: Status) -> EndedRecord {
-    let finding = Finding {
-        subject: subject.to_owned(),
-        label: None,
-        status,
-        attention: false,
-        message: "looked at".to_owned(),
-        measurements: Vec::new(),
-        as_of: None,
-        event: None,
-        extensions: Default::default(),
-    };
-    EndedRecord::Report(Report {
-        summary: "one key".to_owned(),
-        population: 1,
-        source_total: None,
-        population_query: "keys".to_owned(),
-        listing: Listing::EverySubject,
-        findings: vec![finding],
-        incomplete: None,
-        covered_until: None,
-        attachments: Vec::new(),
-        extensions: Default::default(),
-    })
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod redact;
 mod unpack;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use evidenced_contract::{Finding, Interval, Listing, Measurement, Report, Status};
+use evidenced_contract::{Finding, Interval, Listing, Measurement, Status};
 
 use super::{Author, Catalogue, Closing, Fact, Recorded, Recorder, RecorderError};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
         ClockState, ControlId, Departure, Entry, Event, EventInterval, Evidence, ExceptionId, MissedReason,
         MissedSlots, Outcome, RunEntry, RunReason, SlotTime, Timestamp,
     },
-    evidence::EndedRecord,
+    evidence::{EndedRecord, testing::report},
     fold::State,
     judge::Refused,
     ledger::{Ledger, Options, Store},
@@ -129,32 +129,6 @@ impl Bench {
 fn at(day: i64) -> Timestamp {
     let first: Timestamp = "2026-03-01T06:00:00Z".parse().unwrap();
     Timestamp::from_millis(first.as_millis() + (day - 1) * 86_400_000)
-}
-
-fn report(subject: &str, status: Status) -> EndedRecord {
-    let finding = Finding {
-        subject: subject.to_owned(),
-        label: None,
-        status,
-        attention: false,
-        message: "looked at".to_owned(),
-        measurements: Vec::new(),
-        as_of: None,
-        event: None,
-        extensions: Default::default(),
-    };
-    EndedRecord::Report(Report {
-        summary: "one key".to_owned(),
-        population: 1,
-        source_total: None,
-        population_query: "keys".to_owned(),
-        listing: Listing::EverySubject,
-        findings: vec![finding],
-        incomplete: None,
-        covered_until: None,
-        attachments: Vec::new(),
-        extensions: Default::default(),
-    })
 }
 
 #[test]
