@@ -2,7 +2,9 @@
 //! with the value that started it.
 //!
 //! Servers in Python live in a virtual environment each (their requirements disagree), under `target/venv`, made when
-//! first needed and made anew when what it holds changes.
+//! first needed and made anew when what it holds changes. PostgreSQL is Debian's, installed when it is missing.
+
+mod postgres;
 
 use std::{
     fs::{self, File},
@@ -14,6 +16,8 @@ use std::{
 };
 
 use crate::plugins::Layout;
+
+pub use postgres::Postgres;
 
 /// A server that takes longer to start is broken.
 const START_MAX: Duration = Duration::from_secs(60);

@@ -17,3 +17,4 @@ mod small_disk;
 mod smtp;
 mod supervisor;
 mod systemd;
+mod training_data;
