@@ -1,11 +1,14 @@
 //! Installing packages of Debian (and what descends from it), when that is allowed.
 
 use std::{
+    fs::{self, File},
     path::Path,
     process::{Command, Stdio},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+
+use super::Layout;
 
 /// Installs packages as root, or by `sudo` when that asks for no password.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
@@ -13,6 +16,12 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!("this is no Debian; on one it would be: {by_hand}");
     }
+    // Tests are processes side by side, and of two that update the lists at once apt-get refuses one.
+    let place = Layout::of_this_checkout().target;
+    fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+    let path = place.join("apt-get.lock");
+    let lock = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    lock.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     // A list of packages that is fresh enough saves the download of a new one.
     if apt_get(&["install"], packages)? || (apt_get(&["update"], &[])? && apt_get(&["install"], packages)?) {
         return Ok(());
@@ -29,7 +38,8 @@ fn apt_get(arguments: &[&str], packages: &[&str]) -> Result<bool> {
         sudo.args(["--non-interactive", "apt-get"]);
         sudo
     };
-    command.args(arguments).args(["--quiet", "--yes"]);
+    // The machine's own daily update may be under way.
+    command.args(arguments).args(["--quiet", "--yes", "-o", "DPkg::Lock::Timeout=300"]);
     if !packages.is_empty() {
         command.arg("--no-install-recommends").args(packages);
     }
