@@ -14,7 +14,7 @@ build demo bench package schema:
 	@cargo build --release $(ALONE)
 	@$(XTASK)/release/xtask $@
 
-# Tests and lint are of the dev profile: it compiles in a third of the time, and arithmetic is checked.
+# Tests and lint are of the dev profile, for it compiles faster, and arithmetic is checked.
 test test-all test-systemd lint:
 	@cargo build $(TESTED)
 	@$(XTASK)/debug/xtask $@
