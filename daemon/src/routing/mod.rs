@@ -20,7 +20,10 @@ mod quiet;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 pub use quiet::QuietHours;
 
@@ -163,18 +166,17 @@ pub struct Together {
 }
 
 /// What goes out now. Readers for whom the same alerts are due share a mail. With what is due goes all else that is
-/// held for the same reader, but for what their quiet hours hold: one mail instead of two.
+/// held for the same reader, but for what their quiet hours hold: one mail instead of two. An alert goes out to all its
+/// readers at once, since it is held no more when one of them is told: what others still wait for is not brought forward.
 pub fn due<'a>(held: impl Iterator<Item = (u64, &'a Held)> + Clone, now: Timestamp) -> Vec<Together> {
+    let due_alerts = held.clone().map(|(_, alert)| alert).filter(|alert| is_due(alert, now));
+    let read_now: BTreeSet<&RecipientId> = due_alerts.flat_map(|alert| &alert.recipients).collect();
+    let goes_along =
+        |alert: &Held| alert.why != HoldReason::QuietHours && alert.recipients.iter().all(|id| read_now.contains(id));
     let mut readers: BTreeMap<(&RecipientId, Detail), Vec<u64>> = BTreeMap::new();
-    let is_read_now =
-        |reader: &RecipientId| held.clone().any(|(_, held)| is_due(held, now) && held.recipients.contains(reader));
-    let mut asked: BTreeMap<&RecipientId, bool> = BTreeMap::new();
-    for (number, alert) in held.clone() {
+    for (number, alert) in held.filter(|(_, alert)| is_due(alert, now) || goes_along(alert)) {
         for reader in &alert.recipients {
-            let reads_now = *asked.entry(reader).or_insert_with(|| is_read_now(reader));
-            if is_due(alert, now) || (reads_now && alert.why != HoldReason::QuietHours) {
-                readers.entry((reader, alert.detail)).or_default().push(number);
-            }
+            readers.entry((reader, alert.detail)).or_default().push(number);
         }
     }
     let mut together: BTreeMap<(Vec<u64>, Detail), Vec<RecipientId>> = BTreeMap::new();

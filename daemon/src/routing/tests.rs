@@ -212,9 +212,8 @@ fn held_numbers_are_written_as_stretches() {
     assert_eq!(stretches(&[3, 4, 5, 9, 11, 12]), [(3, 5), (9, 9), (11, 12)]);
 }
 
-#[test]
-fn readers_of_the_same_alerts_share_a_mail() {
-    let held = |recipients: &[&str], why, until: &str| Held {
+fn held_for(recipients: &[&str], why: HoldReason, until: &str) -> Held {
+    Held {
         cause: FAILED,
         control: Some("SEC-01".parse().unwrap()),
         exception: None,
@@ -225,18 +224,36 @@ fn readers_of_the_same_alerts_share_a_mail() {
         until: at(until),
         letter: Digest([0; 32]),
         raised: at("2026-03-02T06:00:00Z"),
-    };
+    }
+}
+
+/// Who is told which held alerts.
+fn told_at(all: &[(u64, Held)], now: &str) -> Vec<(Vec<String>, Vec<u64>)> {
+    let mails = due(all.iter().map(|(number, held)| (*number, held)), at(now));
+    mails.into_iter().map(|mail| (mail.recipients.iter().map(ToString::to_string).collect(), mail.held)).collect()
+}
+
+#[test]
+fn readers_of_the_same_alerts_share_a_mail_and_what_is_held_for_all_of_them_goes_along() {
     let all = [
-        (0, held(&["a", "b"], HoldReason::Grouping, "2026-03-02T06:05:00Z")),
-        (1, held(&["a", "b", "c"], HoldReason::Storm, "2026-03-02T06:10:00Z")),
-        (2, held(&["b"], HoldReason::QuietHours, "2026-03-03T06:00:00Z")),
+        (0, held_for(&["a", "b"], HoldReason::Grouping, "2026-03-02T06:05:00Z")),
+        (1, held_for(&["a", "b"], HoldReason::Storm, "2026-03-02T06:10:00Z")),
+        (2, held_for(&["b"], HoldReason::QuietHours, "2026-03-03T06:00:00Z")),
     ];
-    let due = due(all.iter().map(|(number, held)| (*number, held)), at("2026-03-02T06:05:00Z"));
-    let told: Vec<_> = due
-        .iter()
-        .map(|mail| (mail.recipients.iter().map(RecipientId::as_str).collect::<Vec<_>>(), mail.held.clone()))
-        .collect();
-    assert_eq!(told, [(vec!["a", "b"], vec![0, 1])], "c waits for the storm's end, and b for the morning");
+    let both = vec!["a".to_owned(), "b".to_owned()];
+    assert_eq!(told_at(&all, "2026-03-02T06:05:00Z"), [(both, vec![0, 1])], "b's other one waits for the morning");
+}
+
+/// Who was told one ends its being held: brought forward for some of its readers, it was never told to the others.
+#[test]
+fn an_alert_that_somebody_still_waits_for_is_not_told_to_the_others_before() {
+    let all = [
+        (0, held_for(&["a"], HoldReason::Grouping, "2026-03-02T06:05:00Z")),
+        (1, held_for(&["a", "c"], HoldReason::Storm, "2026-03-02T06:10:00Z")),
+    ];
+    let of = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(told_at(&all, "2026-03-02T06:05:00Z"), [(of(&["a"]), vec![0])]);
+    assert_eq!(told_at(&all[1..], "2026-03-02T06:10:00Z"), [(of(&["a", "c"]), vec![1])]);
 }
 
 proptest! {
@@ -278,6 +295,33 @@ proptest! {
             let later = (alert + 1..).zip(&came_up[alert as usize + 1..]);
             for (later, _) in later.filter(|(_, (_, of, its))| of == control && *its != Severity::Critical && *severity != Severity::Critical) {
                 prop_assert!(place <= told[&later].1, "{later} overtook {alert}");
+            }
+        }
+    }
+
+    /// Whoever waits for an alert that goes out is told it then.
+    #[test]
+    fn what_goes_out_goes_to_all_its_readers(
+        alerts in prop::collection::vec((1..8_u8, 0..3_usize, 0..60_i64), 1..12),
+        minute in 0..60_i64,
+    ) {
+        let start = at("2026-03-02T06:00:00Z").as_millis();
+        let after = |minutes: i64| Timestamp::from_millis(start + minutes * 60_000);
+        let whys = [HoldReason::Grouping, HoldReason::Storm, HoldReason::QuietHours];
+        let all: Vec<(u64, Held)> = alerts.iter().enumerate().map(|(number, (readers, why, until))| {
+            let readers: Vec<_> = ["a", "b", "c"].into_iter().enumerate()
+                .filter_map(|(bit, id)| (readers & (1 << bit) != 0).then_some(id)).collect();
+            let until = after(*until).to_string();
+            (number as u64, held_for(&readers, whys[*why], &until))
+        }).collect();
+        let mails = due(all.iter().map(|(number, held)| (*number, held)), after(minute));
+        for (number, held) in &all {
+            let told: Vec<_> = mails.iter().filter(|mail| mail.held.contains(number))
+                .flat_map(|mail| mail.recipients.iter().cloned()).collect();
+            prop_assert!(told.is_empty() || told.len() == held.recipients.len());
+            prop_assert!(held.until > after(minute) || !told.is_empty());
+            for reader in &held.recipients {
+                prop_assert!(told.is_empty() || told.contains(reader));
             }
         }
     }
