@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod routing;
 pub mod summary;
 
+pub mod access;
 pub mod desk;
 pub mod doctor;
 pub mod replay;

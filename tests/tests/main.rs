@@ -11,6 +11,7 @@ mod doctor;
 mod full_disk;
 mod one_check;
 mod outbox_smtp;
+mod people;
 mod real_servers;
 mod signals;
 mod small_disk;

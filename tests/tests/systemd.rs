@@ -169,6 +169,23 @@ fn people(machine: &mut Machine) {
     let uid = machine.run_quietly("id -u alice").done();
     let shown = machine.run(&format!("runuser -u alice -- evidenced exceptions show {id}")).done();
     assert!(shown.contains(uid.trim()) || shown.contains("alice"), "{shown}");
+    machine.remark("What one of them proposes, another approves; sudo hides nobody, and [access] names who may.");
+    machine.run("useradd --groups evidenced bob && useradd --groups evidenced carol").done();
+    machine.run("printf '[access]\\nresponders = [\"alice\"]\\napprovers  = [\"bob\"]\\n' > /etc/evidenced/conf.d/access.toml").done();
+    machine.run("systemctl reload evidenced").done();
+    let silence = "evidenced silence SEC-01 --for 48h --reason 'the keys are moved to the new account'";
+    wait_for(machine, "the new rules", &format!("runuser -u carol -- {silence}"), |text| {
+        text.contains("carol may not answer for what fails: `responders` in [access] does not name them")
+    });
+    let proposed = machine.run(&format!("runuser -u alice -- {silence}")).done();
+    assert!(proposed.contains("evidenced approve 0"), "{proposed}");
+    machine.run("runuser -u bob -- evidenced proposals").done();
+    let own = machine.run("runuser -u alice -- evidenced approve 0 --reason 'I agree with myself'");
+    assert_eq!(own.code, 2, "{}", own.text);
+    machine.run("runuser -u bob -- evidenced approve 0 --reason 'agreed in the change meeting'").done();
+    let listed = machine.run("runuser -u alice -- evidenced silence list").done();
+    assert!(listed.contains("SEC-01") && listed.contains("alice"), "{listed}");
+    machine.run("rm /etc/evidenced/conf.d/access.toml && systemctl reload evidenced").done();
 }
 
 fn reload(machine: &mut Machine) {

@@ -72,19 +72,56 @@ pub(super) fn ask_by(
 
 /// Asks for something to be written, and prints where it was.
 pub(super) fn write(context: &Context, question: Question) -> anyhow::Result<ExitStatus> {
-    let mut at = None;
-    let refused = ask(context, question, |line| {
-        if let Line::Recorded { sequence } = line {
-            at = Some(sequence);
+    match context.load()? {
+        Some(loaded) => write_by(context, loaded, question),
+        None => Ok(ExitStatus::Usage),
+    }
+}
+
+/// As [`write`], by a configuration that was read already.
+pub(super) fn write_by(context: &Context, loaded: Loaded, question: Question) -> anyhow::Result<ExitStatus> {
+    let mut last = None;
+    let refused = ask_by(context, loaded, question, |line| {
+        if let Line::Recorded { .. } | Line::Erased { .. } = line {
+            last = Some(line);
         }
         Ok(())
     })?;
-    if let Some(sequence) = at {
-        if context.printer.is_json() {
-            context.printer.object(&serde_json::json!({ "sequence": sequence }))?;
-        } else {
-            context.printer.line(format_args!("recorded as {sequence}"))?;
+    match last {
+        Some(Line::Recorded { sequence, proposal, silence, found }) => {
+            if context.printer.is_json() {
+                let numbers = [("proposal", proposal), ("silence", silence), ("found", found)];
+                let mut object = serde_json::Map::from_iter([("sequence".to_owned(), sequence.into())]);
+                let known = numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), number?.into())));
+                object.extend(known);
+                context.printer.object(&object)?;
+            } else {
+                let number = silence.map(|silence| format!(": silence {silence}")).unwrap_or_default();
+                context.printer.line(format_args!("recorded as {sequence}{number}"))?;
+                if let Some(found) = found {
+                    context.printer.line(format_args!("it is found in {found} parts of the evidence"))?;
+                }
+                if let Some(proposal) = proposal {
+                    context.printer.line(format_args!(
+                        "it has no effect until another person approves it: evidenced approve {proposal} --reason '…'"
+                    ))?;
+                }
+            }
         }
+        Some(Line::Erased { parts, in_use }) => {
+            if context.printer.is_json() {
+                context.printer.object(&serde_json::json!({ "erased": parts, "in_use": in_use }))?;
+            } else {
+                context.printer.line(format_args!("erased from {parts} parts of the evidence"))?;
+            }
+            for what in &in_use {
+                context.printer.talk(format_args!("it stands still in {what}"));
+            }
+            if !in_use.is_empty() && refused.is_none() {
+                return Ok(ExitStatus::Unable);
+            }
+        }
+        Some(_) | None => {}
     }
     Ok(refused.unwrap_or(ExitStatus::Done))
 }
@@ -124,7 +161,8 @@ pub(super) async fn converse(
     question: Question,
     take: &mut dyn FnMut(Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let author = Author { uid: rustix::process::getuid().as_raw(), login_uid: login_uid("/proc/self/loginuid") };
+    let author =
+        Author { uid: rustix::process::getuid().as_raw(), login_uid: login_uid("/proc/self/loginuid"), name: None };
     let (lines, mut answer) = mpsc::channel(64);
     let asking = async move { desk.answer(&author, question, lines).await };
     let taking = async move {

@@ -126,7 +126,9 @@ fn words(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plugi
     for firing in next(control, now) {
         line("", &local(&firing, &check.timezone));
     }
-    line("plugin", &plugins.find(config, &check.plugin).words(&check.plugin));
+    if !control.is_attested() {
+        line("plugin", &plugins.find(config, &check.plugin).words(&check.plugin));
+    }
     for grant in &check.grants {
         line("reaches", &reach(grant));
     }

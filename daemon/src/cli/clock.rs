@@ -16,7 +16,8 @@ pub(super) struct ClockArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Say that it is right: everything goes by it again, and the ledger keeps who said so and why.
+    /// Say that it is right. Once another person has approved that, everything goes by it again; the ledger keeps who said
+    /// so and why.
     Accept {
         #[arg(long, value_name = "TEXT")]
         reason: String,

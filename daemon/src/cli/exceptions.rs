@@ -70,7 +70,8 @@ enum Action {
         /// What is to be kept, in quotes; your name is added.
         words: String,
     },
-    /// Close it: the test passes again, and root cause and response are given, here or in notes before.
+    /// Propose to close it: the test passes again, and root cause and response are given, here or in notes before. It is
+    /// closed when another person approves.
     #[command(
         after_help = "Example:\n  evidenced exceptions close EX-2026-0007 --root-cause 'the rotation job had lost its role' \
                       --response 'the role is back, and its loss is alerted'"

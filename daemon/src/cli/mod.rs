@@ -4,11 +4,13 @@
 //! Only this room prints. Each subcommand is one file: a struct of arguments and `run(self, &Context)`.
 
 mod ask;
+mod attest;
 mod check;
 mod check_config;
 mod clock;
 mod demo;
 mod doctor;
+mod erase;
 mod exceptions;
 mod exit;
 mod fit;
@@ -16,11 +18,14 @@ mod init;
 mod moment;
 mod plugins;
 mod printer;
+mod proposals;
 mod replay;
 mod report;
 mod results;
 mod run;
+mod silence;
 mod slots;
+mod state;
 mod status;
 mod table;
 mod verify;
@@ -79,7 +84,14 @@ enum Command {
     Status(status::StatusArguments),
     Results(results::ResultsArguments),
     Exceptions(exceptions::ExceptionsArguments),
+    Silence(silence::SilenceArguments),
+    Proposals(proposals::ProposalsArguments),
+    Approve(proposals::ApproveArguments),
+    Reject(proposals::RejectArguments),
+    Attest(attest::AttestArguments),
     Clock(clock::ClockArguments),
+    State(state::StateArguments),
+    Erase(erase::EraseArguments),
     Report(report::ReportArguments),
     Verify(verify::VerifyArguments),
     Replay(replay::ReplayArguments),
@@ -138,7 +150,14 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => arguments.run(&context),
         Command::Results(arguments) => arguments.run(&context),
         Command::Exceptions(arguments) => arguments.run(&context),
+        Command::Silence(arguments) => arguments.run(&context),
+        Command::Proposals(arguments) => arguments.run(&context),
+        Command::Approve(arguments) => arguments.run(&context),
+        Command::Reject(arguments) => arguments.run(&context),
+        Command::Attest(arguments) => arguments.run(&context),
         Command::Clock(arguments) => arguments.run(&context),
+        Command::State(arguments) => arguments.run(&context),
+        Command::Erase(arguments) => arguments.run(&context),
         Command::Report(arguments) => arguments.run(&context),
         Command::Verify(arguments) => arguments.run(&context),
         Command::Replay(arguments) => arguments.run(&context),

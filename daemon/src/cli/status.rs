@@ -77,6 +77,15 @@ fn words(status: &Status) -> String {
         let alerts = if status.alerts_held == 1 { "alert is" } else { "alerts are" };
         text.push_str(&format!("{} {alerts} held to go out later, the first at {until}\n", status.alerts_held));
     }
+    if status.silences > 0 {
+        text.push_str(&format!("{}: evidenced silence list\n", counted(status.silences, "silence", "in force")));
+    }
+    if status.proposals > 0 {
+        text.push_str(&format!(
+            "{}: evidenced proposals\n",
+            counted(status.proposals, "proposal", "waiting for a second person")
+        ));
+    }
     for problem in &status.problems {
         text.push_str(&format!("problem: {problem}\n"));
     }
@@ -84,6 +93,10 @@ fn words(status: &Status) -> String {
     let rows: Vec<_> = status.controls.iter().map(row).collect();
     text.push_str(&table(&["control", "state", "last slot", "outcome", "next slot", "title"], &rows));
     text
+}
+
+fn counted(count: u64, noun: &str, what: &str) -> String {
+    if count == 1 { format!("1 {noun} {what}") } else { format!("{count} {noun}s {what}") }
 }
 
 fn row(control: &ControlLine) -> Vec<String> {

@@ -90,12 +90,18 @@ impl Reader<'_> {
     }
 
     fn check(&mut self, section: &Section<'_>, control: &str, errors: &mut Errors) -> Option<Check> {
-        let plugin = self.plugin(section, errors);
+        let attested = section.time_span("attested", errors);
+        let is_attested = section.key_at("attested").is_some();
+        let plugin = if is_attested { attested_plugin(section, errors) } else { self.plugin(section, errors) };
         let config = config(section, errors);
         // A zone that is wrong was reported; nothing more is said about the schedule in it.
         let written_zone = section.zone("timezone", errors);
         let (timezone, zone) = written_zone.unwrap_or_else(|| self.zone.clone());
-        let schedule = schedule(section, &zone, errors);
+        let schedule = match attested {
+            Some(holds) => Some(ScheduleSpec::Attested(holds.value)),
+            None if is_attested => None,
+            None => schedule(section, &zone, errors),
+        };
         let catch_up = section.word("catch_up", &CATCH_UPS, errors).unwrap_or(CatchUp::Latest);
         let overlap = section.word("overlap", &OVERLAPS, errors).unwrap_or(Overlap::Skip);
         let (on_empty, on_empty_reason) = on_empty(section, errors);
@@ -243,6 +249,16 @@ const SEVERITY: Severity = Severity::Medium;
 const MEMORY_MAX: u64 = 4 << 30;
 /// A week: what most policies give to what is not critical.
 const REMEDIATE_WITHIN: Within = Within::Elapsed(std::time::Duration::from_secs(7 * 86_400));
+
+/// What belongs to a check has no place in a control that no check tests.
+fn attested_plugin(section: &Section<'_>, errors: &mut Errors) -> Option<PluginName> {
+    for key in ["plugin", "schedule", "every", "config", "sources", "grant", "input"] {
+        if let Some(node) = section.node(key) {
+            errors.add_attested_with(node.at, key);
+        }
+    }
+    Check::ATTESTED.parse().ok()
+}
 
 fn owned(texts: Option<Vec<Located<&str>>>) -> Vec<String> {
     texts.unwrap_or_default().into_iter().map(|text| text.value.to_owned()).collect()

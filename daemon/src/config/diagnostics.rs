@@ -517,6 +517,11 @@ impl Errors {
         self.error("not-supported", at, format!("{what} is not in this version"), instead.to_owned());
     }
 
+    pub(super) fn add_attested_with(&mut self, at: Place, key: &str) {
+        let message = format!("a control that is attested has no `{key}`: a person states its result");
+        self.error("attested-with", at, message, format!("take out `{key}`, or `attested`"));
+    }
+
     pub(super) fn add_unused_yet(&mut self, at: Place, what: &str) {
         let hint = "it is kept as written; an input that reads from it is refused".to_owned();
         self.warn("not-supported", at, format!("{what} is not used by this version"), hint);

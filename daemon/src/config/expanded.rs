@@ -67,10 +67,13 @@ fn values(control: &Control) -> Vec<(String, Value)> {
     add("systems", json!(systems));
     add("enabled", json!(enabled));
     let Check { plugin, config, schedule, timezone, catch_up, overlap, on_empty, on_empty_reason, .. } = check;
-    add("plugin", json!(plugin));
+    if !control.is_attested() {
+        add("plugin", json!(plugin));
+    }
     match schedule {
         ScheduleSpec::Cron(expression) => add("schedule", json!(expression)),
         ScheduleSpec::Every(period) => add("every", json!(Period(*period).to_string())),
+        ScheduleSpec::Attested(holds) => add("attested", json!(Period(*holds).to_string())),
     }
     add("timezone", json!(timezone));
     add("catch_up", json!(written(*catch_up, &CATCH_UPS)));
@@ -190,6 +193,7 @@ pub fn schedule_words(schedule: &ScheduleSpec) -> String {
     match schedule {
         ScheduleSpec::Cron(expression) => expression.clone(),
         ScheduleSpec::Every(period) => format!("every {}", Period(*period)),
+        ScheduleSpec::Attested(holds) => format!("attested for {}", Period(*holds)),
     }
 }
 

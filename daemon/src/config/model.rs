@@ -288,6 +288,7 @@ impl Config {
             | AlertCause::Reminder
             | AlertCause::Flapping
             | AlertCause::Steady
+            | AlertCause::Proposed
             | AlertCause::PluginFault => {
                 let hears = |recipient: &&Recipient| match recipient.hears {
                     Hears::All => true,

@@ -10,7 +10,7 @@ use super::{
 use crate::domain::Family;
 
 /// Every key of a control; what a template and the defaults may hold follows from it.
-pub(super) const CONTROL_KEYS: [&str; 32] = [
+pub(super) const CONTROL_KEYS: [&str; 33] = [
     "catch_up",
     "config",
     "confirmations",
@@ -43,6 +43,7 @@ pub(super) const CONTROL_KEYS: [&str; 32] = [
     "title",
     "transcript",
     "untested_after",
+    "attested",
 ];
 
 /// A control before its values are looked at.

@@ -63,12 +63,8 @@ impl<'a> ExceptionReader<'a> {
 
     /// Author and words of a note.
     pub(super) fn note(&self, note: &ExceptionNote) -> (String, String) {
-        let record = match self.ledger.part(&note.note) {
-            Ok(Some(bytes)) => serde_json::from_slice::<NoteRecord>(&bytes).ok(),
-            Ok(None) | Err(_) => None,
-        };
-        match record {
-            Some(NoteRecord { author, words }) => (user(author.login_uid.unwrap_or(author.uid)), words),
+        match NoteRecord::read(self.ledger, &note.note) {
+            Some(NoteRecord { author, words }) => (author.name(), words),
             None => (ERASED.to_owned(), ERASED.to_owned()),
         }
     }
@@ -129,20 +125,10 @@ const fn about(about: NoteAbout) -> &'static str {
     match about {
         NoteAbout::Acknowledgement => "acknowledged",
         NoteAbout::Closing => "closed",
+        NoteAbout::Approval => "approved",
         NoteAbout::Note(NoteKind::RootCause) => "root cause",
         NoteAbout::Note(NoteKind::Response) => "response",
         NoteAbout::Note(NoteKind::CorrectiveAction) => "corrective action",
         NoteAbout::Note(NoteKind::Remark) => "remark",
     }
-}
-
-/// The name of a user on this machine, or the number.
-fn user(uid: u32) -> String {
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("uid {uid}"))
 }

@@ -4,6 +4,10 @@
 //! In: questions, with who asks. Out: lines of an answer.
 //! Must not know: how answers are printed.
 
+mod acts;
+#[cfg(test)]
+mod acts_tests;
+mod erase;
 mod examine;
 mod exceptions;
 mod health;
@@ -33,6 +37,7 @@ use anyhow::Context as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
+    access::{Denied, admit},
     clock::Clock,
     config::Config,
     doctor::Observation,
@@ -41,17 +46,18 @@ use crate::{
     gate::Traffic,
     judge::PersonDoes,
     ledger::{Ledger, Store},
-    recorder::{Author, Catalogue, Closing, Fact, Handle, Recorded, RecorderError},
+    recorder::{Attestation, Author, Catalogue, Closing, Does, Fact, Handle, Recorded, RecorderError},
     sandbox::CompileWhere,
 };
 
+pub use acts::{ProposalLine, ProposalState, SilenceLine};
 pub use examine::no_daemon;
 pub use proven::{ReplayTally, ReplayWord, ReplayedRun, Verified, VerifiedLedger};
 pub use socket::{Client, Folder, bind, login_uid, serve};
 pub use unknown::Unknown;
 pub use words::{
-    Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question, ReportFormat,
-    SlotLine, SlotState, SourceLine, Status, SubjectLine,
+    AttestedFile, Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question,
+    ReportFormat, SlotLine, SlotState, SourceLine, Status, SubjectLine,
 };
 
 /// The one who answers.
@@ -101,6 +107,8 @@ pub struct CheckNow {
 pub struct AcceptClock {
     pub author: Author,
     pub reason: String,
+    /// By which another person said so before.
+    pub proposal: u64,
     pub answer: oneshot::Sender<Result<Recorded, RecorderError>>,
 }
 
@@ -153,7 +161,27 @@ impl Desk {
 
     /// Answers one question; the lines go to `lines`, which may be slow. Ends early when nobody listens any more.
     pub async fn answer(self: &Arc<Self>, author: &Author, question: Question, lines: mpsc::Sender<Line>) {
-        let answered = match question {
+        let answered = match admit(author, question.demand(), &self.catalogue().config().access) {
+            Ok(author) => self.answer_to(&author, question, &lines).await,
+            Err(denied) => Err(denied.into()),
+        };
+        let last = match answered {
+            Ok(None) => return,
+            Ok(Some(line)) => line,
+            Err(error) => Line::Refused { problem: problem(&error), message: format!("{error:#}") },
+        };
+        // Nobody is left to tell if this fails.
+        let _ = lines.send(last).await;
+    }
+
+    /// The last line of the answer, if there is one that was not sent.
+    async fn answer_to(
+        self: &Arc<Self>,
+        author: &Author,
+        question: Question,
+        lines: &mpsc::Sender<Line>,
+    ) -> anyhow::Result<Option<Line>> {
+        match question {
             Question::Check { control } => self.check(control).await,
             Question::Acknowledge { id, until, words } => {
                 self.say(id, PersonDoes::Acknowledge { until }, author, words).await
@@ -163,8 +191,23 @@ impl Desk {
                 let author = author.clone();
                 self.write(Fact::Closed(Box::new(Closing { exception, author, root_cause, response, words }))).await
             }
-            Question::AcceptClock { reason } => self.accept_clock(author, reason).await,
-            Question::Examine { software } => self.examine(&software, &lines).await,
+            Question::AcceptClock { reason } => self.act(author, reason, Does::AcceptClock).await,
+            Question::Silence { what, words } => self.act(author, words, Does::Silence(what)).await,
+            Question::EndSilence { silence, words } => self.act(author, words, Does::EndSilence(silence)).await,
+            Question::ResetState { control, words } => {
+                if self.ledger.state().control(&control).is_none() {
+                    return Err(self.unknown_control(&control).into());
+                }
+                self.act(author, words, Does::ResetState(control)).await
+            }
+            Question::Attest { control, passes, until, file, words } => {
+                let file = file.map(|file| (file.name, file.content));
+                self.act(author, words, Does::Attest(Attestation { control, passes, until, file })).await
+            }
+            Question::Erase { subject, words } => self.propose_erasure(author, subject, words).await,
+            Question::Approve { proposal, words } => self.approve(author, proposal, words, lines).await,
+            Question::Drop { proposal, words } => self.act(author, words, Does::Drop(proposal)).await,
+            Question::Examine { software } => self.examine(&software, lines).await,
             question => {
                 let desk = Arc::clone(self);
                 let to = lines.clone();
@@ -174,14 +217,7 @@ impl Desk {
                     Err(panic) => Err(panic.into()),
                 }
             }
-        };
-        let last = match answered {
-            Ok(None) => return,
-            Ok(Some(line)) => line,
-            Err(error) => Line::Refused { problem: problem(&error), message: format!("{error:#}") },
-        };
-        // Nobody is left to tell if this fails.
-        let _ = lines.send(last).await;
+        }
     }
 
     /// Answers what only reads, on a thread that may block.
@@ -211,11 +247,32 @@ impl Desk {
             Question::Report { window, formats } => self.report(window, formats, &mut take)?,
             Question::Verify { deep, against } => self.verify(*deep, against.as_deref(), lines)?,
             Question::Replay { run, control } => self.replay(*run, control.as_ref(), lines)?,
+            Question::Silences { all } => {
+                for silence in self.silences(*all) {
+                    if !take(Line::Silence(Box::new(silence))) {
+                        break;
+                    }
+                }
+            }
+            Question::Proposals { all } => {
+                for proposal in self.proposals(*all) {
+                    if !take(Line::Proposal(Box::new(proposal))) {
+                        break;
+                    }
+                }
+            }
             Question::Check { .. }
             | Question::Acknowledge { .. }
             | Question::Note { .. }
             | Question::Close { .. }
             | Question::AcceptClock { .. }
+            | Question::Silence { .. }
+            | Question::EndSilence { .. }
+            | Question::ResetState { .. }
+            | Question::Erase { .. }
+            | Question::Attest { .. }
+            | Question::Approve { .. }
+            | Question::Drop { .. }
             | Question::Examine { .. } => {
                 anyhow::bail!("this can only be answered by a recorder");
             }
@@ -230,6 +287,10 @@ impl Desk {
 
     async fn check(&self, control: ControlId) -> anyhow::Result<Option<Line>> {
         let live = self.live.as_ref().context("no daemon runs")?;
+        let known = self.catalogue();
+        if known.control(&control).is_some_and(|control| control.is_attested()) {
+            anyhow::bail!(Unknown(format!("{control} is attested by a person: `evidenced attest {control}`")));
+        }
         let (answer, answered) = oneshot::channel();
         let asked = Asked::Check(CheckNow { control: control.clone(), answer });
         live.asks.send(asked).await.context("the daemon is stopping")?;
@@ -238,15 +299,6 @@ impl Desk {
             Err(RecorderError::UnknownControl(id)) => Err(self.unknown_control(&id).into()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn accept_clock(&self, author: &Author, reason: String) -> anyhow::Result<Option<Line>> {
-        let live = self.live.as_ref().context("no daemon runs")?;
-        let (answer, answered) = oneshot::channel();
-        let asked = Asked::AcceptClock(AcceptClock { author: author.clone(), reason, answer });
-        live.asks.send(asked).await.context("the daemon is stopping")?;
-        let recorded = answered.await.context("the daemon stopped before the clock was accepted")??;
-        Ok(Some(Line::Recorded { sequence: recorded.sequence }))
     }
 
     async fn say(
@@ -266,7 +318,7 @@ impl Desk {
     async fn write(&self, fact: Fact) -> anyhow::Result<Option<Line>> {
         let live = self.live.as_ref().context("no daemon runs")?;
         let recorded = live.recorder.record(fact).await?;
-        Ok(Some(Line::Recorded { sequence: recorded.sequence }))
+        Ok(Some(Line::recorded(&recorded)))
     }
 
     fn next_slot(&self, control: &crate::domain::Control) -> Option<SlotTime> {
@@ -287,13 +339,14 @@ pub fn checked(control: ControlId, recorded: Recorded) -> Line {
             findings: run.findings,
             sequence: recorded.sequence,
         })),
-        None => Line::Recorded { sequence: recorded.sequence },
+        None => Line::recorded(&recorded),
     }
 }
 
 /// Whose fault an error is.
 pub fn problem(error: &anyhow::Error) -> Problem {
     let is_question = error.is::<Unknown>()
+        || error.is::<Denied>()
         || matches!(
             error.downcast_ref::<RecorderError>(),
             Some(
@@ -302,6 +355,18 @@ pub fn problem(error: &anyhow::Error) -> Problem {
                     | RecorderError::UnknownException(_)
                     | RecorderError::NoWords
                     | RecorderError::ClockBelieved
+                    | RecorderError::UnknownSilence(_)
+                    | RecorderError::SilenceEnded(_)
+                    | RecorderError::SilenceIsOver
+                    | RecorderError::SilenceOfNothing
+                    | RecorderError::SilenceOfNobody(_)
+                    | RecorderError::UnknownProposal(_)
+                    | RecorderError::ProposalEnded(_)
+                    | RecorderError::ProposedAlready(_)
+                    | RecorderError::OwnProposal(_)
+                    | RecorderError::NoPluginState(_)
+                    | RecorderError::NotAttested(_)
+                    | RecorderError::AttestedTooLong { .. }
             )
         );
     if is_question { Problem::Question } else { Problem::Daemon }

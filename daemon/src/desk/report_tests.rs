@@ -69,7 +69,7 @@ fn deliver(bench: &mut Bench, day: i64, alert: u64, delivery: u32) {
 async fn asked(bench: &Bench, question: Question) -> Vec<Line> {
     let (lines, mut answer) = mpsc::channel(64);
     let desk = Arc::new(bench.desk());
-    let author = Author { uid: 0, login_uid: None };
+    let author = Author { uid: 0, login_uid: None, name: None };
     let asking = async move { desk.answer(&author, question, lines).await };
     let mut told = Vec::new();
     let taking = async {
@@ -133,7 +133,7 @@ async fn of_a_mail_that_was_erased_nobody_can_say_what_it_carried() {
     deliver(&mut bench, 11, alert, 0);
     assert_eq!(verified(&bench).await.held.len(), 1);
     bench.ledger.erase(&part).unwrap();
-    bench.record(11, vec![Fact::Event(Event::Erased { part })]);
+    bench.record(11, vec![Fact::Event(Event::Erased { part, left: None })]);
     let found = verified(&bench).await;
     assert_eq!((found.held, found.faults), (vec![], vec![]));
 }

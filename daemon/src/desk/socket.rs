@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Desk, Line, Problem, Question};
 use crate::recorder::Author;
 
-/// A longer question is refused.
-const QUESTION_BYTES_MAX: u64 = 256 << 10;
+/// A longer question is refused. Only a file that is handed in makes one long.
+const QUESTION_BYTES_MAX: u64 = 6 << 20;
 
 /// Clients at once; one more waits to be accepted.
 const CLIENTS_MAX: usize = 32;
@@ -149,7 +149,7 @@ async fn write_line(to: &mut (impl tokio::io::AsyncWrite + Unpin), line: &Line) 
 fn author(stream: &UnixStream) -> io::Result<Author> {
     let peer = stream.peer_cred()?;
     let login_uid = peer.pid().and_then(|pid| login_uid(&format!("/proc/{pid}/loginuid")));
-    Ok(Author { uid: peer.uid(), login_uid })
+    Ok(Author { uid: peer.uid(), login_uid, name: None })
 }
 
 /// The uid that logged in; `None` where the kernel keeps none.

@@ -1,7 +1,7 @@
 use super::{ControlLine, Desk, SourceLine, Status};
 use crate::{
-    domain::{ControlId, Entry, Event, ExceptionState, Outcome, RunReason},
-    fold::ControlRecord,
+    domain::{ControlId, Entry, Event, ExceptionState, Outcome, RunReason, Timestamp},
+    fold::{ControlRecord, SilenceRecord, State},
     gate::Traffic,
     judge::{LastRun, Phase, Testing},
     ledger::Store,
@@ -39,6 +39,8 @@ impl Desk {
             dead_letters: state.dead_letters().len() as u64,
             alerts_held: state.held().len() as u64,
             held_until: next_due(state.held().values()),
+            proposals: state.open_proposals().count() as u64,
+            silences: silences_in_force(&state, self.clock.now()),
             problems: self.problems_of(&state),
             sources: self.sources(),
             entries: head.size,
@@ -80,6 +82,11 @@ impl Desk {
             _ => None,
         }
     }
+}
+
+fn silences_in_force(state: &State, now: Timestamp) -> u64 {
+    let is_in_force = |record: &&SilenceRecord| record.ended.is_none() && record.what.from <= now;
+    state.silences().values().filter(is_in_force).count() as u64
 }
 
 /// What the state knows of it.

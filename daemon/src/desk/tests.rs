@@ -36,9 +36,9 @@ schedule = "0 6 * * *"
 pub(super) struct Bench {
     pub(super) config: Arc<Config>,
     pub(super) ledger: Arc<Ledger<State>>,
-    catalogue: Arc<Catalogue>,
-    recorder: Recorder,
-    _folder: tempfile::TempDir,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) recorder: Recorder,
+    pub(super) _folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -201,7 +201,7 @@ fn a_note_without_a_word_is_refused() {
     let mut bench = Bench::new();
     bench.ran(at(2), true, report("a", Status::Fail));
     let exception = bench.desk().exceptions(None)[0].id;
-    let author = Author { uid: 0, login_uid: None };
+    let author = Author { uid: 0, login_uid: None, name: None };
     let said = Fact::Said { exception, does: PersonDoes::Acknowledge { until: None }, author, words: " \n".to_owned() };
     let answers = bench.recorder.record(at(3), vec![said]);
     assert!(matches!(answers[0], Err(RecorderError::NoWords)), "{:?}", answers[0]);

@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReplayTally, ReplayedRun, Verified};
+use super::{ProposalLine, ReplayTally, ReplayedRun, SilenceLine, Verified};
 use crate::{
     doctor::Observation,
     domain::{
         ControlId, CredentialId, Digest, EventInterval, ExceptionId, ExceptionState, NoteKind, Outcome, RunReason,
-        Severity, SlotTime, Timestamp, WindowId,
+        Severity, Silence, SlotTime, Timestamp, WindowId,
     },
     fold::DoubtSince,
+    recorder::Recorded,
 };
 
 /// One question; its answer is a number of lines.
@@ -74,6 +75,49 @@ pub enum Question {
     AcceptClock {
         reason: String,
     },
+    /// Mails about controls are withheld for a time.
+    Silence {
+        what: Silence,
+        words: String,
+    },
+    EndSilence {
+        silence: u64,
+        words: String,
+    },
+    Silences {
+        /// Also those that have ended.
+        all: bool,
+    },
+    Proposals {
+        all: bool,
+    },
+    Approve {
+        proposal: u64,
+        words: String,
+    },
+    /// Rejects a proposal, or withdraws one's own.
+    Drop {
+        proposal: u64,
+        words: String,
+    },
+    /// What a plugin has kept for itself is forgotten.
+    ResetState {
+        control: ControlId,
+        words: String,
+    },
+    /// A person states how a control stands.
+    Attest {
+        control: ControlId,
+        passes: bool,
+        until: Option<Timestamp>,
+        file: Option<AttestedFile>,
+        words: String,
+    },
+    /// Proposes that a text is erased from the evidence.
+    Erase {
+        subject: String,
+        words: String,
+    },
     /// The daemon looks at itself and at what it needs.
     Examine {
         /// The version of whoever asks.
@@ -93,13 +137,43 @@ impl Question {
             | Self::Report { .. }
             | Self::Verify { .. }
             | Self::Replay { .. }
+            | Self::Silences { .. }
+            | Self::Proposals { .. }
             | Self::Examine { .. } => true,
             Self::Acknowledge { .. }
             | Self::Note { .. }
             | Self::Close { .. }
             | Self::Check { .. }
-            | Self::AcceptClock { .. } => false,
+            | Self::AcceptClock { .. }
+            | Self::Silence { .. }
+            | Self::EndSilence { .. }
+            | Self::Approve { .. }
+            | Self::Drop { .. }
+            | Self::ResetState { .. }
+            | Self::Attest { .. }
+            | Self::Erase { .. } => false,
         }
+    }
+}
+
+/// What somebody looked at who attests a control.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttestedFile {
+    pub name: String,
+    #[serde(with = "base64_text")]
+    pub content: Vec<u8>,
+}
+
+mod base64_text {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(content: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(content))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
@@ -144,6 +218,22 @@ pub enum Line {
     /// Recorded, at this place in the ledger.
     Recorded {
         sequence: u64,
+        /// It waits for a second person, under this number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        silence: Option<u64>,
+        /// Parts of the evidence that hold what is to be erased.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<u64>,
+    },
+    Silence(Box<SilenceLine>),
+    Proposal(Box<ProposalLine>),
+    /// So many parts of the evidence were erased.
+    Erased {
+        parts: u64,
+        /// What holds the text still, and what can be done about it.
+        in_use: Vec<String>,
     },
     /// Nothing was done; `problem` says whose fault it is.
     Refused {
@@ -154,6 +244,14 @@ pub enum Line {
     OtherLedger,
     /// The last line.
     End,
+}
+
+impl Line {
+    /// Where something was recorded.
+    pub const fn recorded(recorded: &Recorded) -> Self {
+        let Recorded { sequence, proposal, silence, .. } = *recorded;
+        Self::Recorded { sequence, proposal, silence, found: None }
+    }
 }
 
 /// Whose fault it is that there is no answer.
@@ -195,6 +293,12 @@ pub struct Status {
     /// When the first of them is due.
     #[serde(default)]
     pub held_until: Option<Timestamp>,
+    /// What waits for a second person.
+    #[serde(default)]
+    pub proposals: u64,
+    /// Silences that are in force now.
+    #[serde(default)]
+    pub silences: u64,
     /// What is wrong with evidenced itself, in words; `/health` says the same.
     pub problems: Vec<String>,
     /// What was asked of each source since the daemon started; empty without one.

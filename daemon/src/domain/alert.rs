@@ -31,6 +31,8 @@ pub enum AlertCause {
     PluginFault,
     /// What each control's first test came to, after the first start.
     FirstResults,
+    /// Something waits for a second person's approval.
+    Proposed,
     /// Alerts that were held, told in one mail.
     Several,
     Summary(SummaryKind),
@@ -56,6 +58,8 @@ pub enum HoldReason {
 pub enum WithheldReason {
     /// The control flaps, and a mail has said so.
     Flapping,
+    /// A person has silenced the control for a time.
+    Silenced,
 }
 
 /// How much a mail tells: subjects and the check's words, or numbers alone.

@@ -26,6 +26,13 @@ pub struct Control {
     pub check: Check,
 }
 
+impl Control {
+    /// A person states how it stands; no check tests it.
+    pub const fn is_attested(&self) -> bool {
+        self.check.schedule.attested().is_some()
+    }
+}
+
 /// The definition of the test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -59,6 +66,9 @@ pub struct Check {
 }
 
 impl Check {
+    /// What stands for the plugin of an attested control.
+    pub const ATTESTED: &str = "attested";
+
     /// The digest of what the check promises: SHA-256 of its canonical JSON (RFC 8785).
     pub fn definition(&self) -> Digest {
         let json = serde_json_canonicalizer::to_vec(self).expect("a check is plain data with text keys");
@@ -134,6 +144,18 @@ pub enum ScheduleSpec {
     Cron(String),
     /// Anchored at 1970-01-01T00:00Z.
     Every(Duration),
+    /// Never: a person states the result, which holds for so long at most.
+    Attested(Duration),
+}
+
+impl ScheduleSpec {
+    /// How long a person's statement holds; `None`: a check tests it.
+    pub const fn attested(&self) -> Option<Duration> {
+        match self {
+            Self::Attested(holds) => Some(*holds),
+            Self::Cron(_) | Self::Every(_) => None,
+        }
+    }
 }
 
 /// What is done about the slots that fell into a time without the daemon.

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertCause, ClockBelieved, ClockDoubt, ClockState, ControlId, Departure, Digest, Evidence, ExceptionId,
-    ExceptionSubjects, Family, HeldAlert, LocalDay, MissedSlots, NoteKind, RecipientId, RunEntry, Severity, SlotTime,
-    SubjectNumber, SuspectedSubjects, Timestamp, WindowId, WithheldReason,
+    Act, AlertCause, ClockBelieved, ClockDoubt, ClockState, ControlId, Departure, Digest, Dropped, Evidence,
+    ExceptionId, ExceptionSubjects, Family, HeldAlert, LocalDay, MissedSlots, NoteKind, RecipientId, RunEntry,
+    Severity, Silence, SlotTime, SubjectNumber, SuspectedSubjects, Timestamp, WindowId, WithheldReason,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,6 +152,12 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         exception: Option<ExceptionId>,
         why: WithheldReason,
+        /// By which silence.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        silence: Option<u64>,
+        /// What it would have told from, for an alert that is told when the silence ends.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        since: Option<SlotTime>,
     },
     /// People are reminded of an exception that is open still.
     ExceptionReminded {
@@ -209,6 +215,56 @@ pub enum Event {
     },
     Erased {
         part: Digest,
+        /// Part: what is left of it, where one text was taken out of a list of many.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        left: Option<Digest>,
+    },
+    /// A person has silenced controls.
+    Silenced {
+        /// Counts over the whole ledger.
+        silence: u64,
+        #[serde(flatten)]
+        what: Silence,
+        /// Part: author and words.
+        note: Digest,
+    },
+    SilenceEnded {
+        silence: u64,
+        /// Part: who ended it before its time, and why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        note: Option<Digest>,
+    },
+    /// Needs a second person: it has no effect yet.
+    Proposed {
+        /// Counts over the whole ledger.
+        proposal: u64,
+        act: Act,
+        /// Part: author and words.
+        note: Digest,
+    },
+    /// By a second person; what it has effected stands behind it in the same batch.
+    Approved {
+        proposal: u64,
+        /// Part: who approved it, and their words.
+        note: Digest,
+    },
+    ProposalDropped {
+        proposal: u64,
+        why: Dropped,
+        note: Digest,
+    },
+    /// A person stated how a control stands; the run before it in the batch holds what they stated.
+    Attested {
+        control: ControlId,
+        /// Until when it holds.
+        until: Timestamp,
+        /// Part: author and words.
+        note: Digest,
+    },
+    /// What the plugin of a control had kept for itself is forgotten.
+    StateReset {
+        control: ControlId,
+        note: Digest,
     },
 }
 
@@ -226,7 +282,15 @@ impl Event {
             | Self::ExceptionClosed { note: part, .. }
             | Self::AlertQueued { mail: part, .. }
             | Self::AlertHeld(HeldAlert { letter: part, .. })
-            | Self::WindowOpened { window_part: part, .. } => (Some(*part), None),
+            | Self::WindowOpened { window_part: part, .. }
+            | Self::Silenced { note: part, .. }
+            | Self::Approved { note: part, .. }
+            | Self::ProposalDropped { note: part, .. }
+            | Self::Attested { note: part, .. }
+            | Self::StateReset { note: part, .. } => (Some(*part), None),
+            Self::Proposed { act: Act::Erase { target }, note, .. } => (Some(*note), Some(*target)),
+            Self::Proposed { note, .. } => (Some(*note), None),
+            Self::Erased { left: part, .. } | Self::SilenceEnded { note: part, .. } => (*part, None),
             Self::ClockBelieved(ClockBelieved { note, .. }) => (*note, None),
             Self::Run(RunEntry { evidence: Evidence::Part(part), plugin_state, .. }) => (Some(*part), *plugin_state),
             Self::Run(RunEntry { evidence: Evidence::SameAs(_), plugin_state, .. }) => (None, *plugin_state),
@@ -251,8 +315,7 @@ impl Event {
             | Self::DeliveryRefused { .. }
             | Self::Checkpoint { .. }
             | Self::ClockDoubted { .. }
-            | Self::DayClosed { .. }
-            | Self::Erased { .. } => (None, None),
+            | Self::DayClosed { .. } => (None, None),
         };
         one.into_iter().chain(other)
     }
@@ -280,7 +343,9 @@ impl Event {
             | Self::FlappingStarted { control, .. }
             | Self::FlappingEnded { control, .. }
             | Self::WentUntested { control, .. }
-            | Self::TestedAgain { control, .. } => Some(control),
+            | Self::TestedAgain { control, .. }
+            | Self::Attested { control, .. }
+            | Self::StateReset { control, .. } => Some(control),
             Self::AlertQueued { control, .. } | Self::AlertHeld(HeldAlert { control, .. }) => control.as_ref(),
             Self::LedgerOpened { .. }
             | Self::DaemonStarted { .. }
@@ -294,7 +359,12 @@ impl Event {
             | Self::ClockBelieved(_)
             | Self::DayClosed { .. }
             | Self::WindowOpened { .. }
-            | Self::Erased { .. } => None,
+            | Self::Erased { .. }
+            | Self::Silenced { .. }
+            | Self::SilenceEnded { .. }
+            | Self::Proposed { .. }
+            | Self::Approved { .. }
+            | Self::ProposalDropped { .. } => None,
         }
     }
 }

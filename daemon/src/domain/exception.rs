@@ -37,6 +37,9 @@ pub struct Recovery {
     /// The slot whose run passed.
     pub slot: SlotTime,
     pub at: Timestamp,
+    /// Tests from the first failing one up to it, and those of them that failed.
+    pub tests: u64,
+    pub failing_tests: u64,
 }
 
 /// What a person wrote; the words lie in a part.
@@ -62,6 +65,8 @@ pub enum NoteAbout {
     Acknowledgement,
     Note(NoteKind),
     Closing,
+    /// Of the closing, by a second person.
+    Approval,
 }
 
 /// A subject inside an exception, from the slot in which it joined.

@@ -56,6 +56,8 @@ fn every_kind_and_every_name_of_a_closed_list_is_there() {
     check("alert-withheld", "/why", names::<WithheldReason>());
     check("alert-queued", "/cause/summary", names::<SummaryKind>());
     check("checkpoint", "/clock", names::<ClockState>());
+    check("proposed", "/act/act", names_tagged::<Act>("act"));
+    check("proposal-dropped", "/why", names::<Dropped>());
     check("clock-doubted", "/doubt/why", names_tagged::<ClockDoubt>("why"));
 }
 
@@ -138,13 +140,19 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
             until: _,
             letter: _,
         }) => vec![("control of alert-held", control.is_some()), ("exception of alert-held", exception.is_some())],
-        Event::AlertWithheld { cause: _, control: _, exception, why: _ } => {
-            vec![("exception of alert-withheld", exception.is_some())]
+        Event::AlertWithheld { cause: _, control: _, exception, why: _, silence, since } => {
+            vec![
+                ("exception of alert-withheld", exception.is_some()),
+                ("silence of alert-withheld", silence.is_some()),
+                ("since of alert-withheld", since.is_some()),
+            ]
         }
         Event::ExceptionAcknowledged { exception: _, control: _, until, note: _ } => {
             vec![("until of exception-acknowledged", until.is_some())]
         }
         Event::ClockBelieved(ClockBelieved { before: _, note }) => vec![("note of clock-believed", note.is_some())],
+        Event::Erased { part: _, left } => vec![("left of erased", left.is_some())],
+        Event::SilenceEnded { silence: _, note } => vec![("note of silence-ended", note.is_some())],
         Event::LedgerOpened { origin: _, key: _ }
         | Event::DaemonStarted { software: _ }
         | Event::DaemonStopped
@@ -176,7 +184,12 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
         | Event::ClockDoubted { doubt: _ }
         | Event::DayClosed { zone: _, day: _, until: _, rollup: _ }
         | Event::WindowOpened { window: _, window_part: _ }
-        | Event::Erased { part: _ } => Vec::new(),
+        | Event::Silenced { silence: _, what: Silence { controls: _, from: _, until: _ }, note: _ }
+        | Event::Proposed { proposal: _, act: _, note: _ }
+        | Event::Approved { proposal: _, note: _ }
+        | Event::ProposalDropped { proposal: _, why: _, note: _ }
+        | Event::Attested { control: _, until: _, note: _ }
+        | Event::StateReset { control: _, note: _ } => Vec::new(),
     }
 }
 

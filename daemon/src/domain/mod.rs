@@ -4,6 +4,7 @@
 //! exists is well formed, an outcome is derived and never set).
 //! Must not know: any other room, files, sockets, a clock.
 
+mod act;
 mod alert;
 mod calendar;
 mod canonical;
@@ -33,6 +34,7 @@ mod window;
 #[cfg(test)]
 mod golden;
 
+pub use act::{Act, ControlPattern, Dropped, PatternError, Silence};
 pub use alert::{AlertCause, Detail, HoldReason, SummaryKind, WithheldReason};
 pub use calendar::Calendar;
 pub(crate) use canonical::to_bytes as canonical_json;

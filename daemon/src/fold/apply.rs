@@ -2,13 +2,13 @@ use std::collections::BTreeMap;
 
 use super::{
     CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, Held, Key, Mailbox, NamedPart, Outage, Pending,
-    RolledUp, SentSummary, Spell, SpellKind, State, VersionChange, WindowRecord,
+    ProposalEnd, RolledUp, SentSummary, Spell, SpellKind, State, VersionChange, WindowRecord,
 };
 use crate::{
     domain::{
-        AlertCause, ControlId, DayRow, Departure, Deviation, Entry, Event, ExceptionId, ExceptionNote, ExceptionRecord,
-        ExceptionSubjects, Life, LifeEnd, LocalDay, MissedReason, MissedSlots, NoteAbout, Outcome, PopulationRange,
-        RecipientId, Recovery, RunEntry, Timestamp,
+        Act, AlertCause, ControlId, DayRow, Departure, Deviation, Entry, Event, ExceptionId, ExceptionNote,
+        ExceptionRecord, ExceptionSubjects, Life, LifeEnd, LocalDay, MissedReason, MissedSlots, NoteAbout, Outcome,
+        PopulationRange, RecipientId, Recovery, RunEntry, Timestamp,
     },
     judge::ControlState,
 };
@@ -25,10 +25,15 @@ impl State {
             Event::Missed(missed) => self.count_missed(missed),
             _ => {}
         }
+        let ending = match event {
+            Event::ExceptionRecovered { control, .. } => self.control(control).and_then(ControlState::open_exception),
+            _ => None,
+        };
+        let counted = ending.map(|open| (open.tests, open.failing_tests));
         if let Some(control) = event.control() {
             self.apply_to_control(sequence, *at, control, event);
         }
-        self.apply_elsewhere(sequence, *at, event);
+        self.apply_elsewhere(sequence, *at, event, counted);
         self.head.last_at = match event {
             // From here on the wall clock is the rule again, and it may be behind.
             Event::ClockBelieved(_) => Some(*at),
@@ -47,7 +52,8 @@ impl State {
         self.mark(Key::Control(control.clone()));
     }
 
-    fn apply_elsewhere(&mut self, sequence: u64, at: Timestamp, event: &Event) {
+    /// `counted`: of an exception that ends, its tests and how many failed.
+    fn apply_elsewhere(&mut self, sequence: u64, at: Timestamp, event: &Event, counted: Option<(u64, u64)>) {
         match event {
             Event::LedgerOpened { origin, key } => {
                 self.head.origin = Some(origin.clone());
@@ -130,14 +136,36 @@ impl State {
                 self.of_exception(*exception, |record| record.overdue = Some(at))
             }
             Event::ExceptionRecovered { exception, control, slot } => {
-                self.of_exception(*exception, |record| record.recovered = Some(Recovery { slot: *slot, at }));
+                let (tests, failing_tests) = counted.unwrap_or_default();
+                let recovery = Recovery { slot: *slot, at, tests, failing_tests };
+                self.of_exception(*exception, |record| record.recovered = Some(recovery));
                 self.end_spells(control, slot.0, |kind| kind == SpellKind::Failing);
                 self.count_of_day(control, |row| row.recovered += 1);
             }
             Event::ExceptionReminded { .. }
             | Event::FlappingStarted { .. }
             | Event::FlappingEnded { .. }
-            | Event::AlertWithheld { .. } => {}
+            | Event::StateReset { .. }
+            | Event::Attested { .. }
+            | Event::AlertWithheld { silence: None, .. } => {}
+            Event::AlertWithheld { cause, control, exception, silence: Some(silence), since, .. } => {
+                self.withheld(*silence, control, *cause, *exception, *since);
+            }
+            Event::Silenced { silence, what, note } => self.silenced(at, *silence, what, *note),
+            Event::SilenceEnded { silence, note } => self.silence_ended(at, *silence, *note),
+            Event::Proposed { proposal, act, note } => self.proposed(at, *proposal, act, *note),
+            Event::Approved { proposal, note } => {
+                if let Some(Act::CloseException { exception, .. }) =
+                    self.proposals.get(proposal).map(|record| record.act.clone())
+                {
+                    let note = ExceptionNote { at, about: NoteAbout::Approval, note: *note };
+                    self.of_exception(exception, |record| record.notes.push(note));
+                }
+                self.proposal_ended(*proposal, ProposalEnd { at, dropped: None, note: *note });
+            }
+            Event::ProposalDropped { proposal, why, note } => {
+                self.proposal_ended(*proposal, ProposalEnd { at, dropped: Some(*why), note: *note });
+            }
             Event::ExceptionAcknowledged { exception, note, .. } => self.of_exception(*exception, |record| {
                 record.acknowledged = record.acknowledged.or(Some(at));
                 record.notes.push(ExceptionNote { at, about: NoteAbout::Acknowledgement, note: *note });
@@ -216,10 +244,7 @@ impl State {
                 self.windows.insert(window.clone(), WindowRecord { opened: at, part: *window_part });
                 self.mark(Key::Window(window.clone()));
             }
-            Event::Erased { part } => {
-                self.erased.insert(*part);
-                self.mark(Key::Erased(*part));
-            }
+            Event::Erased { part, left } => self.erase(*part, *left),
         }
     }
 

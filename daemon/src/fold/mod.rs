@@ -9,6 +9,7 @@
 
 mod apply;
 mod days;
+mod decided;
 mod outbox;
 mod records;
 mod rows;
@@ -21,10 +22,11 @@ mod golden;
 mod properties;
 
 pub use days::{RolledUp, Spell, SpellKind};
+pub use decided::{ProposalEnd, ProposalRecord, SilenceRecord};
 pub use outbox::{DeadLetter, DeliveryState, Held, Mailbox, Pending, SentSummary};
 pub use records::{ControlRecord, NamedPart, Outage, VersionChange, WindowRecord};
 pub use rows::{Key, LoadError};
 pub use state::{CheckpointAt, ClosingDay, DoubtSince, Head, State};
 
 /// Of the folded form. A view with another number is dropped and folded anew.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;

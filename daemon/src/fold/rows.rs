@@ -25,6 +25,8 @@ pub enum Key {
     Window(WindowId),
     Outage(u64),
     Erased(Digest),
+    Silence(u64),
+    Proposal(u64),
 }
 
 /// A view that no `State` wrote; it is to be dropped and folded anew.
@@ -56,6 +58,8 @@ impl Key {
             Self::Window(window) => format!("window {window}"),
             Self::Outage(sequence) => format!("outage {sequence:016}"),
             Self::Erased(part) => format!("erased {part}"),
+            Self::Silence(silence) => format!("silence {silence:016}"),
+            Self::Proposal(proposal) => format!("proposal {proposal:016}"),
         }
         .into_bytes()
     }
@@ -87,6 +91,8 @@ impl Key {
             ["window", window] => Self::Window(to(window)?),
             ["outage", sequence] => Self::Outage(to(sequence)?),
             ["erased", part] => Self::Erased(to(part)?),
+            ["silence", silence] => Self::Silence(to(silence)?),
+            ["proposal", proposal] => Self::Proposal(to(proposal)?),
             _ => return None,
         })
     }
@@ -121,6 +127,8 @@ impl State {
         let windows = self.windows.keys().cloned().map(Key::Window);
         let outages = self.outages.keys().copied().map(Key::Outage);
         let erased = self.erased.iter().copied().map(Key::Erased);
+        let silences = self.silences.keys().copied().map(Key::Silence);
+        let proposals = self.proposals.keys().copied().map(Key::Proposal);
         std::iter::once(Key::Head)
             .chain(controls)
             .chain(exceptions)
@@ -136,6 +144,8 @@ impl State {
             .chain(windows)
             .chain(outages)
             .chain(erased)
+            .chain(silences)
+            .chain(proposals)
             .filter_map(|key| Some((key.to_bytes(), self.value(&key)?)))
     }
 
@@ -166,6 +176,8 @@ impl State {
             Key::Window(window) => json(self.windows.get(window)?),
             Key::Outage(sequence) => json(self.outages.get(sequence)?),
             Key::Erased(part) => self.erased.contains(part).then(|| b"true".to_vec()),
+            Key::Silence(silence) => json(self.silences.get(silence)?),
+            Key::Proposal(proposal) => json(self.proposals.get(proposal)?),
         }
     }
 
@@ -215,6 +227,12 @@ impl State {
                 }
                 Key::Erased(part) => {
                     state.erased.insert(part);
+                }
+                Key::Silence(silence) => {
+                    state.silences.insert(silence, read(&key, &value)?);
+                }
+                Key::Proposal(proposal) => {
+                    state.proposals.insert(proposal, read(&key, &value)?);
                 }
             }
         }

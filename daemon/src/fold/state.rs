@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ControlRecord, DeadLetter, Held, Key, Mailbox, NamedPart, Outage, Pending, RolledUp, SentSummary, Spell, SpellKind,
-    WindowRecord,
+    ControlRecord, DeadLetter, Held, Key, Mailbox, NamedPart, Outage, Pending, ProposalRecord, RolledUp, SentSummary,
+    SilenceRecord, Spell, SpellKind, WindowRecord,
 };
 use crate::{
     domain::{
@@ -30,6 +30,8 @@ pub struct State {
     pub(super) windows: BTreeMap<WindowId, WindowRecord>,
     pub(super) outages: BTreeMap<u64, Outage>,
     pub(super) erased: BTreeSet<Digest>,
+    pub(super) silences: BTreeMap<u64, SilenceRecord>,
+    pub(super) proposals: BTreeMap<u64, ProposalRecord>,
     pub(super) dirty: BTreeSet<Key>,
 }
 
@@ -44,6 +46,9 @@ pub struct Head {
     pub next_alert: u64,
     /// The number of the next alert that is held.
     pub next_held: u64,
+    /// The number of the next silence, and of the next proposal.
+    pub next_silence: u64,
+    pub next_proposal: u64,
     /// Name of the log.
     pub origin: Option<String>,
     /// The public key of the epoch.

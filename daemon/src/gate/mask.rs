@@ -12,14 +12,14 @@ const MASK: &[u8] = b"***";
 /// Shorter pieces of base64 occur by chance.
 const PIECE_MIN: usize = 6;
 
-/// Knows the secrets of one request.
-pub(super) struct Mask {
+/// Knows texts in every spelling: the secrets of one request, or what is looked for.
+pub struct Mask {
     exact: Option<AhoCorasick>,
     spelled: Vec<Vec<u8>>,
 }
 
 impl Mask {
-    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut exact: Vec<Vec<u8>> = Vec::new();
         let mut spelled: Vec<Vec<u8>> = Vec::new();
         for secret in secrets.into_iter().map(str::as_bytes).filter(|secret| !secret.is_empty()) {
@@ -62,6 +62,12 @@ impl Mask {
             cleaned = clean_spelled(cleaned, secret);
         }
         cleaned
+    }
+
+    /// Whether one of them is in `bytes`, however it is spelled.
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        self.exact.as_ref().is_some_and(|exact| exact.is_match(bytes))
+            || self.spelled.iter().any(|text| clean_spelled(bytes.to_vec(), text).len() != bytes.len())
     }
 
     pub(super) fn clean_text(&self, text: &str) -> String {

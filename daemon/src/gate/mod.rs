@@ -32,6 +32,7 @@ pub use connect::Proxy;
 pub use credential::CredentialSettings;
 pub use door::{Answered, Budget, Door};
 pub use limiter::Traffic;
+pub use mask::Mask;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::atomic::AtomicU32};
 

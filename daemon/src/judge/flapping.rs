@@ -22,6 +22,8 @@ pub(super) fn changed(decision: &mut Decision, state: &ControlState, policy: &Po
                     control: alert.control,
                     exception: alert.exception,
                     why: WithheldReason::Flapping,
+                    silence: None,
+                    since: None,
                 });
             }
             _ => decision.alerts.push(alert),

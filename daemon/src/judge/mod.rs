@@ -15,10 +15,12 @@
 //!   after the first of them. Slots of a disabled control are not due.
 //! - A control that changes between passing and failing too often *flaps*: its exceptions go on, its mails do not, until
 //!   it has kept to one of the two for long enough.
+//! - What a silence keeps from people and is so still when it ends, is told then, once; what came and went is not.
 //! - People are reminded of an open exception in the mornings after so many days; not before the date that whoever
 //!   acknowledged it has promised.
 //! - A run of an older version or of an older slot than the newest judged is counted, and says nothing about now.
 
+mod attested;
 mod definition;
 mod events;
 mod flapping;
@@ -26,18 +28,21 @@ mod people;
 mod policy;
 mod reminder;
 mod run;
+mod silence;
 mod state;
 mod time;
 
 #[cfg(test)]
 mod tests;
 
+pub use attested::decide_expired;
 pub use definition::{DefinedControl, decide_definition, decide_retired};
 pub use events::ReportedEvents;
 pub use people::{PersonDoes, decide_close, decide_note};
 pub use policy::{Flapping, Policy, Remediation};
 pub use reminder::Reminders;
 pub use run::{NamedSubjects, RunFacts, SubjectStatus, decide_run};
+pub use silence::{Withheld, decide_unsilenced};
 pub use state::{ControlState, KeptEvidence, LastRun, OpenException, Phase, Testing};
 pub use time::{UNTESTED_AFTER, deadline, decide_missed, decide_time};
 
@@ -54,6 +59,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    pub fn append(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.alerts.extend(other.alerts);
+    }
+
     pub const fn is_empty(&self) -> bool {
         self.events.is_empty() && self.alerts.is_empty()
     }

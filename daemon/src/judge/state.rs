@@ -50,6 +50,9 @@ pub struct ControlState {
     pub evidence: Option<KeptEvidence>,
     /// Part: the plugin's own state.
     pub plugin_state: Option<Digest>,
+    /// Of an attested control: until when the newest statement holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested_until: Option<Timestamp>,
 }
 
 /// Where a control stands.
@@ -183,6 +186,7 @@ impl ControlState {
             reported: Vec::new(),
             evidence: None,
             plugin_state: None,
+            attested_until: None,
         })
     }
 
@@ -205,6 +209,16 @@ impl ControlState {
     /// version that was replaced while it ran, or of a slot before one that was judged.
     pub fn judges(&self, run: &RunEntry) -> bool {
         !self.retired && run.version == self.version && self.judged.is_none_or(|judged| run.slot >= judged)
+    }
+
+    /// A part was erased: whether it was the newest evidence, which is then none to go back to.
+    pub fn forget_evidence(&mut self, part: &Digest) -> bool {
+        let is_newest = self.evidence.is_some_and(|kept| kept.part == *part);
+        if is_newest {
+            self.revision += 1;
+            self.evidence = None;
+        }
+        is_newest
     }
 
     /// Folds one entry of this control. Knows no thresholds and cannot fail.
@@ -311,7 +325,15 @@ impl ControlState {
                 }
             }
             // What else people add to an exception changes its record, not where the control stands.
-            Event::ExceptionNoted { .. } | Event::ExceptionClosed { .. } | Event::AlertWithheld { .. } => {}
+            Event::ExceptionNoted { .. } | Event::ExceptionClosed { .. } => {}
+            Event::AlertWithheld { cause, .. } => {
+                // That there are more is not found out anew with each run.
+                if let (AlertCause::MoreSubjects, Phase::Failing(open)) = (cause, &mut self.phase) {
+                    open.more_told = Some(at);
+                }
+            }
+            Event::StateReset { .. } => self.plugin_state = None,
+            Event::Attested { until, .. } => self.attested_until = Some(*until),
             // These are of no control.
             Event::LedgerOpened { .. }
             | Event::DaemonStarted { .. }
@@ -325,7 +347,12 @@ impl ControlState {
             | Event::ClockBelieved(_)
             | Event::DayClosed { .. }
             | Event::WindowOpened { .. }
-            | Event::Erased { .. } => {}
+            | Event::Erased { .. }
+            | Event::Silenced { .. }
+            | Event::SilenceEnded { .. }
+            | Event::Proposed { .. }
+            | Event::Approved { .. }
+            | Event::ProposalDropped { .. } => {}
         }
     }
 
@@ -417,6 +444,7 @@ impl ControlState {
             | AlertCause::ConfigurationRefused
             | AlertCause::PluginFault
             | AlertCause::FirstResults
+            | AlertCause::Proposed
             | AlertCause::Several
             | AlertCause::Summary(_) => {}
         }

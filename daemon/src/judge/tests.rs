@@ -348,7 +348,7 @@ fn an_exception_is_closed_when_it_has_recovered_and_is_answered() {
     };
     let close = |record: &ExceptionRecord| decide_close(None, id, record, &[], note);
     assert_eq!(close(&record), Err(Refused::StillFailing(id)));
-    record.recovered = Some(Recovery { slot, at: now });
+    record.recovered = Some(Recovery { slot, at: now, tests: 2, failing_tests: 1 });
     assert_eq!(close(&record), Err(Refused::Unanswered(id)));
     let cause = (NoteKind::RootCause, Digest::of(b"cause"));
     assert_eq!(decide_close(None, id, &record, &[cause], note), Err(Refused::Unanswered(id)));

@@ -54,6 +54,7 @@ mod tests;
 
 pub use disk::{Disk, DiskFile, OpenMode, RealDisk};
 pub use embedded::Ledger;
+pub use erase::StoredParts;
 pub use error::{Damage, LedgerError};
 pub use fold::{Fold, Row};
 pub use folder::network_file_system;

@@ -48,7 +48,7 @@ impl Noted {
                 self.closed_days.insert(rollup, sequence);
             }
             Event::Checkpoint { .. } => self.checkpoints.push(sequence),
-            Event::Erased { part } => {
+            Event::Erased { part, .. } => {
                 self.erased.insert(part, sequence);
             }
             _ => {}

@@ -1,6 +1,9 @@
 //! Sealed parts: what one pack's entries of one day refer to, of one class.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     EvidenceClass, LedgerError,
@@ -212,23 +215,24 @@ impl Segment {
         })
     }
 
-    /// The same segment without the content of a part; its bytes become zeros, so that nothing else moves.
-    pub(super) fn without(&self, digest: &Digest) -> Result<Vec<u8>, LedgerError> {
+    /// The same segment without the content of parts; their bytes become zeros, so that nothing else moves.
+    pub(super) fn without(&self, digests: &HashSet<Digest>) -> Result<Vec<u8>, LedgerError> {
         let mut builder = SealedBuilder::new(Kind::Segment, self.sealed.header);
-        let erased = self.find(digest);
+        let erased: Vec<_> = self.parts.iter().filter(|part| digests.contains(&part.digest)).collect();
         for at in 0..self.sealed.blocks() {
-            let mut raw = self.sealed.block(at, || "while a part is erased".to_owned())?;
-            if let Some(part) = erased
-                && let SegmentPlace::Block { block, offset } = part.place
-                && block as usize == at
-            {
-                self.cut(&part, &raw, offset)?;
-                raw[offset as usize..offset as usize + part.len as usize].fill(0);
+            let mut raw = self.sealed.block(at, || "while parts are erased".to_owned())?;
+            for part in &erased {
+                if let SegmentPlace::Block { block, offset } = part.place
+                    && block as usize == at
+                {
+                    self.cut(part, &raw, offset)?;
+                    raw[offset as usize..offset as usize + part.len as usize].fill(0);
+                }
             }
             builder.add_block(&raw);
         }
         let mut parts = self.parts.clone();
-        for part in parts.iter_mut().filter(|part| part.digest == *digest) {
+        for part in parts.iter_mut().filter(|part| digests.contains(&part.digest)) {
             part.place = SegmentPlace::Erased;
         }
         Ok(builder.finish(&foot(parts)))

@@ -5,7 +5,9 @@ use sha2::{Digest as _, Sha256};
 use super::frozen::Rendered;
 use super::prepared::Prepared;
 use super::{Letter, Letterhead, Mail};
-use super::{clean, clock, failing, first_results, flapping, html, operations, summary, testing, text as plain, words};
+use super::{
+    clean, clock, failing, first_results, flapping, html, operations, proposed, summary, testing, text as plain, words,
+};
 use crate::domain::Timestamp;
 
 /// Longer subjects are cut off by every reader.
@@ -50,6 +52,7 @@ pub fn prepare(letter: &Letter, head: &Letterhead) -> Prepared {
         Letter::FirstResults(facts) => first_results::first_results(facts, head),
         Letter::ConfigurationRefused(facts) => operations::refused(facts, head),
         Letter::PluginFault(facts) => operations::plugin_fault(facts, head),
+        Letter::Proposed(facts) => proposed::proposed(facts, head),
         Letter::Summary(facts) => summary::summary(facts, head),
     }
 }

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 
 use super::SummaryFacts;
 use crate::domain::{
-    ClockDoubt, ControlId, Counts, Departure, Detail, Digest, ExceptionId, Family, MissedReason, PluginName, RunReason,
-    Severity, SlotTime, Timestamp, WindowId,
+    Act, ClockDoubt, ControlId, Counts, Departure, Detail, Digest, ExceptionId, Family, MissedReason, PluginName,
+    RunReason, Severity, SlotTime, Timestamp, WindowId,
 };
 use crate::judge::Flapping;
 
@@ -35,6 +35,8 @@ pub enum Letter {
     FirstResults(FirstResultsFacts),
     ConfigurationRefused(RefusedFacts),
     PluginFault(PluginFaultFacts),
+    /// Something waits for a second person.
+    Proposed(ProposedFacts),
     /// Weekly, monthly or of a whole window, as its period says.
     Summary(Box<SummaryFacts>),
 }
@@ -78,6 +80,15 @@ pub struct TestFacts {
     /// Why not everything was looked at.
     pub incomplete: Option<String>,
     pub evidence: EvidenceFacts,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProposedFacts {
+    pub proposal: u64,
+    pub act: Act,
+    pub at: Timestamp,
+    pub author: String,
+    pub words: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -218,6 +229,8 @@ pub struct NotTestedFacts {
 pub enum Cause {
     Run(RunReason),
     Missed(MissedReason),
+    /// No statement of a person holds.
+    Unattested,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -21,6 +21,7 @@ mod letter;
 mod operations;
 mod phrases;
 mod prepared;
+mod proposed;
 mod summary;
 mod summary_facts;
 mod summary_lists;
@@ -37,12 +38,12 @@ pub use frozen::{Attachment, Mail, MailError};
 pub use letter::{
     Cause, CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, ControlFacts, EndedSubject, EvidenceFacts,
     ExceptionFacts, FailedFacts, FirstResult, FirstResultsFacts, FirstRow, FlappingFacts, GapFacts, Letter, Letterhead,
-    MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts, RecoveredFacts, RefusedFacts, ReminderFacts, SteadyFacts,
-    SubjectFacts, TestFacts, TestedAgainFacts,
+    MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts, ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts,
+    SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts,
 };
 pub use prepared::Prepared;
 pub use summary_facts::{
     AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow, FamilyRow, GapRow,
-    Headline, MailFacts, Period, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
+    Headline, MailFacts, Period, ProposalRow, SilenceRow, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
 };
 pub use together::{HeldLetter, together};

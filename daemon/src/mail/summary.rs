@@ -30,6 +30,8 @@ pub(super) fn summary(facts: &SummaryFacts, head: &Letterhead) -> Prepared {
     lists::gaps(&mut document, facts, head);
     lists::errors(&mut document, facts, head);
     lists::exclusions(&mut document, facts, head);
+    lists::silences(&mut document, facts, head);
+    lists::proposals(&mut document, facts, head);
     lists::changes(&mut document, facts, head, noun);
     controls(&mut document, facts);
     trend(&mut document, facts);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::domain::{ControlId, ExceptionId, Family, LocalDay, MissedReason, RunReason, SlotTime, Timestamp, WindowId};
+use crate::domain::{
+    Act, ControlId, ExceptionId, Family, LocalDay, MissedReason, RunReason, SlotTime, Timestamp, WindowId,
+};
 
 /// A period's numbers and lists; empty lists are left out of the letter, or said to be empty where that is news.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +30,10 @@ pub struct SummaryFacts {
     pub errors_unlisted: u64,
     /// Exclusions that end soon, or never.
     pub exclusions: Vec<ExclusionRow>,
+    /// In force at some time of the period.
+    pub silences: Vec<SilenceRow>,
+    /// What waits for a second person.
+    pub proposals: Vec<ProposalRow>,
     pub changes: Vec<ChangeRow>,
     /// One row a control: in the monthly and the window's letter.
     pub controls: Vec<ControlRow>,
@@ -109,6 +115,28 @@ pub struct ExceptionRow {
     pub closed: Option<Timestamp>,
     /// Failing subjects, at the most.
     pub subjects: u64,
+}
+
+/// Controls of which no mail was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SilenceRow {
+    /// Ids and patterns.
+    pub controls: Vec<String>,
+    pub from: Timestamp,
+    /// When it ended, or will.
+    pub until: Timestamp,
+    /// Alerts that became no mail.
+    pub withheld: u64,
+    pub author: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProposalRow {
+    pub proposal: u64,
+    pub act: Act,
+    pub at: Timestamp,
+    pub author: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,9 @@
 //! The lists of a summary: what is open, what ended, what was not tested, what changed.
 
+use std::time::Duration;
+
 use super::document::{Align, Document, Table};
-use super::{ExceptionRow, Letterhead, SummaryFacts, words};
+use super::{ExceptionRow, Letterhead, SummaryFacts, proposed, words};
 
 use Align::{Left, Right};
 
@@ -151,6 +153,56 @@ pub(super) fn exclusions(document: &mut Document, facts: &SummaryFacts, head: &L
         ]);
     }
     table.note = more(facts.exclusions.len());
+    document.table(&table);
+}
+
+/// A silence of this length outlives its reason more often than not.
+const LONG_SILENCE: Duration = Duration::from_secs(7 * 86_400);
+
+pub(super) fn silences(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    if facts.silences.is_empty() {
+        return;
+    }
+    document.heading("Silences: no mail was sent, tests went on");
+    let mut table = Table::new([
+        ("Controls", Left),
+        ("From", Left),
+        ("Until", Left),
+        ("Withheld", Right),
+        ("By", Left),
+        ("Reason given", Left),
+    ]);
+    for row in facts.silences.iter().take(ROWS_MAX) {
+        let until = words::short_time(row.until, &head.zone);
+        let is_long = row.until.since(row.from) > LONG_SILENCE;
+        table.row([
+            row.controls.join(", "),
+            words::short_time(row.from, &head.zone),
+            if is_long { format!("{until} ({})", words::duration(row.until.since(row.from))) } else { until },
+            if row.withheld == 0 { "none".to_owned() } else { words::grouped(row.withheld) },
+            row.author.clone(),
+            row.reason.clone(),
+        ]);
+    }
+    table.note = more(facts.silences.len());
+    document.table(&table);
+}
+
+pub(super) fn proposals(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    if facts.proposals.is_empty() {
+        return;
+    }
+    document.heading("Waiting for a second person");
+    let mut table = Table::new([("Proposal", Right), ("What", Left), ("Made", Left), ("By", Left)]);
+    for row in facts.proposals.iter().take(ROWS_MAX) {
+        table.row([
+            row.proposal.to_string(),
+            proposed::described(&row.act, head).0,
+            words::short_time(row.at, &head.zone),
+            row.author.clone(),
+        ]);
+    }
+    table.note = more(facts.proposals.len());
     document.table(&table);
 }
 

@@ -11,6 +11,7 @@ pub(super) fn not_tested(facts: &NotTestedFacts, head: &Letterhead) -> Prepared 
     let cause = match facts.cause {
         Cause::Run(reason) => words::run_reason(reason),
         Cause::Missed(reason) => words::missed_reason(reason),
+        Cause::Unattested => return not_attested(facts, head),
     };
     let source = facts.source.as_ref().map(|source| clean::line(source, 60));
     let short = source.as_ref().map_or_else(|| cause.to_owned(), |source| format!("{cause} ({source})"));
@@ -60,6 +61,41 @@ pub(super) fn not_tested(facts: &NotTestedFacts, head: &Letterhead) -> Prepared 
     Prepared::new(subject, document, Vec::new(), Some(control.id.clone()))
 }
 
+/// Of a control that a person states the result of.
+fn not_attested(facts: &NotTestedFacts, head: &Letterhead) -> Prepared {
+    let control = &facts.control;
+    let mut document = Document::default();
+    document.title("NOT ATTESTED", &format!("{} {}", control.id, control.title), Tone::Unknown);
+    let since = words::time(facts.since.0, &head.zone);
+    let what = match facts.last_good {
+        Some(_) => format!("What was stated last has expired on {since}."),
+        None => format!("It is promised since {since}, and nobody has attested it yet."),
+    };
+    document.paragraph([
+        strong("Nobody knows whether this control works. "),
+        text(format!("No check tests it: a person states how it stands. {what}")),
+    ]);
+    let mut list = control_facts(control);
+    let last = facts.last_good.map_or_else(|| "never yet".to_owned(), |slot| words::time(slot.0, &head.zone));
+    list.push(("Last attested", vec![text(last)]));
+    document.facts(list);
+    document.heading("What it means");
+    document
+        .say("Until somebody attests it, the control counts as not tested, and the report of the window lists it so.");
+    document.heading("What to do");
+    document.say(format!("Ask {}, the control's owner, to look, and to have typed what was seen:", control.owner));
+    document.verbatim(
+        &format!(
+            "evidenced attest {} --pass --file WHAT_WAS_SEEN --reason 'what was looked at, and by whom'",
+            control.id
+        ),
+        1,
+    );
+    page(&mut document, head);
+    let subject = subject("NOT ATTESTED", control);
+    Prepared::new(subject, document, Vec::new(), Some(control.id.clone()))
+}
+
 pub(super) fn tested_again(facts: &TestedAgainFacts, head: &Letterhead) -> Prepared {
     let control = &facts.control;
     let mut document = Document::default();
@@ -101,6 +137,7 @@ pub(super) fn tested_again(facts: &TestedAgainFacts, head: &Letterhead) -> Prepa
 /// Where to look first.
 const fn advice(cause: Cause) -> &'static str {
     match cause {
+        Cause::Unattested => "Attest it.",
         Cause::Run(reason) => run_advice(reason),
         Cause::Missed(reason) => match reason {
             MissedReason::Disabled => "The control is switched off in the configuration: switch it on, or remove it.",

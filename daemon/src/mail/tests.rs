@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::domain::{
-    ClockDoubt, ControlId, Counts, Departure, Detail, Digest, ExceptionId, Family, LocalDay, MissedReason, Outcome,
-    RunReason, Severity, SlotTime, Timestamp, WindowId,
+    Act, ClockDoubt, ControlId, Counts, Departure, Detail, Digest, ExceptionId, Family, LocalDay, MissedReason,
+    Outcome, RunReason, Severity, SlotTime, Timestamp, WindowId,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -259,6 +259,20 @@ fn week() -> SummaryFacts {
             approval: Some("https://git.example.com/risk/42".into()),
             until: None,
         }],
+        silences: vec![SilenceRow {
+            controls: vec!["AVL-*".into(), "PIN-01".into()],
+            from: at("2026-02-09T21:00:00Z"),
+            until: at("2026-02-18T02:00:00Z"),
+            withheld: 3,
+            author: "rita".into(),
+            reason: "the cluster is moved".into(),
+        }],
+        proposals: vec![ProposalRow {
+            proposal: 4,
+            act: Act::CloseException { exception: ExceptionId { year: 2026, number: 3 }, control: id("FAR-02") },
+            at: at("2026-02-14T09:00:00Z"),
+            author: "rita".into(),
+        }],
         changes: vec![ChangeRow {
             at: at("2026-02-12T14:00:00Z"),
             control: id("FAR-02"),
@@ -276,6 +290,29 @@ fn week() -> SummaryFacts {
              u0Yc3kqPZ5vT8xW1nR6mB2dF4hJ7lS9aE0gK3oQ5tU8wY1zC4iN6pV2rX7bM9dL0fH3jG5kS8uT1eA6cW4yQ2nR7vB9mZ0x=\n"
                 .into(),
         ),
+    }
+}
+
+/// Of another control than the rest.
+fn change() -> ControlFacts {
+    let mut change = control();
+    change.id = id("CHG-01");
+    change.title = "Every deployed change was reviewed by someone else".into();
+    (change.family, change.criteria) = (Family::ChangeManagement, vec!["CC8.1".into()]);
+    change.owner = "engineering".into();
+    change
+}
+
+fn not_tested() -> NotTestedFacts {
+    NotTestedFacts {
+        control: change(),
+        since: slot("2026-03-01T05:00:00Z"),
+        slots: 2,
+        last_good: Some(slot("2026-02-28T05:00:00Z")),
+        cause: Cause::Run(RunReason::Denied),
+        source: Some("github.example".into()),
+        message: Some("GET https://github.example/repos/app/pulls: status 403".into()),
+        evidence: Some(evidence()),
     }
 }
 
@@ -354,11 +391,6 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         until: slot("2026-03-04T05:00:00Z"),
         why,
     };
-    let mut change = control();
-    change.id = id("CHG-01");
-    change.title = "Every deployed change was reviewed by someone else".into();
-    (change.family, change.criteria) = (Family::ChangeManagement, vec!["CC8.1".into()]);
-    change.owner = "engineering".into();
     let recovered = RecoveredFacts {
         control: control(),
         test: passed.clone(),
@@ -370,18 +402,8 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
             ended("AKIA0000000000000002", Some("backup"), Departure::Gone),
         ],
     };
-    let not_tested = NotTestedFacts {
-        control: change.clone(),
-        since: slot("2026-03-01T05:00:00Z"),
-        slots: 2,
-        last_good: Some(slot("2026-02-28T05:00:00Z")),
-        cause: Cause::Run(RunReason::Denied),
-        source: Some("github.example".into()),
-        message: Some("GET https://github.example/repos/app/pulls: status 403".into()),
-        evidence: Some(evidence()),
-    };
     let tested_again = TestedAgainFacts {
-        control: change,
+        control: change(),
         test: reviewed,
         outcome: Outcome::Pass,
         since: slot("2026-03-01T05:00:00Z"),
@@ -437,7 +459,7 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("failed-many", Letter::Failed(many_failed()), posting()),
         ("already-failing", Letter::AlreadyFailing(failed()), posting()),
         ("more-subjects", Letter::MoreSubjects(MoreSubjectsFacts { failed: more, joined }), follow_up()),
-        ("not-tested", Letter::NotTested(not_tested), posting()),
+        ("not-tested", Letter::NotTested(not_tested()), posting()),
         ("tested-again", Letter::TestedAgain(tested_again), follow_up()),
         ("overdue", Letter::Overdue(late), Posting { queued: at("2026-03-09T05:00:03Z"), ..follow_up() }),
         ("recovered", Letter::Recovered(recovered), follow_up()),
@@ -479,6 +501,8 @@ fn all_well() -> SummaryFacts {
     facts.gaps.clear();
     facts.errors.clear();
     facts.exclusions.clear();
+    facts.silences.clear();
+    facts.proposals.clear();
     facts.changes.clear();
     facts
 }

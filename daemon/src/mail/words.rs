@@ -131,6 +131,7 @@ pub fn limit(measurement: &Measurement) -> Option<String> {
 pub fn schedule(spec: &ScheduleSpec, zone: &str) -> String {
     let text = match spec {
         ScheduleSpec::Every(period) => return format!("every {}", duration(*period)),
+        ScheduleSpec::Attested(holds) => return format!("attested by a person, every {}", duration(*holds)),
         ScheduleSpec::Cron(text) => text.trim(),
     };
     let fields: Vec<_> = text.split_whitespace().collect();

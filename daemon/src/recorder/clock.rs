@@ -1,9 +1,13 @@
 //! The wall clock is in doubt, and is believed again.
 
-use super::{Belief, Recorded, Recorder, RecorderError, draft::Draft};
+use super::{
+    Belief, Recorded, Recorder, RecorderError,
+    acts::{keep, proposal_of_another},
+    draft::Draft,
+};
 use crate::{
     domain::{AlertCause, ClockBelieved, ClockDoubt, Event},
-    ledger::{EvidenceClass, Store},
+    ledger::Store,
     mail::{CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, Letter},
 };
 
@@ -17,21 +21,27 @@ impl Recorder {
             let facts = ClockDoubtedFacts { at: draft.at(), doubt, checkpoint: Some(checkpoint(draft)) };
             self.tell_operators(draft, &state, &Letter::ClockDoubted(facts), AlertCause::MonitoringGap)?;
         }
-        Ok(Recorded { sequence, at: draft.at(), run: None })
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 
     pub(super) fn clock_believed(&mut self, draft: &mut Draft, belief: Belief) -> Result<Recorded, RecorderError> {
-        let Belief { before, said, missed } = belief;
+        let Belief { before, said, proposal, missed } = belief;
         let state = self.ledger.state();
+        if let (Some(number), Some(note)) = (proposal, &said) {
+            proposal_of_another(&self.ledger, &state, number, &note.author)?;
+        }
         draft.believe_the_clock();
-        let sequence = draft.next_sequence();
         let note = match &said {
             None => None,
             Some(note) => {
-                let note = serde_json::to_vec(note).expect("a note is plain data");
-                Some(draft.keep(&note, EvidenceClass::Record)?)
+                let part = keep(draft, note)?;
+                if let Some(number) = proposal {
+                    draft.push(Event::Approved { proposal: number, note: part })?;
+                }
+                Some(part)
             }
         };
+        let sequence = draft.next_sequence();
         draft.push(Event::ClockBelieved(ClockBelieved { before, note }))?;
         let facts = ClockBelievedFacts {
             since: state.head().doubt.map_or(before, |doubt| doubt.since),
@@ -42,7 +52,7 @@ impl Recorder {
             checkpoint: Some(checkpoint(draft)),
         };
         self.tell_operators(draft, &state, &Letter::ClockBelieved(facts), AlertCause::MonitoringGap)?;
-        Ok(Recorded { sequence, at: draft.at(), run: None })
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 }
 

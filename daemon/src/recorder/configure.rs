@@ -105,7 +105,7 @@ impl Recorder {
         }
         drop(state);
         self.catalogue = catalogue;
-        Ok(Recorded { sequence, at: draft.at(), run: None })
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 
     fn is_new_configuration(&self, state: &State, expanded: &str) -> bool {
@@ -133,7 +133,7 @@ impl Recorder {
         // The same errors again are no news: a daemon that is started again and again would send a mail each time.
         let is_same = state.head().refused.is_some_and(|part| self.holds(&part, errors.as_bytes()));
         if is_same {
-            return Ok(Recorded { sequence, at: draft.at(), run: None });
+            return Ok(Recorded::entry(sequence, draft.at()));
         }
         let part = draft.keep(errors.as_bytes(), EvidenceClass::Record)?;
         draft.push(Event::ConfigurationRefused { errors: part })?;
@@ -144,7 +144,7 @@ impl Recorder {
             running_since: state.head().configuration.and(state.head().started),
         });
         self.tell_operators(draft, &state, &letter, AlertCause::ConfigurationRefused)?;
-        Ok(Recorded { sequence, at: draft.at(), run: None })
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 
     /// A plugin's file is missing, garbage, or demands what is not granted.
@@ -156,7 +156,7 @@ impl Recorder {
         let state = self.ledger.state();
         let sequence = draft.next_sequence();
         self.tell_operators(draft, &state, &Letter::PluginFault(facts), AlertCause::PluginFault)?;
-        Ok(Recorded { sequence, at: draft.at(), run: None })
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 
     /// Queues a letter that is of no single control.

@@ -39,6 +39,8 @@ pub(super) struct Draft {
     packed: Vec<(ControlId, u64, Packed)>,
     named: Vec<(ControlId, u32, Vec<String>)>,
     is_wide: bool,
+    /// Parts that lose their content once the batch is durable.
+    erased_afterwards: HashSet<Digest>,
 }
 
 /// What an alert adds to a reader's mailbox.
@@ -107,6 +109,7 @@ impl Draft {
             packed: Vec::new(),
             named: Vec::new(),
             is_wide: false,
+            erased_afterwards: HashSet::new(),
         }
     }
 
@@ -145,6 +148,7 @@ impl Draft {
         self.next_held = mark.next_held;
         self.told.truncate(mark.told);
         self.held.truncate(mark.held);
+        self.erased_afterwards.clear();
     }
 
     /// When the entries say that they were decided.
@@ -172,7 +176,7 @@ impl Draft {
         entry.to_bytes().map_err(Arc::new)?;
         let sequence = self.next_sequence();
         self.entries.push(entry);
-        Ok(Recorded { sequence, at: self.at(), run: None })
+        Ok(Recorded::entry(sequence, self.at()))
     }
 
     /// A text that an entry names by its digest.
@@ -257,6 +261,15 @@ impl Draft {
     /// What this batch teaches, to be remembered once it is durable.
     pub(super) fn take_learned(&mut self) -> Learned {
         Learned { packed: std::mem::take(&mut self.packed), named: std::mem::take(&mut self.named) }
+    }
+
+    /// What is left of the part is kept by this batch; the part itself goes when that is durable.
+    pub(super) fn erase_afterwards(&mut self, part: Digest) {
+        self.erased_afterwards.insert(part);
+    }
+
+    pub(super) fn take_erased_afterwards(&mut self) -> HashSet<Digest> {
+        std::mem::take(&mut self.erased_afterwards)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::Catalogue;
 use crate::{
     domain::{
-        ClockDoubt, ClockState, ControlId, Event, ExceptionId, MissedReason, MissedSlots, Outcome, RunReason, Timestamp,
+        ClockDoubt, ClockState, ControlId, Digest, Event, ExceptionId, MissedReason, MissedSlots, Outcome, RunReason,
+        Silence, Timestamp,
     },
+    fold::State,
     judge::PersonDoes,
+    ledger::{Ledger, Store},
     mail::PluginFaultFacts,
     runner::Finished,
 };
@@ -28,6 +31,10 @@ pub enum Fact {
     },
     /// A person closed an exception.
     Closed(Box<Closing>),
+    /// A person decided something, or proposes to.
+    Acted(Box<Acting>),
+    /// Parts of the evidence are erased, as was approved.
+    Erase(Box<Erasing>),
     Configured {
         catalogue: Arc<Catalogue>,
         expanded: String,
@@ -58,6 +65,8 @@ impl Fact {
             Self::Event(event) => event.control(),
             Self::Said { .. }
             | Self::Closed(_)
+            | Self::Acted(_)
+            | Self::Erase(_)
             | Self::Configured { .. }
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
@@ -74,6 +83,8 @@ impl Fact {
             Self::Ran(_) | Self::Missed(_) | Self::Event(_) => false,
             Self::Said { .. }
             | Self::Closed(_)
+            | Self::Acted(_)
+            | Self::Erase(_)
             | Self::Configured { .. }
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
@@ -103,6 +114,8 @@ pub struct Belief {
     pub before: Timestamp,
     /// Who says so, and why; `None`: it was synchronised for long enough.
     pub said: Option<NoteRecord>,
+    /// The proposal that said so, and that this approves.
+    pub proposal: Option<u64>,
     pub missed: Vec<(ControlId, u64)>,
 }
 
@@ -112,6 +125,72 @@ pub struct Author {
     pub uid: u32,
     /// The uid that logged in, so that sudo hides nobody.
     pub login_uid: Option<u32>,
+    /// What that person was called when it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Author {
+    /// The user that logged in, if the kernel knows; else the one that asked.
+    pub fn person(&self) -> u32 {
+        self.login_uid.unwrap_or(self.uid)
+    }
+
+    pub fn is_same_person(&self, other: &Self) -> bool {
+        self.person() == other.person()
+    }
+
+    /// For people to read.
+    pub fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| crate::access::user_name(self.person()))
+    }
+}
+
+/// What a person does that may need a second one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acting {
+    pub author: Author,
+    pub words: String,
+    pub does: Does,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Does {
+    Silence(Silence),
+    EndSilence(u64),
+    AcceptClock,
+    /// Wants a text out of the evidence.
+    Erase {
+        target: String,
+    },
+    ResetState(ControlId),
+    Attest(Attestation),
+    /// Of a proposal; what it effects stands behind it.
+    Approve(u64),
+    Drop(u64),
+}
+
+/// A person states how a control stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    pub control: ControlId,
+    pub passes: bool,
+    /// `None`: for as long as the control says.
+    pub until: Option<Timestamp>,
+    /// What was looked at: its name and content.
+    pub file: Option<(String, Vec<u8>)>,
+}
+
+/// Parts that are erased because of a proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasing {
+    pub proposal: u64,
+    /// The text that is to go.
+    pub target: String,
+    /// They hold the text.
+    pub parts: Vec<Digest>,
+    /// They have no content any more, and no entry says so: an earlier erasure was cut off.
+    pub gone: Vec<Digest>,
 }
 
 /// A person closes an exception, with what was not said before.
@@ -132,6 +211,13 @@ pub struct NoteRecord {
     pub words: String,
 }
 
+impl NoteRecord {
+    /// `None`: it was erased, or cannot be read.
+    pub fn read(ledger: &Ledger<State>, note: &Digest) -> Option<Self> {
+        serde_json::from_slice(&ledger.part(note).ok()??).ok()
+    }
+}
+
 /// A fact that is durable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
@@ -141,6 +227,16 @@ pub struct Recorded {
     pub at: Timestamp,
     /// Of a run.
     pub run: Option<RunAnswer>,
+    /// What was proposed and waits for a second person.
+    pub proposal: Option<u64>,
+    pub silence: Option<u64>,
+}
+
+impl Recorded {
+    /// An entry of which no more need be said.
+    pub(super) const fn entry(sequence: u64, at: Timestamp) -> Self {
+        Self { sequence, at, run: None, proposal: None, silence: None }
+    }
 }
 
 /// What a run came to.

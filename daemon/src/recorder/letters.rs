@@ -58,20 +58,34 @@ impl Letters<'_> {
             draft.push(event)?;
         }
         for alert in alerts {
-            let Some(control) = self.catalogue.control(&alert.control) else { continue };
             if is_told_by_the_gap(&alert) {
                 continue;
             }
-            let Some(letter) = self.letter(draft, control, &alert, run, &departures) else { continue };
-            let about = About {
-                cause: alert.cause,
-                control: Some((alert.control.clone(), control.severity)),
-                exception: alert.exception,
-            };
-            let readers = self.catalogue.config().recipients_for(control, alert.cause, alert.escalates());
-            self.tell(draft, &letter, &about, &readers)?;
+            match self.state.silence_over(&alert.control, draft.at(), None) {
+                Some(silence) => self.withhold(draft, &alert, silence)?,
+                None => self.alert(draft, &alert, run, &departures)?,
+            }
         }
         Ok(())
+    }
+
+    /// Tells an alert to whom it concerns.
+    pub(super) fn alert(
+        &self,
+        draft: &mut Draft,
+        alert: &Alert,
+        run: Option<&RunView<'_>>,
+        departures: &Departures,
+    ) -> Result<(), RecorderError> {
+        let Some(control) = self.catalogue.control(&alert.control) else { return Ok(()) };
+        let Some(letter) = self.letter(draft, control, alert, run, departures) else { return Ok(()) };
+        let about = About {
+            cause: alert.cause,
+            control: Some((alert.control.clone(), control.severity)),
+            exception: alert.exception,
+        };
+        let readers = self.catalogue.config().recipients_for(control, alert.cause, alert.escalates());
+        self.tell(draft, &letter, &about, &readers)
     }
 
     pub(super) fn origin(&self) -> &str {
@@ -140,6 +154,7 @@ impl Letters<'_> {
             | AlertCause::ConfigurationRefused
             | AlertCause::PluginFault
             | AlertCause::FirstResults
+            | AlertCause::Proposed
             | AlertCause::Several
             | AlertCause::Summary(_) => return None,
         })
@@ -172,25 +187,29 @@ impl Letters<'_> {
             .iter()
             .map(|subject| {
                 let text = names.get(subject).cloned().unwrap_or_else(|| ERASED.to_owned());
-                let since = record
-                    .subjects
-                    .get(subject)
-                    .and_then(|lives| lives.last())
-                    .map_or(alert.since, |life| life.first_seen);
-                // Every subject that was failing leaves in the decision that ends the exception.
-                let why = departures.get(subject).copied().unwrap_or(Departure::NoLongerReported);
+                let life = record.subjects.get(subject).and_then(|lives| lives.last());
+                let since = life.map_or(alert.since, |life| life.first_seen);
+                let end = life.and_then(|life| life.ended);
+                // Every subject that was failing leaves in the decision that ends the exception, or has left.
+                let why = departures.get(subject).copied().or(end.map(|end| end.why));
                 let label = findings.get(text.as_str()).and_then(|finding| finding.label.clone());
-                EndedSubject { subject: text, label, since, until: run.run.slot, why }
+                let until = end.map_or(run.run.slot, |end| end.slot);
+                EndedSubject { subject: text, label, since, until, why: why.unwrap_or(Departure::NoLongerReported) }
             })
             .collect();
-        let open = self.state.control(&control.id).and_then(|state| state.open_exception())?;
+        let open = self.state.control(&control.id).and_then(|state| state.open_exception());
+        let (failing_tests, tests) = match (open, record.recovered) {
+            // The run that passed ends the exception.
+            (Some(open), _) => (open.failing_tests, open.tests + 1),
+            (None, Some(recovery)) => (recovery.failing_tests, recovery.tests),
+            (None, None) => return None,
+        };
         Some(RecoveredFacts {
             control: self.control_facts(control),
             test: self.test_facts(draft, control, run),
             exception: self.exception_facts(control, alert, draft.at())?,
-            failing_tests: open.failing_tests,
-            // The run that passed ends the exception.
-            tests: open.tests + 1,
+            failing_tests,
+            tests,
             ended,
         })
     }
@@ -202,7 +221,9 @@ impl Letters<'_> {
             Some(ended) => (Some(ended.words().to_owned()), None),
             None => (None, None),
         };
-        let cause = match (alert.missed, alert.reason.or_else(|| untested_run.and_then(|run| run.run.reason))) {
+        let reason = alert.reason.or_else(|| untested_run.and_then(|run| run.run.reason));
+        let cause = match (alert.missed, reason) {
+            _ if control.is_attested() => Cause::Unattested,
             (Some(missed), _) => Cause::Missed(missed),
             (None, reason) => Cause::Run(reason.unwrap_or(RunReason::Host)),
         };
@@ -348,7 +369,7 @@ impl Letters<'_> {
 }
 
 /// Why subjects leave their exception, as the decision says.
-type Departures = HashMap<SubjectNumber, Departure>;
+pub(super) type Departures = HashMap<SubjectNumber, Departure>;
 
 fn departures(events: &[Event]) -> Departures {
     let left = events.iter().filter_map(|event| match event {

@@ -7,10 +7,13 @@
 //! There is one recorder and it is asked by one thread, so that every decision is made on the state that the ledger
 //! holds. Throughput comes from group commit: what waits is decided together and made durable by one fdatasync.
 
+mod acts;
+mod attest;
 mod catalogue;
 mod clock;
 mod configure;
 mod draft;
+mod erasures;
 mod fact;
 mod first;
 mod letters;
@@ -19,6 +22,7 @@ mod periods;
 mod post;
 mod runs;
 mod settle;
+mod silences;
 mod subjects;
 mod thread;
 mod tick;
@@ -34,10 +38,13 @@ use crate::{
     ledger::{Ledger, LedgerError, Store},
 };
 
+pub(crate) use acts::proposal_of_another;
 pub(crate) use catalogue::zone;
 pub use catalogue::{Catalogue, PluginFacts};
 pub use configure::ControlPart;
-pub use fact::{Author, Belief, Closing, Fact, Gap, NoteRecord, Recorded, RunAnswer};
+pub use fact::{
+    Acting, Attestation, Author, Belief, Closing, Does, Erasing, Fact, Gap, NoteRecord, Recorded, RunAnswer,
+};
 pub(crate) use letters::entry_at;
 pub(crate) use settle::settled;
 pub(crate) use subjects::{ERASED, texts};
@@ -61,6 +68,32 @@ pub enum RecorderError {
     NoWords,
     #[error("the clock is not in doubt")]
     ClockBelieved,
+    #[error("there is no silence {0}: `evidenced silence list` names them")]
+    UnknownSilence(u64),
+    #[error("silence {0} has ended already")]
+    SilenceEnded(u64),
+    #[error("such a silence is over before it begins: name an end that is in the future, and later than its beginning")]
+    SilenceIsOver,
+    #[error("a silence is of one to {} patterns of controls", crate::domain::Silence::CONTROLS_MAX)]
+    SilenceOfNothing,
+    #[error("no control is called `{0}`: `evidenced status` names them")]
+    SilenceOfNobody(crate::domain::ControlPattern),
+    #[error("there is no proposal {0}: `evidenced proposals` names them")]
+    UnknownProposal(u64),
+    #[error("proposal {0} was approved or dropped already")]
+    ProposalEnded(u64),
+    #[error("the same waits for approval already, as proposal {0}")]
+    ProposedAlready(u64),
+    #[error("proposal {0} is your own: another person must approve it")]
+    OwnProposal(u64),
+    #[error("who wrote {0} cannot be read any more")]
+    NoteUnreadable(crate::domain::Digest),
+    #[error("{0} is tested by a check: nobody attests it; `evidenced check {0}` runs it now")]
+    NotAttested(ControlId),
+    #[error("it can be attested until {latest}, and not into the past")]
+    AttestedTooLong { latest: crate::domain::Timestamp },
+    #[error("the plugin of {0} keeps no state")]
+    NoPluginState(ControlId),
     #[error("an entry could not be written")]
     Entry(#[from] Arc<crate::domain::EntryError>),
     #[error("the recorder has stopped")]
@@ -118,6 +151,8 @@ impl Recorder {
             Fact::Event(event) => draft.push(event),
             Fact::Said { exception, does, author, words } => self.said(draft, exception, does, author, words),
             Fact::Closed(closing) => self.closed(draft, *closing),
+            Fact::Acted(acting) => self.acted(draft, *acting),
+            Fact::Erase(erasing) => self.erase(draft, *erasing),
             Fact::Configured { catalogue, expanded } => self.configured(draft, catalogue, &expanded),
             Fact::ConfigurationRefused { errors, count } => self.configuration_refused(draft, &errors, count),
             Fact::PluginFault(facts) => self.plugin_fault(draft, *facts),
@@ -141,6 +176,7 @@ impl Recorder {
         }
         let learned = draft.take_learned();
         let has_checkpoint = draft.has_checkpoint();
+        let erased = draft.take_erased_afterwards();
         if let Err(error) = self.ledger.commit(draft.into_batch()) {
             let error = Arc::new(error);
             tracing::error!(error = &*error as &dyn std::error::Error, "the ledger does not take entries");
@@ -152,6 +188,12 @@ impl Recorder {
             return;
         }
         self.runs.remember(learned);
+        if !erased.is_empty()
+            && let Err(error) = self.ledger.erase_all(&erased)
+        {
+            // Verification names what is there still; approving the erasure again erases it.
+            tracing::error!(error = &error as &dyn std::error::Error, "what an entry says is erased is there still");
+        }
         if has_checkpoint && let Err(error) = self.ledger.checkpoint() {
             // The entry is durable; the signed note is made again with the next one.
             tracing::error!(error = &error as &dyn std::error::Error, "the checkpoint cannot be signed");

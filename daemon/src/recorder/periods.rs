@@ -3,9 +3,9 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Recorder, RecorderError, draft::Draft, letters::Letters, post::About, zone};
+use super::{NoteRecord, Recorder, RecorderError, draft::Draft, letters::Letters, post::About, zone};
 use crate::{
-    domain::{AlertCause, ControlId, LocalDay, SummaryKind, Timestamp},
+    domain::{AlertCause, ControlId, Digest, LocalDay, SummaryKind, Timestamp},
     fold::State,
     mail::Letter,
     review::{letter, summarize_period},
@@ -79,7 +79,8 @@ impl Recorder {
             earlier.insert(0, summary);
         }
         let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
-        let facts = letter(&summary, &earlier, state, self.ledger.newest_checkpoint()?);
+        let noted = |note: &Digest| NoteRecord::read(&self.ledger, note).map(|note| (note.author.name(), note.words));
+        let facts = letter(&summary, &earlier, state, &noted, self.ledger.newest_checkpoint()?);
         let about = About { cause: AlertCause::Summary(kind), control: None, exception: None };
         letters.tell(draft, &Letter::Summary(Box::new(facts)), &about, &readers)
     }

@@ -136,7 +136,7 @@ impl Recorder {
             new_names: Some((id, control_state.next_subject, &subjects.new)),
         };
         letters.write(draft, decision, Some(&view))?;
-        Ok(Recorded { sequence, at: draft.at(), run: Some(answer(&facts.run, &judged)) })
+        Ok(Recorded { run: Some(answer(&facts.run, &judged)), ..Recorded::entry(sequence, draft.at()) })
     }
 
     pub(super) fn missed(&mut self, draft: &mut Draft, missed: MissedSlots) -> Result<Recorded, RecorderError> {
@@ -148,7 +148,7 @@ impl Recorder {
         let policy = self.policy(id, control_state)?;
         let decision = decide_missed(control_state, &policy, draft.at(), &missed)?;
         self.write(draft, &state, decision)?;
-        Ok(Recorded { sequence, at: draft.at(), run: None })
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 
     /// What is promised of a control; of one that has left the configuration while it was running, what it was

@@ -1,13 +1,15 @@
+mod acts;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use evidenced_contract::{Finding, Interval, Listing, Measurement, Status};
 
-use super::{Author, Catalogue, Closing, Fact, Recorded, Recorder, RecorderError};
+use super::{Acting, Author, Catalogue, Closing, Does, Fact, Recorded, Recorder, RecorderError};
 use crate::{
     config,
     domain::{
         ClockState, ControlId, Departure, Entry, Event, EventInterval, Evidence, ExceptionId, MissedReason,
-        MissedSlots, Outcome, RunEntry, RunReason, SlotTime, Timestamp,
+        MissedSlots, NoteAbout, NoteKind, Outcome, RunEntry, RunReason, SlotTime, Timestamp,
     },
     evidence::{EndedRecord, testing::report},
     fold::State,
@@ -64,9 +66,13 @@ transcript = "redacted"
 
 impl Bench {
     fn new() -> Self {
+        Self::with(CONFIG)
+    }
+
+    fn with(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("evidenced.toml");
-        std::fs::write(&file, CONFIG).unwrap();
+        std::fs::write(&file, text).unwrap();
         let config = Arc::new(config::load(&file).unwrap().config);
         let ledger = Arc::new(Ledger::open(&config.state_dir, Options::new("example.com/test")).unwrap());
         let catalogue = Arc::new(Catalogue::new(Arc::clone(&config), BTreeMap::new()));
@@ -156,7 +162,7 @@ fn a_failing_run_opens_an_exception_and_its_recovery_is_told_in_the_same_thread(
 }
 
 #[test]
-fn an_exception_is_closed_with_its_root_cause_and_the_response_in_one_batch() {
+fn an_exception_is_closed_with_its_root_cause_and_the_response_when_another_person_approves() {
     let mut bench = Bench::new();
     let fails = bench.ran("SEC-01", 2, report("k", Status::Fail));
     bench.record(2, vec![fails]);
@@ -164,7 +170,7 @@ fn an_exception_is_closed_with_its_root_cause_and_the_response_in_one_batch() {
     let close = |response: Option<&str>| {
         Fact::Closed(Box::new(Closing {
             exception,
-            author: Author { uid: 1001, login_uid: None },
+            author: Author { uid: 1001, login_uid: None, name: None },
             root_cause: Some("the rotation job had lost its role".to_owned()),
             response: response.map(str::to_owned),
             words: "reviewed".to_owned(),
@@ -182,10 +188,22 @@ fn an_exception_is_closed_with_its_root_cause_and_the_response_in_one_batch() {
     assert_eq!(refused(bench.recorder.record(at(3), vec![close(None)])), Refused::Unanswered(exception));
     assert_eq!(bench.ledger.head().size, size, "a refused closing leaves no note");
     let recorded = bench.record(4, vec![close(Some("the role is back"))]);
-    assert_eq!(recorded[0].sequence, size + 2, "the closing, behind its two notes");
+    assert_eq!(recorded[0].sequence, size + 2, "the proposal, behind its two notes");
+    let proposal = recorded[0].proposal.unwrap();
+    assert_eq!(bench.ledger.state().exception(exception).unwrap().closed, None, "it has no effect yet");
+    let approve = |uid| {
+        let author = Author { uid, login_uid: None, name: None };
+        Fact::Acted(Box::new(Acting { author, words: "plausible".to_owned(), does: Does::Approve(proposal) }))
+    };
+    let own = bench.recorder.record(at(4), vec![approve(1001)]);
+    assert!(matches!(own[0], Err(RecorderError::OwnProposal(_))), "{own:?}");
+    bench.record(5, vec![approve(1002)]);
     let state = bench.ledger.state();
     let record = state.exception(exception).unwrap();
-    assert_eq!((record.closed, record.notes.len()), (Some(at(4)), 3));
+    assert_eq!(record.closed, Some(at(5)));
+    let about: Vec<_> = record.notes.iter().map(|note| note.about).collect();
+    let answers = [NoteKind::RootCause, NoteKind::Response].map(NoteAbout::Note);
+    assert_eq!(about, [answers[0], answers[1], NoteAbout::Approval, NoteAbout::Closing]);
     drop(state);
     assert_eq!(refused(bench.recorder.record(at(5), vec![close(None)])), Refused::Closed(exception));
 }

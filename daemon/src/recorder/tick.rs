@@ -6,7 +6,7 @@ use super::{Recorded, Recorder, RecorderError, draft::Draft, fact::Gap, letters:
 use crate::{
     domain::{AlertCause, ClockState, Event, LocalDay, Timestamp},
     fold::{ClosingDay, State},
-    judge::decide_time,
+    judge::{decide_expired, decide_time},
     ledger::Store,
     mail::{GapFacts, Letter},
     summary::encode_day,
@@ -36,10 +36,16 @@ impl Recorder {
             // Behind nothing but the checkpoint: what else this batch decides belongs to the day after.
             self.close_days(draft, &state)?;
         }
-        Letters { catalogue: &self.catalogue, state: &state, ledger: &self.ledger, new_names: None }.release(draft)?;
+        let letters = Letters { catalogue: &self.catalogue, state: &state, ledger: &self.ledger, new_names: None };
+        letters.release(draft)?;
+        letters.end_silences(draft)?;
         for (control, record) in state.controls() {
             let Some(policy) = self.catalogue.policy(control) else { continue };
-            let decision = decide_time(&record.state, control, policy, draft.at());
+            let is_attested = self.catalogue.control(control).is_some_and(|control| control.is_attested());
+            let mut decision = decide_time(&record.state, control, policy, draft.at());
+            if let (true, Some(first)) = (is_attested, record.versions.first()) {
+                decision.append(decide_expired(&record.state, control, first.at, draft.at()));
+            }
             if !decision.is_empty() {
                 draft.expect(control, record.state.revision);
                 self.write(draft, &state, decision)?;
@@ -49,7 +55,7 @@ impl Recorder {
             self.first_results(draft, &state)?;
             self.summaries(draft, &state)?;
         }
-        Ok(Recorded { sequence, at: draft.at(), run: None })
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 
     /// Days that are over, in every zone, become files; their digests become entries.
@@ -77,6 +83,6 @@ impl Recorder {
         let checkpoint = Some(crate::mail::CheckpointFacts { size, root });
         let letter = Letter::MonitoringGap(GapFacts { from, to, reason, missed, caught_up, checkpoint });
         self.tell_operators(draft, &state, &letter, AlertCause::MonitoringGap)?;
-        Ok(Recorded { sequence, at: draft.at(), run: None })
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 }

@@ -83,6 +83,9 @@ impl Replayer {
         if let Some(why) = why {
             return Ok(Replayed::NotReperformable(why.to_owned()));
         }
+        if control.control.is_attested() {
+            return Ok(Replayed::NotReperformable("a person attested it".to_owned()));
+        }
         let unpacked = unpack(&record_part, &read).map_err(evidence)?;
         if let EndedRecord::Other { words, is_deterministic: false, .. } = &unpacked.record.ended {
             return Ok(Replayed::NotReperformable(words.clone()));

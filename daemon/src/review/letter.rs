@@ -3,18 +3,29 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{DayRow, ExceptionState},
-    fold::State,
+    domain::{DayRow, Digest, ExceptionState},
+    fold::{ProposalRecord, SilenceRecord, State},
     mail::{
         AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow, FamilyRow, GapRow,
-        Headline, MailFacts, Period as LetterPeriod, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
+        Headline, MailFacts, Period as LetterPeriod, ProposalRow, SilenceRow, SlotCounts, SummaryFacts, TrendRow,
+        UntestedRow,
     },
+    recorder::ERASED,
     summary::{self, ExceptionSummary, Span, Summary},
 };
 
+/// Author and words of a note; `None`: they were erased.
+pub type Noted<'n> = dyn Fn(&Digest) -> Option<(String, String)> + 'n;
+
 /// Turns a summary into a letter's facts; `earlier` are the periods before, oldest first, `checkpoint` the newest
 /// signed note.
-pub fn letter(summary: &Summary, earlier: &[Summary], state: &State, checkpoint: Option<String>) -> SummaryFacts {
+pub fn letter(
+    summary: &Summary,
+    earlier: &[Summary],
+    state: &State,
+    noted: &Noted<'_>,
+    checkpoint: Option<String>,
+) -> SummaryFacts {
     let period = match &summary.period.span {
         Span::Week { year, week } => LetterPeriod::Week { year: *year, week: u8::try_from(*week).unwrap_or(0) },
         Span::Month { year, month } => LetterPeriod::Month { year: *year, month: u8::try_from(*month).unwrap_or(0) },
@@ -48,6 +59,8 @@ pub fn letter(summary: &Summary, earlier: &[Summary], state: &State, checkpoint:
         errors: summary.errors.iter().map(|stretch| error_row(summary, stretch)).collect(),
         errors_unlisted: summary.errors_unlisted,
         exclusions: exclusions(summary),
+        silences: silences(summary, state, noted),
+        proposals: proposals(state, noted),
         changes: summary.changes.iter().map(change_row).collect(),
         controls: if is_week {
             Vec::new()
@@ -182,6 +195,33 @@ fn exclusions(summary: &Summary) -> Vec<ExclusionRow> {
         }));
     }
     rows
+}
+
+fn silences(summary: &Summary, state: &State, noted: &Noted<'_>) -> Vec<SilenceRow> {
+    let row = |record: &SilenceRecord| {
+        let until = record.ended.unwrap_or(record.what.until).min(record.what.until);
+        if record.what.from >= summary.period.end || until < summary.period.start {
+            return None;
+        }
+        let (author, reason) = noted(&record.note).unwrap_or_else(|| (ERASED.to_owned(), ERASED.to_owned()));
+        Some(SilenceRow {
+            controls: record.what.controls.iter().map(ToString::to_string).collect(),
+            from: record.what.from,
+            until,
+            withheld: record.alerts(),
+            author,
+            reason,
+        })
+    };
+    state.silences().values().filter_map(row).collect()
+}
+
+fn proposals(state: &State, noted: &Noted<'_>) -> Vec<ProposalRow> {
+    let row = |(proposal, record): (u64, &ProposalRecord)| {
+        let author = noted(&record.note).map_or_else(|| ERASED.to_owned(), |(author, _)| author);
+        ProposalRow { proposal, act: record.act.clone(), at: record.at, author }
+    };
+    state.open_proposals().map(row).collect()
 }
 
 fn change_row(change: &summary::Change) -> ChangeRow {

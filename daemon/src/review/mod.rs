@@ -8,4 +8,4 @@ mod gather;
 mod letter;
 
 pub use gather::{Gathered, ReviewError, known_windows, summarize_period};
-pub use letter::letter;
+pub use letter::{Noted, letter};

@@ -128,6 +128,7 @@ pub fn verdict<'a>(
         | AlertCause::ConfigurationRefused
         | AlertCause::PluginFault
         | AlertCause::FirstResults
+        | AlertCause::Proposed
         | AlertCause::Several
         | AlertCause::Summary(_) => false,
     };

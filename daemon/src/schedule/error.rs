@@ -21,6 +21,8 @@ pub enum ScheduleError {
     Impossible { expression: String, why: String },
     #[error("a period of {} is out of bounds; `every` takes one second to 366 days", Seconds(*.0))]
     Period(Duration),
+    #[error("an attested control has no schedule")]
+    Attested,
     #[error("no time zone is named `{name}`{}; write an IANA name such as `Europe/Berlin`, or `UTC`", hint(.nearest))]
     UnknownZone {
         name: String,

@@ -100,6 +100,7 @@ impl Schedule {
     pub fn in_zone(spec: &ScheduleSpec, zone: TimeZone) -> Result<Self, ScheduleError> {
         let rule = match spec {
             ScheduleSpec::Cron(text) => Rule::Cron(Box::new(text.parse()?)),
+            ScheduleSpec::Attested(_) => return Err(ScheduleError::Attested),
             ScheduleSpec::Every(period) if !(PERIOD_MIN..=PERIOD_MAX).contains(period) => {
                 return Err(ScheduleError::Period(*period));
             }

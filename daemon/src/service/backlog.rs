@@ -53,6 +53,9 @@ impl Service {
         let mut gap = Gap { from: last_alive, to: now, reason: MissedReason::Down, missed: Vec::new(), caught_up: 0 };
         for known in self.known() {
             let check = &known.control.check;
+            if known.control.is_attested() {
+                continue;
+            }
             let schedule = match Schedule::parse(&check.schedule, &check.timezone) {
                 Ok(schedule) => schedule,
                 Err(error) => {

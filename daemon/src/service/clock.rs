@@ -12,7 +12,7 @@ use crate::{
     domain::{ClockDoubt, ControlId, MissedReason, Timestamp},
     fold::ControlRecord,
     ledger::Store,
-    recorder::{Belief, Fact, NoteRecord, Recorded, RecorderError},
+    recorder::{Belief, Fact, NoteRecord, Recorded, RecorderError, proposal_of_another},
     schedule::{Schedule, Stretch, missed},
 };
 
@@ -39,15 +39,21 @@ impl Service {
 
     /// A person says that the wall clock is right.
     pub(super) async fn accept_clock(&mut self, accept: AcceptClock) {
-        let AcceptClock { author, reason, answer } = accept;
+        let AcceptClock { author, reason, proposal, answer } = accept;
         if reason.trim().is_empty() {
             let _ = answer.send(Err(RecorderError::NoWords));
+            return;
+        }
+        // Before anything goes by it: what the recorder refused afterwards could not be taken back.
+        let allowed = proposal_of_another(&self.ledger, &self.ledger.state(), proposal, &author).map(|_| ());
+        if let Err(refused) = allowed {
+            let _ = answer.send(Err(refused));
             return;
         }
         let accepted = match self.clock.accept() {
             Some(DoubtChange::Ended { before, after }) => {
                 let said = NoteRecord { author, words: reason };
-                self.believe_clock(before, after, Some(said)).await
+                self.believe_clock(before, after, Some((said, proposal))).await
             }
             Some(DoubtChange::Began(_)) | None => Err(RecorderError::ClockBelieved),
         };
@@ -63,7 +69,7 @@ impl Service {
         &mut self,
         before: Timestamp,
         after: Timestamp,
-        said: Option<NoteRecord>,
+        said: Option<(NoteRecord, u64)>,
     ) -> Result<Recorded, RecorderError> {
         tracing::warn!(%before, %after, "the clock is believed again");
         let mut lost = Vec::new();
@@ -76,7 +82,8 @@ impl Service {
         for (control, stretch, _) in &lost {
             *counts.entry(control.clone()).or_default() += stretch.count;
         }
-        let belief = Belief { before, said, missed: counts.into_iter().collect() };
+        let (said, proposal) = said.unzip();
+        let belief = Belief { before, said, proposal, missed: counts.into_iter().collect() };
         let recorded = self.recorder.record(Fact::ClockBelieved(Box::new(belief))).await?;
         for (control, stretch, reason) in lost {
             self.miss_in_turn(control, stretch, reason).await?;

@@ -158,8 +158,12 @@ impl World {
     }
 
     async fn ask(&mut self, question: Question) -> Line {
+        self.ask_as(1000, question).await
+    }
+
+    async fn ask_as(&mut self, login_uid: u32, question: Question) -> Line {
         let (desk, mut asked) = self.service().desk();
-        let author = Author { uid: 1001, login_uid: Some(1000) };
+        let author = Author { uid: 1001, login_uid: Some(login_uid), name: None };
         let (lines, mut answer) = mpsc::channel(8);
         let asking = tokio::spawn(async move { desk.answer(&author, question, lines).await });
         loop {
@@ -173,8 +177,14 @@ impl World {
         }
     }
 
+    /// One person proposes it, and another approves.
     async fn accept(&mut self) -> Line {
-        self.ask(Question::AcceptClock { reason: "compared with a watch".to_owned() }).await
+        let proposed = self.ask(Question::AcceptClock { reason: "compared with a watch".to_owned() }).await;
+        let Line::Recorded { proposal: Some(proposal), .. } = proposed else { return proposed };
+        let words = "compared with another".to_owned();
+        let own = self.ask(Question::Approve { proposal, words: words.clone() }).await;
+        assert!(matches!(own, Line::Refused { .. }), "{own:?}");
+        self.ask_as(2000, Question::Approve { proposal, words }).await
     }
 
     async fn status(&mut self) -> Status {
@@ -330,14 +340,14 @@ async fn a_person_ends_the_doubt_and_the_ledger_keeps_who_and_why() {
     world.machine.set_wall(Duration::from_secs(600), -1);
     world.minutes(10).await;
     assert_eq!(world.runs().len(), 40);
-    let Line::Recorded { sequence } = world.accept().await else { panic!("refused") };
+    let Line::Recorded { sequence, .. } = world.accept().await else { panic!("refused") };
     let entry = world.entries().swap_remove(usize::try_from(sequence).unwrap());
     assert_eq!(entry.at, "2026-03-02T08:29:30Z".parse().unwrap(), "the wall clock's time, which is the earlier one");
     let Event::ClockBelieved(ClockBelieved { before, note: Some(note) }) = entry.event else { panic!("{entry:?}") };
     assert_eq!(before, "2026-03-02T08:39:30Z".parse().unwrap());
     let part = world.service().ledger().part(&note).unwrap().unwrap();
     let NoteRecord { author, words } = serde_json::from_slice(&part).unwrap();
-    assert_eq!((author.uid, author.login_uid, words.as_str()), (1001, Some(1000), "compared with a watch"));
+    assert_eq!((author.uid, author.login_uid, words.as_str()), (1001, Some(2000), "compared with another"));
     assert_eq!(world.letters(), [DOUBTED, BELIEVED]);
 
     // What ran by boot time has ended; the first slot after it is the next.

@@ -145,6 +145,9 @@ impl Service {
                 }
                 continue;
             }
+            if control.is_attested() {
+                continue;
+            }
             match Schedule::parse(&control.check.schedule, &control.check.timezone) {
                 Ok(schedule) => {
                     let accounted = record.and_then(ControlRecord::accounted_until).unwrap_or(now);

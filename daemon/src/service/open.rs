@@ -24,7 +24,7 @@ use crate::{
     clock::Clock,
     config::Config,
     desk::{Asked, Desk, Live},
-    domain::{Event, PluginName},
+    domain::{Control, Event, PluginName},
     fold::State,
     gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy},
     ledger::{self, Ledger, LedgerError, Progressing, Store},
@@ -250,7 +250,8 @@ impl Service {
     /// One letter a plugin, however many controls it concerns.
     fn faults(&self) -> Vec<PluginFaultFacts> {
         let mut faults: BTreeMap<(PluginName, String), PluginFaultFacts> = BTreeMap::new();
-        for control in self.catalogue.controls().filter(|control| control.enabled) {
+        let tested = |control: &&Arc<Control>| control.enabled && !control.is_attested();
+        for control in self.catalogue.controls().filter(tested) {
             let Err(PluginFault { reason, message }) = self.firing.shelf().fitted(control) else { continue };
             let plugin = control.check.plugin.clone();
             let facts = faults.entry((plugin.clone(), message.clone())).or_insert_with(|| PluginFaultFacts {

@@ -130,7 +130,12 @@ fn exceptions() -> BTreeMap<ExceptionId, ExceptionRecord> {
         last_failing: slot("2026-03-02T02:00:00Z"),
         failing_before: slot("2026-03-01T02:00:00Z"),
         overdue: None,
-        recovered: Some(Recovery { slot: slot("2026-03-03T02:00:00Z"), at: at("2026-03-03T02:00:04Z") }),
+        recovered: Some(Recovery {
+            slot: slot("2026-03-03T02:00:00Z"),
+            at: at("2026-03-03T02:00:04Z"),
+            tests: 2,
+            failing_tests: 1,
+        }),
         closed: None,
         acknowledged: Some(at("2026-03-01T07:30:05Z")),
         notes: vec![note(NoteKind::RootCause), note(NoteKind::Response)],
@@ -162,7 +167,12 @@ fn exceptions() -> BTreeMap<ExceptionId, ExceptionRecord> {
     let elsewhere = ExceptionRecord { control: id("OUT-01"), ..open.clone() };
     let before = ExceptionRecord {
         first_slot: slot("2025-12-01T02:00:00Z"),
-        recovered: Some(Recovery { slot: slot("2025-12-05T02:00:00Z"), at: at("2025-12-05T02:00:00Z") }),
+        recovered: Some(Recovery {
+            slot: slot("2025-12-05T02:00:00Z"),
+            at: at("2025-12-05T02:00:00Z"),
+            tests: 2,
+            failing_tests: 1,
+        }),
         ..recovered.clone()
     };
     let id = |year, number| ExceptionId { year, number };

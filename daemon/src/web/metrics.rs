@@ -21,6 +21,8 @@ pub(super) fn render(status: &Status) -> String {
     metric("evidenced_exceptions_open", "Exceptions that are open, overdue ones too.", &alone(status.open_exceptions));
     metric("evidenced_exceptions_overdue", "Exceptions past their time to fix.", &alone(status.overdue_exceptions));
     metric("evidenced_mails_waiting", "Deliveries that have not been accepted yet.", &alone(status.mails_waiting));
+    metric("evidenced_silences", "Silences in force.", &alone(status.silences));
+    metric("evidenced_proposals", "What waits for a second person.", &alone(status.proposals));
     metric("evidenced_alerts_held", "Alerts that go out later, with others.", &alone(status.alerts_held));
     metric("evidenced_dead_letters", "Deliveries that were refused for good.", &alone(status.dead_letters));
     let refused = u64::from(status.configuration_refused);

@@ -47,6 +47,8 @@ pub(super) fn status(status: &Status, open: &[ExceptionLine]) -> Markup {
                 (figure("not tested", untested))
                 (figure("mails waiting", status.mails_waiting as usize))
                 (figure("alerts held", status.alerts_held as usize))
+                (figure("silences in force", status.silences as usize))
+                (figure("waiting for approval", status.proposals as usize))
                 (figure("dead letters", status.dead_letters as usize))
             }
             @if !open.is_empty() {

@@ -124,7 +124,7 @@ pub(super) fn grow(ledger: &Ledger<Tally>, size: u64) {
 /// Commits what the erasure of parts is told by.
 pub(super) fn tell_erased(ledger: &Ledger<Tally>, parts: &[Digest]) {
     let at = entry(ledger.head().size).at;
-    let entries = parts.iter().map(|part| Entry::new(at, Event::Erased { part: *part })).collect();
+    let entries = parts.iter().map(|part| Entry::new(at, Event::Erased { part: *part, left: None })).collect();
     ledger.commit(Batch { entries, ..Batch::default() }).unwrap();
 }
 

@@ -1,7 +1,10 @@
 //! Letters of the alert rules: reminders, flapping, first results, and several in one mail.
 
 use super::*;
-use crate::{domain::HoldReason, judge::Flapping};
+use crate::{
+    domain::{HoldReason, Silence},
+    judge::Flapping,
+};
 
 fn reminder() -> ReminderFacts {
     let mut failed = failed();
@@ -68,7 +71,32 @@ pub(super) fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("steady", Letter::Steady(steady()), posting()),
         ("steady-failing", Letter::Steady(SteadyFacts::Failing(failed())), posting()),
         ("first-results", Letter::FirstResults(first_results()), posting()),
+        ("proposed", Letter::Proposed(proposed()), posting()),
+        (
+            "not-attested",
+            Letter::NotTested(NotTestedFacts {
+                control: control(),
+                cause: Cause::Unattested,
+                evidence: None,
+                ..not_tested()
+            }),
+            posting(),
+        ),
     ]
+}
+
+fn proposed() -> ProposedFacts {
+    ProposedFacts {
+        proposal: 7,
+        act: Act::Silence(Silence {
+            controls: vec!["AVL-*".parse().unwrap(), "PIN-01".parse().unwrap()],
+            from: at("2026-12-24T21:00:00Z"),
+            until: at("2026-12-27T05:00:00Z"),
+        }),
+        at: at("2026-12-20T09:00:00Z"),
+        author: "rita".into(),
+        words: "The cluster is moved to the new hall.\nTicket OPS-311.".into(),
+    }
 }
 
 fn steady() -> SteadyFacts {

@@ -120,5 +120,6 @@ const fn about(about: NoteAbout) -> &'static str {
         NoteAbout::Note(NoteKind::CorrectiveAction) => "corrective action",
         NoteAbout::Note(NoteKind::Remark) => "remark",
         NoteAbout::Closing => "closing",
+        NoteAbout::Approval => "approval",
     }
 }

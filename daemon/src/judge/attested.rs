@@ -1,0 +1,19 @@
+//! A control that a person attests: what they state holds until it expires, and then it is not tested.
+
+use super::{Alert, ControlState, Decision, Testing};
+use crate::domain::{AlertCause, ControlId, Event, SlotTime, Timestamp};
+
+/// What the passing of time decides about an attested control. `defined`: since when it is promised; what nobody has
+/// attested yet was never tested.
+pub fn decide_expired(state: &ControlState, control: &ControlId, defined: Timestamp, now: Timestamp) -> Decision {
+    let since = state.attested_until.unwrap_or(defined);
+    let is_known = matches!(state.testing, Testing::Untested { .. });
+    if state.retired || !state.enabled || is_known || now < since {
+        return Decision::default();
+    }
+    let since = SlotTime(since);
+    Decision {
+        events: vec![Event::WentUntested { control: control.clone(), since }],
+        alerts: vec![Alert::new(AlertCause::NotTested, control, since, since)],
+    }
+}
