@@ -31,6 +31,7 @@ pub mod doctor;
 pub mod replay;
 pub mod review;
 pub mod service;
+pub mod simulate;
 pub mod web;
 
 pub mod cli;

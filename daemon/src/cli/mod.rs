@@ -24,6 +24,7 @@ mod report;
 mod results;
 mod run;
 mod silence;
+mod simulate;
 mod slots;
 mod state;
 mod status;
@@ -80,6 +81,7 @@ enum Command {
     CheckConfig(check_config::CheckConfigArguments),
     Check(check::CheckArguments),
     Slots(slots::SlotsArguments),
+    Simulate(simulate::SimulateArguments),
     Doctor(doctor::DoctorArguments),
     Status(status::StatusArguments),
     Results(results::ResultsArguments),
@@ -145,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => arguments.run(&context),
         Command::CheckConfig(arguments) => arguments.run(&context),
         Command::Slots(arguments) => arguments.run(&context),
+        Command::Simulate(arguments) => arguments.run(&context),
         Command::Check(arguments) => arguments.run(&context),
         Command::Doctor(arguments) => arguments.run(&context),
         Command::Status(arguments) => arguments.run(&context),

@@ -8,12 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{AcceptClock, Asked, Desk, Line, Unknown};
 use crate::{
-    access::Demand,
+    access::{Demand, admit},
     desk::Question,
     domain::{Act, ControlId, ControlPattern, Digest, Dropped, Timestamp},
     fold::{ProposalEnd, ProposalRecord, SilenceRecord, State},
     ledger::Store,
-    recorder::{Acting, Author, Does, ERASED, Fact, NoteRecord},
+    recorder::{Acting, Author, Does, ERASED, Fact, NoteRecord, proposal_of_another},
 };
 
 /// One silence, as `evidenced silence list` says it.
@@ -85,7 +85,9 @@ impl Question {
             | Self::Verify { .. }
             | Self::Replay { .. }
             | Self::Silences { .. }
-            | Self::Proposals { .. } => Demand::See,
+            | Self::Proposals { .. }
+            // Of others it demands more, see [`Desk::drop_proposal`].
+            | Self::Drop { .. } => Demand::See,
             Self::Acknowledge { .. }
             | Self::Note { .. }
             | Self::Close { .. }
@@ -97,8 +99,7 @@ impl Question {
             | Self::Examine { .. }
             | Self::ResetState { .. }
             | Self::Erase { .. } => Demand::Operate,
-            // Who may withdraw their own is whoever could propose it: the recorder knows whose it is.
-            Self::Approve { .. } | Self::Drop { .. } => Demand::Approve,
+            Self::Approve { .. } => Demand::Approve,
         }
     }
 }
@@ -106,6 +107,20 @@ impl Question {
 impl Desk {
     pub(super) async fn act(&self, author: &Author, words: String, does: Does) -> anyhow::Result<Option<Line>> {
         self.write(Fact::Acted(Box::new(Acting { author: author.clone(), words, does }))).await
+    }
+
+    /// Whoever made a proposal may withdraw it; to reject it is for those who might have approved it.
+    pub(super) async fn drop_proposal(
+        &self,
+        author: &Author,
+        proposal: u64,
+        words: String,
+    ) -> anyhow::Result<Option<Line>> {
+        let is_of_another = proposal_of_another(&self.ledger, &self.ledger.state(), proposal, author).is_ok();
+        if is_of_another {
+            admit(author, Demand::Approve, &self.catalogue().config().access)?;
+        }
+        self.act(author, words, Does::Drop(proposal)).await
     }
 
     /// What an approval effects that the recorder alone cannot do, is done here.

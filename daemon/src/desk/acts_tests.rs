@@ -172,7 +172,10 @@ async fn who_is_not_named_is_refused_and_told_by_which_list() {
         panic!("three days need a second person")
     };
     let approve = || Question::Approve { proposal, words: words() };
-    assert!(office.refused(BOB, approve()).await.contains("`approvers` in [access]"));
+    let drop = || Question::Drop { proposal, words: words() };
+    for asked in [approve(), drop()] {
+        assert!(office.refused(BOB, asked).await.contains("`approvers` in [access]"));
+    }
     let Line::Recorded { silence: Some(number), .. } = office.ask(0, approve()).await else { panic!() };
     let silences = office.desk().silences(false);
     assert_eq!((silences[0].silence, silences[0].author.as_str()), (number, "nobody"));

@@ -206,7 +206,7 @@ impl Desk {
             }
             Question::Erase { subject, words } => self.propose_erasure(author, subject, words).await,
             Question::Approve { proposal, words } => self.approve(author, proposal, words, lines).await,
-            Question::Drop { proposal, words } => self.act(author, words, Does::Drop(proposal)).await,
+            Question::Drop { proposal, words } => self.drop_proposal(author, proposal, words).await,
             Question::Examine { software } => self.examine(&software, lines).await,
             question => {
                 let desk = Arc::clone(self);

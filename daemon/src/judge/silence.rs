@@ -13,6 +13,9 @@ pub struct Withheld {
     /// It was tested again, after it had not been since then.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tested_again: Option<SlotTime>,
+    /// An exception passed its time to fix.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub overdue: bool,
     /// It began to flap.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub flapping: bool,
@@ -26,6 +29,7 @@ impl Withheld {
             AlertCause::Recovered => self.recovered = exception,
             AlertCause::TestedAgain => self.tested_again = since,
             AlertCause::NotTested => self.tested_again = None,
+            AlertCause::Overdue => self.overdue = true,
             AlertCause::Flapping => self.flapping = true,
             AlertCause::Steady => self.flapping = false,
             _ => {}
@@ -69,6 +73,9 @@ pub fn decide_unsilenced(
         if open.told_to.is_none() || !untold.is_empty() {
             let alert = Alert::of_exception(cause, control, slot(open.first_slot), open);
             decision.alerts.push(Alert { subjects: untold, ..alert });
+        } else if withheld.overdue && open.overdue {
+            let alert = Alert::of_exception(AlertCause::Overdue, control, slot(open.first_slot), open);
+            decision.alerts.push(Alert { subjects: open.subjects.keys().copied().collect(), ..alert });
         }
     } else if let (Some(exception), Some(record)) = (withheld.recovered, record)
         && record.first_alert.is_some()

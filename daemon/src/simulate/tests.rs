@@ -1,0 +1,132 @@
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::config;
+
+const CONFIG: &str = r#"
+organization = "Example AI"
+timezone = "Europe/Berlin"
+state_dir = "state"
+[alerts]
+group = "0s"
+[[recipient]]
+id = "compliance"
+email = ["compliance@example.com"]
+families = ["*"]
+severity = "low"
+summaries = ["weekly"]
+[[control]]
+id = "SEC-01"
+title = "Keys are rotated"
+owner = "platform"
+severity = "high"
+plugin = "key-rotation"
+schedule = "0 6 * * *"
+[[control]]
+id = "AVL-01"
+title = "The model answers"
+owner = "platform"
+severity = "high"
+plugin = "inference-uptime"
+every = "1h"
+"#;
+
+fn simulated(story: &str, from: &str, to: &str) -> Simulated {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("evidenced.toml");
+    std::fs::write(&file, CONFIG).unwrap();
+    let config = Arc::new(config::load(&file).unwrap().config);
+    let mut story = Story::parse(story, &TimeZone::get("Europe/Berlin").unwrap()).unwrap();
+    simulate(&config, &mut story, from.parse().unwrap(), to.parse().unwrap(), &mut |_| ()).unwrap()
+}
+
+fn subjects(simulated: &Simulated) -> Vec<String> {
+    simulated.mails.iter().map(|sent| sent.mail.subject.replace("[evidenced main] ", "")).collect()
+}
+
+const MONDAY: &str = "2026-03-02T00:00:00Z";
+
+#[test]
+fn a_quiet_week_has_the_first_results_and_a_summary() {
+    let week = simulated("", MONDAY, "2026-03-09T12:00:00Z");
+    let told = subjects(&week);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("First results") && told[1].contains("Week 2026-W10"), "{told:?}");
+    let slots: Vec<_> = week.slots.values().map(|slots| slots.pass).collect();
+    assert_eq!(slots, [7 * 24 + 12, 8]);
+}
+
+#[test]
+fn what_a_story_says_is_told_as_it_would_be() {
+    let story = r#"
+        [[happening]]
+        controls = ["SEC-*"]
+        from = "2026-03-03"
+        to = "2026-03-05T12:00"
+        result = "fail"
+        subjects = ["key-1", "key-2"]
+
+        [[person]]
+        at = "2026-03-03T09:00"
+        acknowledges = "SEC-01"
+        until = "2026-03-06"
+
+        [[happening]]
+        controls = ["AVL-01"]
+        from = "2026-03-04T10:00"
+        to = "2026-03-04T14:00"
+        result = "error"
+    "#;
+    let told = simulated(story, MONDAY, "2026-03-08T00:00:00Z");
+    assert_eq!(
+        subjects(&told)[1..],
+        [
+            "FAILED SEC-01 Keys are rotated",
+            "NOT TESTED AVL-01 The model answers: the system could not be reached",
+            "TESTED AGAIN AVL-01 The model answers",
+            "RECOVERED SEC-01 Keys are rotated",
+        ]
+    );
+    assert!(told.mails[1].mail.text.contains("key-2"));
+    assert_eq!(told.slots.values().map(|slots| (slots.fail, slots.error)).collect::<Vec<_>>(), [(0, 4), (3, 0)]);
+}
+
+#[test]
+fn a_daemon_that_is_down_is_told_once_and_its_slots_are_missed() {
+    let story = r#"
+        [[happening]]
+        from = "2026-03-03T05:30"
+        to = "2026-03-04T07:30"
+        result = "down"
+    "#;
+    let told = simulated(story, MONDAY, "2026-03-05T00:00:00Z");
+    assert_eq!(subjects(&told).iter().filter(|subject| subject.starts_with("Monitoring gap")).count(), 1);
+    // 06:00 to 07:00 of the next day, and 06:00 of both days.
+    assert_eq!(told.slots.values().map(|slots| slots.missed).collect::<Vec<_>>(), [26, 2]);
+}
+
+#[test]
+fn a_story_that_makes_no_sense_is_refused_with_its_line() {
+    let zone = TimeZone::UTC;
+    for (story, words) in [
+        ("[[happening]]\nfrom = 3", "line 2"),
+        (
+            "[[happening]]\ncontrols = [\"A\"]\nfrom = \"soon\"\nto = \"2026-01-01\"\nresult = \"fail\"",
+            "`soon` is no time",
+        ),
+        (
+            "[[happening]]\ncontrols = [\"A\"]\nfrom = \"2026-01-02\"\nto = \"2026-01-01\"\nresult = \"fail\"",
+            "over before it begins",
+        ),
+        ("[[happening]]\nfrom = \"2026-01-01\"\nto = \"2026-01-02\"\nresult = \"fail\"", "needs `controls`"),
+        (
+            "[[happening]]\ncontrols = [\"A\"]\nfrom = \"2026-01-01\"\nto = \"2026-01-02\"\nresult = \"breaks\"",
+            "unknown variant",
+        ),
+    ] {
+        let error = Story::parse(story, &zone).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
