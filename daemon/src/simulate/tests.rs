@@ -55,7 +55,8 @@ fn a_quiet_week_has_the_first_results_and_a_summary() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].starts_with("First results") && told[1].contains("Week 2026-W10"), "{told:?}");
     let slots: Vec<_> = week.slots.values().map(|slots| slots.pass).collect();
-    assert_eq!(slots, [7 * 24 + 12, 8]);
+    // Starts are spread a little: the last slot, at the very end, would start after it.
+    assert_eq!(slots, [7 * 24 + 11, 8]);
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn what_a_story_says_is_told_as_it_would_be() {
         subjects(&told)[1..],
         [
             "FAILED SEC-01 Keys are rotated",
-            "NOT TESTED AVL-01 The model answers: the system could not be reached",
+            "NOT TESTED AVL-01 The model answers: could not be reached",
             "TESTED AGAIN AVL-01 The model answers",
             "RECOVERED SEC-01 Keys are rotated",
         ]
