@@ -10,6 +10,7 @@ pub mod secret;
 pub mod config;
 pub mod schedule;
 
+pub mod caller;
 pub mod gate;
 pub mod runner;
 pub mod sandbox;

@@ -19,3 +19,4 @@ mod smtp;
 mod supervisor;
 mod systemd;
 mod training_data;
+mod webhooks;

@@ -16,8 +16,8 @@ use evidenced::{
         NotTestedFacts, Posting, RecoveredFacts, SubjectFacts, TestFacts, TestedAgainFacts, compose, message_id,
     },
     outbox::{
-        Delivery, End, Key, Login, Outbox, Outcome, Policy, Problem, Sender, SmtpSettings, SmtpTransport, Status,
-        Timeouts, Tls, Way,
+        Delivery, Destination, End, Key, Login, Outbox, Outcome, Policy, Problem, Sender, SmtpSettings, SmtpTransport,
+        Status, Timeouts, Tls, Way,
     },
     secret::SecretSource,
 };
@@ -79,7 +79,7 @@ impl Running {
         let driver = tokio::spawn(jump(clock.clone()));
         let transport = Arc::new(SmtpTransport::new(settings).unwrap());
         let sender = Sender::new("evidenced@example.com", "prod").unwrap();
-        let (_, way) = watch::channel(Way { transport, sender });
+        let (_, way) = watch::channel(Way { transport, sender, webhooks: Arc::default() });
         let outbox = Outbox::new(way, Arc::new(clock.clone()), Policy::default());
         let status = outbox.status();
         let (deliveries, incoming) = mpsc::channel(16);
@@ -95,7 +95,8 @@ impl Running {
 
     async fn send_mail(&self, alert: u64, to: &str, mail: Mail) {
         let key = Key { alert, delivery: 0 };
-        let delivery = Delivery { key, to: to.to_owned(), mail: Arc::new(mail), queued: self.clock.now() };
+        let to = Destination::Address(to.to_owned());
+        let delivery = Delivery { key, to, mail: Arc::new(mail), queued: self.clock.now() };
         self.deliveries.send(delivery).await.unwrap();
     }
 

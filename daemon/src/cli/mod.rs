@@ -176,6 +176,9 @@ pub fn main() -> ExitCode {
 fn start_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("EVIDENCED_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,evidenced=info"));
+    // These tell the hosts that are called, and such a host may be a part of a secret URL.
+    let quiet = ["hyper_util=warn", "reqwest=warn", "rustls=warn"].iter().filter_map(|quiet| quiet.parse().ok());
+    let filter = quiet.fold(filter, tracing_subscriber::EnvFilter::add_directive);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::{Context, ExitStatus, ask::ask, moment, table::table};
 use crate::{
-    desk::{ControlLine, Line, Question, Status},
+    desk::{ControlLine, Line, PulseLine, Question, Status},
     fold::DoubtSince,
     mail::words::clock_doubt,
 };
@@ -71,7 +71,8 @@ fn words(status: &Status) -> String {
     ));
     if status.mails_waiting > 0 || status.dead_letters > 0 {
         let since = status.oldest_waiting.map(|at| format!(" (the oldest since {at})")).unwrap_or_default();
-        text.push_str(&format!("{} mails wait{since}, {} dead letters\n", status.mails_waiting, status.dead_letters));
+        let (waiting, dead) = (status.mails_waiting, status.dead_letters);
+        text.push_str(&format!("{waiting} deliveries by mail and webhook wait{since}, {dead} dead letters\n"));
     }
     if let Some(until) = status.held_until {
         let alerts = if status.alerts_held == 1 { "alert is" } else { "alerts are" };
@@ -85,6 +86,11 @@ fn words(status: &Status) -> String {
             "{}: evidenced proposals\n",
             counted(status.proposals, "proposal", "waiting for a second person")
         ));
+    }
+    if let Some(PulseLine { arrived, failing_since: Some(since), why }) = &status.heartbeat {
+        let why = why.as_deref().unwrap_or_default();
+        let newest = arrived.map_or_else(|| "none arrived yet".to_owned(), |at| format!("the newest arrived at {at}"));
+        text.push_str(&format!("heartbeats do not arrive since {since}: {why}; {newest}\n"));
     }
     for problem in &status.problems {
         text.push_str(&format!("problem: {problem}\n"));

@@ -99,6 +99,7 @@ pub(super) enum Named {
     Template,
     Window,
     Input,
+    Webhook,
 }
 
 impl Named {
@@ -111,6 +112,7 @@ impl Named {
             Self::Template => "template",
             Self::Window => "window",
             Self::Input => "input",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -123,6 +125,7 @@ impl Named {
             Self::Template => "unknown-template",
             Self::Window => "unknown-window",
             Self::Input => "unknown-input",
+            Self::Webhook => "unknown-webhook",
         }
     }
 }
@@ -530,6 +533,37 @@ impl Errors {
     pub(super) fn add_memory_over_total(&mut self, at: Place, total: &str) {
         let message = format!("one run may not have more memory than all runs together, {total}");
         self.error("memory-over-total", at, message, "lower it, or raise memory_total in [runner]".to_owned());
+    }
+}
+
+/// What is called on the web.
+impl Errors {
+    /// The URL itself is not shown: it may be the secret that does not belong here.
+    pub(super) fn add_bad_call_url(&mut self, at: Place, why: &str) {
+        let hint = "write url = \"https://…\", or url = { credential = \"NAME\" } if whoever knows it may use it";
+        self.error("bad-call-url", at, format!("this URL cannot be called: {why}"), hint.to_owned());
+    }
+
+    pub(super) fn add_secret_without_use(&mut self, at: Place, key: &str) {
+        let message = format!("{} has no use here: the secret of this webhook is its URL", quoted(key));
+        let hint = "take it out, and write url = { credential = \"NAME\" } or url = { file = \"PATH\" }";
+        self.error("secret-without-use", at, message, hint.to_owned());
+    }
+
+    pub(super) fn add_webhook_twice(&mut self, at: Place, id: &str) {
+        let message = format!("this recipient has a webhook {} already", quoted(id));
+        self.error("duplicate-id", at, message, "give each its own id = \"…\"".to_owned());
+    }
+
+    pub(super) fn add_no_way(&mut self, at: Place) {
+        let message = "nothing reaches this recipient".to_owned();
+        let hint = "add email = [\"compliance@example.com\"], or webhook = [{ kind = …, url = … }]".to_owned();
+        self.error("no-way", at, message, hint);
+    }
+
+    pub(super) fn add_summaries_to_pager(&mut self, at: Place) {
+        let message = "summaries page nobody, and this recipient has nothing but a pager".to_owned();
+        self.error("summaries-to-pager", at, message, "take `summaries` out, or add `email`".to_owned());
     }
 }
 

@@ -9,6 +9,8 @@ use super::{
     diagnostics::{Errors, Named},
     model::{EmailAddress, Mail, MailLogin, MailTls, Recipient, Smtp, Transport, is_loopback},
     section::{Located, Section, word},
+    tree::Value,
+    webhooks,
     words::{DETAILS, FAMILIES, HEARS, SEVERITIES, SUMMARIES, TLS},
 };
 use crate::domain::{Control, Severity};
@@ -117,16 +119,21 @@ fn address(text: Located<&str>, errors: &mut Errors) -> Option<EmailAddress> {
 }
 
 /// All recipients that are whole.
-pub(super) fn recipients(root: &Section<'_>, zone: &str, errors: &mut Errors) -> Vec<Recipient> {
+pub(super) fn recipients(root: &Section<'_>, base: &Path, zone: &str, errors: &mut Errors) -> Vec<Recipient> {
     let mut recipients: Vec<Recipient> = Vec::new();
     for section in root.tables("recipient", "[[recipient]]", errors) {
         section.require("id", "id = \"compliance\"", errors);
-        section.require("email", "email = [\"compliance@example.com\"]", errors);
         let id = section.id::<crate::domain::RecipientId>(Named::Recipient, errors);
         let written = section.texts("email", errors);
         if written.as_ref().is_some_and(Vec::is_empty) {
             let at = section.node("email").map_or(section.at, |node| node.at);
             errors.add_empty(at, "email", "[\"compliance@example.com\"]");
+        }
+        let webhooks = webhooks::webhooks(&section, base, errors);
+        let has_no_webhook =
+            section.node("webhook").is_none_or(|node| matches!(&node.value, Value::Array(all) if all.is_empty()));
+        if section.key_at("email").is_none() && has_no_webhook {
+            errors.add_no_way(section.at);
         }
         let email: Vec<_> =
             written.unwrap_or_default().into_iter().filter_map(|email| address(email, errors)).collect();
@@ -142,6 +149,7 @@ pub(super) fn recipients(root: &Section<'_>, zone: &str, errors: &mut Errors) ->
         let hears = section.word("alerts", &HEARS, errors).unwrap_or_default();
         let per_hour = alerts::per_hour(&section, errors).unwrap_or_else(Recipient::default_per_hour);
         let quiet = alerts::quiet(&section, errors);
+        webhooks::check_summaries(&section, !email.is_empty(), &webhooks, errors);
         section.finish(errors);
         let Some(id) = id else { continue };
         if recipients.iter().any(|known| known.id == id.value) {
@@ -150,6 +158,7 @@ pub(super) fn recipients(root: &Section<'_>, zone: &str, errors: &mut Errors) ->
             recipients.push(Recipient {
                 id: id.value,
                 email,
+                webhooks,
                 families,
                 severity,
                 owners,

@@ -31,6 +31,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod webhooks;
 mod words;
 
 use std::{
@@ -49,8 +50,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
 pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
 pub use last_resort::state_dir_of;
 pub use model::{
-    Access, Alerts, Config, CredentialSpec, EmailAddress, Endpoint, Hears, Mail, MailLogin, MailTls, Network, Quiet,
-    Recipient, Runner, Smtp, Source, Transport,
+    Access, Alerts, Config, CredentialSpec, EmailAddress, Endpoint, Hears, Heartbeat, Mail, MailLogin, MailTls,
+    Network, Quiet, Recipient, Runner, Smtp, Source, Transport, Webhook,
 };
 
 pub use quantities::duration;

@@ -6,11 +6,13 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
+use crate::caller::CallUrl;
 use crate::domain::{
     AddressRange, AlertCause, Control, ControlId, CredentialId, CredentialKind, Detail, Family, LocalDay, PluginName,
-    Rate, RecipientId, Scheme, Severity, SourceId, SummaryKind, Window, WindowId,
+    Rate, RecipientId, Scheme, Severity, SourceId, SummaryKind, WebhookId, WebhookKind, WebhookName, Window, WindowId,
 };
 use crate::judge::{Flapping, Reminders};
 use crate::routing::Rules;
@@ -49,6 +51,8 @@ pub struct Config {
     pub access: Access,
     /// Address of the status page; `None`: there is none.
     pub web: Option<SocketAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,12 +152,36 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-/// Who gets mail, and about what. One delivery per mail and recipient.
+/// A URL that is called while all is well: who watches the watcher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    pub url: CallUrl,
+    pub every: Duration,
+}
+
+impl Heartbeat {
+    pub(super) const EVERY: Duration = Duration::from_secs(60);
+}
+
+/// A way to a recipient that is no mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Among those of its recipient.
+    pub id: WebhookId,
+    pub kind: WebhookKind,
+    pub url: CallUrl,
+    /// What bodies are signed with (generic), or the routing key (PagerDuty).
+    pub secret: Option<SecretSource>,
+}
+
+/// Who is told, and about what. One delivery per mail and address, and one per webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {
     pub id: RecipientId,
-    /// At least one.
+    /// At least one, or a webhook.
     pub email: Vec<EmailAddress>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<Webhook>,
     /// `None`: all of them, and what concerns no control.
     pub families: Option<BTreeSet<Family>>,
     /// From this severity up.
@@ -289,7 +317,8 @@ impl Config {
             | AlertCause::Flapping
             | AlertCause::Steady
             | AlertCause::Proposed
-            | AlertCause::PluginFault => {
+            | AlertCause::PluginFault
+            | AlertCause::IncidentUpdate => {
                 let hears = |recipient: &&Recipient| match recipient.hears {
                     Hears::All => true,
                     Hears::Escalations => escalates,
@@ -336,6 +365,12 @@ impl Config {
 impl Recipient {
     pub const fn default_per_hour() -> u32 {
         20
+    }
+
+    /// Their webhooks by name.
+    pub fn webhook_names(&self) -> impl Iterator<Item = (WebhookName, WebhookKind)> + '_ {
+        let named = |webhook: &Webhook| WebhookName { recipient: self.id.clone(), webhook: webhook.id.clone() };
+        self.webhooks.iter().map(move |webhook| (named(webhook), webhook.kind))
     }
 
     /// Whether alerts about this control are for them.

@@ -22,6 +22,7 @@ use super::{
     sources::Known,
     templates::{Draft, Drafts, drafts},
     tree::{Node, Place, Table, Value},
+    webhooks,
 };
 use crate::domain::{AlertCause, Control, ControlId, LocalDay, Window, WindowId, Within, wildcard};
 
@@ -71,9 +72,10 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
     let network = network(&root, base, errors);
     let access = access(&root, errors);
     let web = web(&root, errors);
+    let heartbeat = webhooks::heartbeat(&root, base, errors);
     let mail = mail::mail(&root, base, &state_dir, errors);
     let alerts = alerts::alerts(&root, errors);
-    let recipients = mail::recipients(&root, &zone.0, errors);
+    let recipients = mail::recipients(&root, base, &zone.0, errors);
     let known = Known::read(&root, base, errors);
     let mut reader = Reader {
         known: &known,
@@ -132,6 +134,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
             controls,
             access,
             web,
+            heartbeat,
         })
     })();
     // What is told to whom is worth a word once the rest is right.

@@ -1,7 +1,9 @@
 //! The closed lists of words that keys take, and what they mean.
 
 use super::model::{Hears, MailTls};
-use crate::domain::{CatchUp, Detail, EventFormat, Family, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass};
+use crate::domain::{
+    CatchUp, Detail, EventFormat, Family, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass, WebhookKind,
+};
 
 /// The word that means `value`.
 pub(super) fn written<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
@@ -43,5 +45,11 @@ pub(super) const TLS: [(&str, MailTls); 3] =
 pub(super) const SUMMARIES: [(&str, SummaryKind); 3] =
     [("weekly", SummaryKind::Weekly), ("monthly", SummaryKind::Monthly), ("window", SummaryKind::Window)];
 pub(super) const DETAILS: [(&str, Detail); 2] = [("full", Detail::Full), ("counts", Detail::Counts)];
+pub(super) const WEBHOOKS: [(&str, WebhookKind); 4] = [
+    (WebhookKind::Generic.as_str(), WebhookKind::Generic),
+    (WebhookKind::Slack.as_str(), WebhookKind::Slack),
+    (WebhookKind::Teams.as_str(), WebhookKind::Teams),
+    (WebhookKind::Pagerduty.as_str(), WebhookKind::Pagerduty),
+];
 pub(super) const HEARS: [(&str, Hears); 3] =
     [("all", Hears::All), ("escalations", Hears::Escalations), ("none", Hears::Nothing)];

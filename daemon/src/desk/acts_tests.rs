@@ -36,7 +36,7 @@ impl Office {
         let Bench { ledger, catalogue, recorder, _folder, .. } = bench;
         let (handle, thread) = recorder::start(recorder, clock.clone()).unwrap();
         let (asks, _) = mpsc::channel(1);
-        let live = Live { recorder: handle, traffic: Arc::new(Vec::new), asks };
+        let live = Live { recorder: handle, traffic: Arc::new(Vec::new), pulse: Arc::new(|| None), asks };
         let desk = Desk::new(Arc::clone(&ledger), catalogue, clock, CompileWhere::InProcess, Some(live));
         Self { desk: Some(Arc::new(desk)), ledger, recorder: Some(thread), _folder }
     }

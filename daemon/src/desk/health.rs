@@ -15,8 +15,8 @@ const WAITING_MAX: Duration = Duration::from_secs(3600);
 const REFUSED_SINCE: Duration = Duration::from_secs(24 * 3600);
 
 impl Desk {
-    /// What is wrong, in words: the ledger takes no entries, or has not for two hours; mails wait for more than an
-    /// hour, or were refused for good in the last day. Empty: all is well.
+    /// What is wrong, in words: the ledger takes no entries, or has not for two hours; mails or what is for webhooks wait
+    /// for more than an hour, or were refused for good in the last day. Empty: all is well.
     pub fn problems(&self) -> Vec<String> {
         self.problems_of(&self.ledger.state())
     }
@@ -38,11 +38,11 @@ impl Desk {
             && now.since(oldest) > WAITING_MAX
         {
             let waiting: usize = state.outbox().values().map(|pending| pending.waiting().count()).sum();
-            problems.push(format!("mails are stuck: {waiting} wait, the oldest since {oldest}"));
+            problems.push(format!("mails or webhooks are stuck: {waiting} wait, the oldest since {oldest}"));
         }
         let refused = state.dead_letters().values().filter(|letter| now.since(letter.refused) <= REFUSED_SINCE).count();
         if refused > 0 {
-            problems.push(format!("mails refused for good by the mail server in the last day: {refused}"));
+            problems.push(format!("mails or webhooks refused for good by their servers in the last day: {refused}"));
         }
         problems
     }

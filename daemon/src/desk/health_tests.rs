@@ -49,7 +49,7 @@ impl Bench {
             recorder::start(Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue)), Arc::new(clock.clone()))
                 .unwrap();
         let (asks, _) = mpsc::channel(1);
-        let live = Live { recorder: recorder.clone(), traffic: Arc::new(Vec::new), asks };
+        let live = Live { recorder: recorder.clone(), traffic: Arc::new(Vec::new), pulse: Arc::new(|| None), asks };
         let desk = Desk::new(ledger, catalogue, Arc::new(clock.clone()), CompileWhere::InProcess, Some(live));
         let bench = Self { desk, recorder, clock, _folder: folder };
         bench.record(Fact::Tick { clock: ClockState::Virtual }).await;
@@ -74,7 +74,10 @@ async fn mails_that_wait_for_more_than_an_hour_are_a_problem_until_they_are_out(
     bench.hour().await;
     assert_eq!(bench.desk.problems(), [""; 0]);
     bench.clock.advance(Duration::from_secs(1));
-    assert_eq!(bench.desk.problems(), ["mails are stuck: 2 wait, the oldest since 2026-03-02T06:00:00.000Z"]);
+    assert_eq!(
+        bench.desk.problems(),
+        ["mails or webhooks are stuck: 2 wait, the oldest since 2026-03-02T06:00:00.000Z"]
+    );
     assert_eq!(bench.desk.status().problems, bench.desk.problems());
     for delivery in 0..2 {
         bench.record(Fact::Event(Event::Delivered { alert: 0, delivery, attempts: 9 })).await;
@@ -89,7 +92,7 @@ async fn a_mail_that_was_refused_for_good_is_a_problem_for_a_day() {
     bench.record(Fact::Event(Event::DeliveryRefused { alert: 0, delivery: 0, attempts: 1, code: 550 })).await;
     bench.record(Fact::Event(Event::Delivered { alert: 0, delivery: 1, attempts: 1 })).await;
     for _ in 0..24 {
-        assert_eq!(bench.desk.problems(), ["mails refused for good by the mail server in the last day: 1"]);
+        assert_eq!(bench.desk.problems(), ["mails or webhooks refused for good by their servers in the last day: 1"]);
         bench.hour().await;
     }
     bench.hour().await;

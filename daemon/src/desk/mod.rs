@@ -56,8 +56,8 @@ pub use proven::{ReplayTally, ReplayWord, ReplayedRun, Verified, VerifiedLedger}
 pub use socket::{Client, Folder, bind, login_uid, serve};
 pub use unknown::Unknown;
 pub use words::{
-    AttestedFile, Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, Question,
-    ReportFormat, SlotLine, SlotState, SourceLine, Status, SubjectLine,
+    AttestedFile, Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, PulseLine,
+    Question, ReportFormat, SlotLine, SlotState, SourceLine, Status, SubjectLine,
 };
 
 /// The one who answers.
@@ -83,6 +83,8 @@ pub struct Live {
     pub recorder: Handle,
     /// What was asked of each source.
     pub traffic: Arc<dyn Fn() -> Vec<Traffic> + Send + Sync>,
+    /// How it stands with heartbeats; `None`: none are configured.
+    pub pulse: Arc<dyn Fn() -> Option<PulseLine> + Send + Sync>,
     /// What the daemon itself must do; bounded, so that asking waits when too many do.
     pub asks: mpsc::Sender<Asked>,
 }

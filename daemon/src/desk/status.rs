@@ -42,6 +42,7 @@ impl Desk {
             proposals: state.open_proposals().count() as u64,
             silences: silences_in_force(&state, self.clock.now()),
             problems: self.problems_of(&state),
+            heartbeat: self.live.as_ref().and_then(|live| (live.pulse)()),
             sources: self.sources(),
             entries: head.size,
             root: crate::domain::Digest(head.root),

@@ -301,12 +301,25 @@ pub struct Status {
     pub silences: u64,
     /// What is wrong with evidenced itself, in words; `/health` says the same.
     pub problems: Vec<String>,
+    /// How it stands with `[heartbeat]`; `None` without one, and without a daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<PulseLine>,
     /// What was asked of each source since the daemon started; empty without one.
     #[serde(default)]
     pub sources: Vec<SourceLine>,
     pub entries: u64,
     pub root: Digest,
     pub last_entry: Option<Timestamp>,
+}
+
+/// Heartbeats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PulseLine {
+    /// When the newest one arrived.
+    pub arrived: Option<Timestamp>,
+    /// Since when none does, and why.
+    pub failing_since: Option<Timestamp>,
+    pub why: Option<String>,
 }
 
 /// What was asked of one source with one credential.

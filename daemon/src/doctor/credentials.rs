@@ -16,6 +16,14 @@ pub(super) fn credentials(patient: &Patient) -> Vec<Observation> {
     {
         all.push(credential("[mail] password", &login.password));
     }
+    for recipient in &config.recipients {
+        for ((name, _), webhook) in recipient.webhook_names().zip(&recipient.webhooks) {
+            all.extend(webhook.url.secret().map(|url| credential(&format!("{name} url"), url)));
+            all.extend(webhook.secret.as_ref().map(|secret| credential(&format!("{name} secret"), secret)));
+        }
+    }
+    let heartbeat = config.heartbeat.as_ref().and_then(|heartbeat| heartbeat.url.secret());
+    all.extend(heartbeat.map(|url| credential("[heartbeat] url", url)));
     all
 }
 
@@ -31,7 +39,7 @@ fn credential(about: &str, source: &SecretSource) -> Observation {
         ),
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            let advice = "every run that needs it is an error: mend the place that is named, or name another";
+            let advice = "what needs it cannot be done: mend the place that is named, or name another";
             Observation::bad(Aspect::Credential, about, format!("{error}{cause}"), advice)
         }
     }

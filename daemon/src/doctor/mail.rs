@@ -41,6 +41,7 @@ async fn server(name: &str, tls: MailTls, has_login: bool, transport: &SmtpTrans
             Problem::Login => "mend `username` and `password` of `[mail]`; mails wait meanwhile",
             Problem::Sender => "the server must allow this login to send as `from` of `[mail]`",
             Problem::Directory => "make the folder writable",
+            Problem::Busy | Problem::Secret => "see what the server says",
         };
         return Observation::bad(Aspect::Mail, name, why, advice);
     }

@@ -13,6 +13,7 @@ mod modes;
 mod observation;
 mod plugins;
 mod sources;
+mod webhooks;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -62,7 +63,12 @@ pub async fn examine(patient: Arc<Patient>, seen: &mpsc::Sender<Observation>) {
     let (looked_at, to) = (Arc::clone(&patient), seen.clone());
     let here = tokio::task::spawn_blocking(move || look_here(&looked_at, &to));
     // What waits for others goes side by side.
-    let (here, (), ()) = tokio::join!(here, sources::sources(&patient, seen), mail::mail(&patient, seen));
+    let (here, (), (), ()) = tokio::join!(
+        here,
+        sources::sources(&patient, seen),
+        mail::mail(&patient, seen),
+        webhooks::webhooks(&patient, seen)
+    );
     if let Err(panic) = here {
         std::panic::resume_unwind(panic.into_panic());
     }

@@ -31,6 +31,9 @@ pub enum Aspect {
     Credential,
     Source,
     Mail,
+    /// The host of a recipient's webhook.
+    Webhook,
+    Heartbeat,
     Recipient,
     Socket,
     /// The daemon that runs, or that none does.
@@ -52,6 +55,8 @@ impl Aspect {
             Self::Credential => "credential",
             Self::Source => "source",
             Self::Mail => "mail",
+            Self::Webhook => "webhook",
+            Self::Heartbeat => "heartbeat",
             Self::Recipient => "recipient",
             Self::Socket => "socket",
             Self::Daemon => "daemon",

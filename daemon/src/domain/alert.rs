@@ -35,6 +35,8 @@ pub enum AlertCause {
     Proposed,
     /// Alerts that were held, told in one mail.
     Several,
+    /// Paging services alone are told what became of an incident: that somebody has acknowledged it, or that it is over.
+    IncidentUpdate,
     Summary(SummaryKind),
 }
 

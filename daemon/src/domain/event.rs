@@ -133,9 +133,9 @@ pub enum Event {
         control: Option<ControlId>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         exception: Option<ExceptionId>,
-        /// Part: the rendered mail and its envelope addresses.
+        /// Part: the rendered mail, its envelope addresses, and what goes to webhooks, by their names.
         mail: Digest,
-        /// How many addresses it goes to; deliveries are numbered from 0.
+        /// How many addresses and webhooks it goes to; deliveries are numbered from 0.
         deliveries: u32,
         /// Who reads them.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -178,12 +178,12 @@ pub enum Event {
         delivery: u32,
         attempts: u32,
     },
-    /// Refused for good by the mail server; kept as a dead letter and reported.
+    /// Refused for good by the mail server or the webhook; kept as a dead letter and reported.
     DeliveryRefused {
         alert: u64,
         delivery: u32,
         attempts: u32,
-        /// SMTP reply code.
+        /// SMTP reply code, or HTTP status.
         code: u16,
     },
     /// Every hour, also when nothing happened.

@@ -71,6 +71,9 @@ id!(
     /// The name of a credential; what a secret is called, never the secret.
     CredentialId, "the id of a credential");
 id!(PluginName, "the name of a plugin");
+id!(
+    /// The id of a webhook among those of its recipient; without a slash, as the configuration has it.
+    WebhookId, "the id of a webhook");
 
 fn is_id(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());

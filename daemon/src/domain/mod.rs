@@ -29,6 +29,7 @@ mod run_bytes;
 mod slot_end;
 mod subjects;
 mod time;
+mod webhook;
 mod window;
 
 #[cfg(test)]
@@ -53,7 +54,8 @@ pub use events_input::{EventCounts, EventField, EventFilter, EventFormat, EventT
 pub use exception::{ExceptionNote, ExceptionRecord, ExceptionState, Life, LifeEnd, NoteAbout, NoteKind, Recovery};
 pub use held::HeldAlert;
 pub use ids::{
-    ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WindowId,
+    ControlId, CredentialId, ExceptionId, IdError, PluginName, RecipientId, SourceId, SubjectNumber, WebhookId,
+    WindowId,
 };
 pub use interval::{EventInterval, IntervalRules};
 pub use missed::{DayCount, MissedReason, MissedSlots};
@@ -63,4 +65,5 @@ pub use run::{Evidence, RunEntry, RunReason};
 pub use slot_end::{RanSlot, SlotEnd, SlotEntry};
 pub use subjects::{Departure, ExceptionSubjects, SuspectedSubjects};
 pub use time::{LocalDay, SlotTime, TimeError, Timestamp};
+pub use webhook::{WebhookKind, WebhookName};
 pub use window::Window;

@@ -453,7 +453,8 @@ impl State {
 
     fn queued(&mut self, alert: u64, pending: Pending) {
         self.head.next_alert = self.head.next_alert.max(alert.saturating_add(1));
-        if let Some(exception) = pending.exception {
+        // What pagers alone are told is no mail that others could answer.
+        if let Some(exception) = pending.exception.filter(|_| pending.cause != AlertCause::IncidentUpdate) {
             self.of_exception(exception, |record| record.first_alert = record.first_alert.or(Some(alert)));
         }
         if !pending.is_settled() {
@@ -481,7 +482,8 @@ impl State {
     }
 
     fn mailed(&mut self, at: Timestamp, cause: AlertCause, recipients: &[RecipientId], was_held: bool) {
-        if let AlertCause::Summary(_) = cause {
+        // Neither is counted by the rules of routing.
+        if let AlertCause::Summary(_) | AlertCause::IncidentUpdate = cause {
             return;
         }
         self.in_mailboxes(recipients, |mailbox| {

@@ -5,7 +5,7 @@ use crate::domain::{
     AlertCause, ControlId, Detail, Digest, ExceptionId, HeldAlert, HoldReason, RecipientId, Severity, Timestamp,
 };
 
-/// A mail that some address has not got yet.
+/// A mail that some address or webhook has not got yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     pub cause: AlertCause,
@@ -28,7 +28,7 @@ pub enum DeliveryState {
     Refused,
 }
 
-/// A mail that a server refused for good.
+/// A mail, or what goes to a webhook, that a server refused for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     pub cause: AlertCause,
@@ -37,7 +37,7 @@ pub struct DeadLetter {
     pub queued: Timestamp,
     pub refused: Timestamp,
     pub attempts: u32,
-    /// SMTP reply code.
+    /// SMTP reply code, or HTTP status of a webhook.
     pub code: u16,
 }
 

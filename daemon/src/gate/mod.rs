@@ -33,6 +33,7 @@ pub use credential::CredentialSettings;
 pub use door::{Answered, Budget, Door};
 pub use limiter::Traffic;
 pub use mask::Mask;
+pub(crate) use retry::read_retry_after;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::atomic::AtomicU32};
 
@@ -43,6 +44,14 @@ use tls::Trust;
 
 /// What o'clock it is: signatures and certificates are held against it.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What TLS of the daemon's own calls goes by: the roots, the clock and the words for what is wrong that the gate has.
+///
+/// # Errors
+/// A file in `ca` cannot be read, or holds no certificate.
+pub(crate) fn trusted_tls(ca: &[PathBuf], now: Now) -> Result<Arc<rustls::ClientConfig>, GateError> {
+    Trust::new(ca, now).map(|trust| trust.strict())
+}
 
 /// What is the same for all runs.
 pub struct GateSettings {

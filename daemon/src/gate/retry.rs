@@ -26,7 +26,7 @@ pub(super) fn pause(attempts: u32) -> Duration {
 }
 
 /// Seconds, or a date (RFC 9110, section 10.2.3). `None`: neither.
-pub(super) fn read_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+pub(crate) fn read_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More seconds than fit a number are as good as for ever.

@@ -446,6 +446,7 @@ impl ControlState {
             | AlertCause::FirstResults
             | AlertCause::Proposed
             | AlertCause::Several
+            | AlertCause::IncidentUpdate
             | AlertCause::Summary(_) => {}
         }
     }

@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::frozen::Rendered;
 use super::prepared::Prepared;
+use super::told::Told;
 use super::{Letter, Letterhead, Mail};
 use super::{
     clean, clock, failing, first_results, flapping, html, operations, proposed, summary, testing, text as plain, words,
@@ -35,6 +36,12 @@ pub fn compose(letter: &Letter, head: &Letterhead, posting: &Posting) -> Mail {
 
 /// Writes a letter, but for what is known only when it is sent.
 pub fn prepare(letter: &Letter, head: &Letterhead) -> Prepared {
+    let mut prepared = written(letter, head);
+    prepared.told = vec![Told::of(letter, &prepared.subject, head)];
+    prepared
+}
+
+fn written(letter: &Letter, head: &Letterhead) -> Prepared {
     match letter {
         Letter::Failed(facts) => failing::failed(facts, head),
         Letter::AlreadyFailing(facts) => failing::already_failing(facts, head),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Posted;
 use crate::domain::ControlId;
 
 /// Everything of a mail that never changes again. What differs between two tries (a header that says that it was
@@ -12,6 +13,9 @@ pub struct Mail {
     v: u32,
     /// The addresses that it goes to; delivery N goes to the N-th, alone.
     pub to: Vec<String>,
+    /// What goes to webhooks; their deliveries are numbered behind those to addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub webhooks: Vec<Posted>,
     /// One line without control characters.
     pub subject: String,
     pub text: String,
@@ -72,6 +76,7 @@ impl Mail {
         Self {
             v: Self::VERSION,
             to: from.to,
+            webhooks: Vec::new(),
             subject: from.subject,
             text: from.text,
             html: from.html,
@@ -83,6 +88,16 @@ impl Mail {
             written: from.written,
             control: from.control,
         }
+    }
+
+    /// With what goes to webhooks beside it.
+    pub fn with_webhooks(self, webhooks: Vec<Posted>) -> Self {
+        Self { webhooks, ..self }
+    }
+
+    /// How many deliveries it takes.
+    pub const fn deliveries(&self) -> usize {
+        self.to.len() + self.webhooks.len()
     }
 
     /// The bytes that the ledger keeps: canonical JSON (RFC 8785).

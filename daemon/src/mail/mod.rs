@@ -1,7 +1,7 @@
 //! What people read: letters -> subject, text, HTML, Message-ID.
 //!
-//! In: facts, resolved to words. Out: a rendered mail that never changes afterwards. Pure.
-//! Must not know: SMTP, the ledger, a clock.
+//! In: facts, resolved to words. Out: a rendered mail, and bodies for webhooks, that never change afterwards. Pure.
+//! Must not know: SMTP, HTTP, the ledger, a clock.
 //!
 //! A letter becomes a [`document`], which [`text`] and [`html`] draw, so that both say the same. Text from outside
 //! is made harmless where it enters the document ([`clean`]). The golden mails under `golden/` are what people get;
@@ -28,6 +28,8 @@ mod summary_lists;
 mod testing;
 mod text;
 mod together;
+mod told;
+mod webhook;
 pub mod words;
 
 #[cfg(test)]
@@ -47,3 +49,4 @@ pub use summary_facts::{
     Headline, MailFacts, Period, ProposalRow, SilenceRow, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
 };
 pub use together::{HeldLetter, together};
+pub use webhook::{IncidentChange, Posted, delivery_id, note, post, post_change};

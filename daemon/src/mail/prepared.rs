@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attachment, MailError, document::Document};
+use super::{Attachment, MailError, document::Document, told::Told};
 use crate::domain::ControlId;
 
 /// A letter without number, addresses and footer.
@@ -17,6 +17,9 @@ pub struct Prepared {
     pub(super) attachments: Vec<Attachment>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) control: Option<ControlId>,
+    /// The same for programs; empty where no webhook gets it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) told: Vec<Told>,
 }
 
 impl Prepared {
@@ -28,7 +31,13 @@ impl Prepared {
         attachments: Vec<Attachment>,
         control: Option<ControlId>,
     ) -> Self {
-        Self { v: Self::VERSION, subject, document, attachments, control }
+        Self { v: Self::VERSION, subject, document, attachments, control, told: Vec::new() }
+    }
+
+    /// For people alone: no webhook gets it.
+    #[must_use]
+    pub fn for_people(self) -> Self {
+        Self { told: Vec::new(), ..self }
     }
 
     /// The bytes that the ledger keeps: canonical JSON (RFC 8785).

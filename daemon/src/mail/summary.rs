@@ -235,11 +235,11 @@ fn mail(document: &mut Document, facts: &SummaryFacts) {
     if facts.mail.waiting == 0 && facts.mail.refused == 0 {
         return;
     }
-    document.heading("Mail that did not arrive");
-    let waiting = format!("{} for the mail server", if facts.mail.waiting == 1 { "waits" } else { "wait" });
+    document.heading("What did not arrive");
+    let waiting = if facts.mail.waiting == 1 { "waits for its server" } else { "wait for their servers" };
     document.say(format!(
         "{} {waiting}; {} refused for good. Somebody may have missed an alert: `evidenced status` names them.",
-        words::count(facts.mail.waiting, "mail"),
+        words::count(facts.mail.waiting, "delivery"),
         words::grouped(facts.mail.refused)
     ));
 }

@@ -2,8 +2,9 @@
 
 use super::document::{Align, Block, Document, Table, Tone};
 use super::prepared::Prepared;
+use super::told::Told;
 use super::{Letterhead, words};
-use crate::domain::{ControlId, HoldReason, Severity, Timestamp};
+use crate::domain::{AlertCause, ControlId, HoldReason, Severity, Timestamp};
 
 /// So many letters are told in full, the most severe first; the others are a line each.
 const IN_FULL_MAX: usize = 8;
@@ -30,7 +31,9 @@ impl HeldLetter {
              `{command}` says how it stands now, `evidenced verify` what is damaged."
         ));
         let subject = format!("ALERT about {about}, whose text is lost");
-        Self { letter: Prepared::new(subject, document, Vec::new(), control.cloned()), severity, raised, why }
+        let mut letter = Prepared::new(subject, document, Vec::new(), control.cloned());
+        letter.told = vec![Told::bare(AlertCause::Several, &letter.subject)];
+        Self { letter, severity, raised, why }
     }
 }
 
@@ -71,13 +74,16 @@ pub fn together(mut held: Vec<HeldLetter>, head: &Letterhead) -> Prepared {
             words::grouped(in_full.len() as u64)
         ));
     }
+    let told = held.iter_mut().flat_map(|held| std::mem::take(&mut held.letter.told)).collect();
     let mut attachments = Vec::new();
     for at in in_full {
         let letter = &mut held[at].letter;
         document.blocks.append(&mut letter.document.blocks);
         attachments.append(&mut letter.attachments);
     }
-    Prepared::new(subject, document, attachments, None)
+    let mut letter = Prepared::new(subject, document, attachments, None);
+    letter.told = told;
+    letter
 }
 
 /// Up to three by name, so that a phone shows what it is about; else how many of each state.

@@ -59,7 +59,7 @@ fn file_name(mail: &Outgoing) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::{Delivery, Key, tests::mail};
+    use crate::outbox::{Delivery, Destination, Key, tests::mail};
     use std::sync::Arc;
 
     fn outgoing() -> Outgoing {
@@ -67,11 +67,11 @@ mod tests {
         mail.control = Some("AVL-01/iris".parse().unwrap());
         let delivery = Delivery {
             key: Key { alert: 42, delivery: 1 },
-            to: "a@example.com".into(),
+            to: Destination::Address("a@example.com".into()),
             mail: Arc::new(mail),
             queued: "2026-03-02T05:00:04Z".parse().unwrap(),
         };
-        Outgoing { delivery, bytes: Arc::from(&b"Subject: x\r\n\r\ny\r\n"[..]) }
+        Outgoing { delivery, address: "a@example.com".into(), bytes: Arc::from(&b"Subject: x\r\n\r\ny\r\n"[..]) }
     }
 
     #[tokio::test]

@@ -48,9 +48,14 @@ impl Sender {
 }
 
 /// The whole message. The same arguments give the same bytes.
-pub(super) fn message(delivery: &Delivery, from: &Sender, now: Timestamp) -> Result<Vec<u8>, MessageError> {
+pub(super) fn message(
+    delivery: &Delivery,
+    address: &str,
+    from: &Sender,
+    now: Timestamp,
+) -> Result<Vec<u8>, MessageError> {
     let mail = &*delivery.mail;
-    let to = delivery.to.parse().map_err(|_| MessageError::Address(delivery.to.clone()))?;
+    let to = address.parse().map_err(|_| MessageError::Address(address.to_owned()))?;
     let waited = Some(now.since(delivery.queued)).filter(|waited| *waited > DELAYED_AFTER);
     let note = waited.map(|waited| note(mail, waited));
 
@@ -128,13 +133,15 @@ fn with_note_html(mail: &Mail, note: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::{Key, tests::mail};
+    use crate::outbox::{Destination, Key, tests::mail};
     use std::sync::Arc;
+
+    const TO: &str = "compliance@example.com";
 
     fn delivery() -> Delivery {
         Delivery {
             key: Key { alert: 42, delivery: 0 },
-            to: "compliance@example.com".into(),
+            to: Destination::Address(TO.into()),
             mail: Arc::new(mail()),
             queued: "2026-03-02T05:00:04Z".parse().unwrap(),
         }
@@ -142,7 +149,7 @@ mod tests {
 
     fn formatted(delivery: &Delivery, now: &str) -> String {
         let sender = Sender::new("evidenced@example.com", "prod").unwrap();
-        String::from_utf8(message(delivery, &sender, now.parse().unwrap()).unwrap()).unwrap()
+        String::from_utf8(message(delivery, TO, &sender, now.parse().unwrap()).unwrap()).unwrap()
     }
 
     #[test]

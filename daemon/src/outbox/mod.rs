@@ -1,46 +1,101 @@
 //! Delivers what waits, for as long as it takes.
 //!
-//! In: rendered mails with one delivery per address. Out: delivered, to be tried again, or refused for good.
+//! In: rendered mails with one delivery per address and webhook. Out: delivered, to be tried again, or refused for good.
 //! Must not know: why a mail was written.
 //!
 //! The ledger is the durable queue; this room holds what it was given in memory and may be stopped at any time.
 //! What it reports ([`Outcome`]) becomes an entry; until then the same delivery is given again at the next start, so
 //! that a mail arrives at least once, and twice with the same Message-ID.
 //!
-//! [`queue`] decides what is tried when (pure); [`task`] does it; [`message`] makes the bytes; [`smtp`] and
-//! [`directory`] take them away.
+//! Each way (the mail server, every webhook) has a [`queue`], which decides what is tried when (pure): one that is closed
+//! holds up no other ([`lines`]). [`task`] does it; [`message`] makes the bytes of a mail, [`smtp`] and [`directory`]
+//! take them away; [`webhook`] posts what was rendered for it, signed ([`sign`]).
 
 mod directory;
+mod lines;
 mod message;
 mod one_line;
 mod queue;
 mod retry;
+mod sign;
 mod smtp;
 mod task;
+mod webhook;
 
 use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
-use crate::{domain::Timestamp, mail::Mail};
+use crate::{
+    caller::CallerError,
+    domain::{Timestamp, WebhookName},
+    mail::Mail,
+};
 
 pub use directory::DirectoryTransport;
+pub use lines::Lines;
 pub use message::{MessageError, Sender};
 pub use queue::{Policy, Queue};
 pub use retry::retry_delay;
+pub use sign::is_signing_key;
 pub use smtp::{Login, SmtpSettings, SmtpTransport, Stopped, Timeouts, Tls};
 pub use task::{Outbox, Status, Way};
+pub use webhook::{WebhookSettings, Webhooks};
 
-/// One mail to one address.
+/// One mail to one address, or what was rendered beside it to one webhook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
     pub key: Key,
-    /// A mail address, `local@domain`.
-    pub to: String,
+    pub to: Destination,
     pub mail: Arc<Mail>,
     /// When the alert was queued; later than an hour after it, the mail says that it was delayed.
     pub queued: Timestamp,
 }
 
-/// Which delivery: the alert's number over the whole ledger, and the place of the address in the alert's list.
+/// Where a delivery goes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Destination {
+    /// A mail address, `local@domain`.
+    Address(String),
+    /// A webhook, and the place of what it gets among those of the mail.
+    Webhook(WebhookName, usize),
+}
+
+impl Destination {
+    /// That of the mail's delivery of this number: first come its addresses, then its webhooks.
+    pub fn of(mail: &Mail, delivery: u32) -> Option<Self> {
+        let number = delivery as usize;
+        match number.checked_sub(mail.to.len()) {
+            None => Some(Self::Address(mail.to.get(number)?.clone())),
+            Some(place) => Some(Self::Webhook(mail.webhooks.get(place)?.to.clone(), place)),
+        }
+    }
+
+    /// The way that leads there.
+    pub fn line(&self) -> Line {
+        match self {
+            Self::Address(_) => Line::Mail,
+            Self::Webhook(name, _) => Line::Webhook(name.clone()),
+        }
+    }
+}
+
+/// One way out: what stops it stops no other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Line {
+    Mail,
+    Webhook(WebhookName),
+}
+
+impl Line {
+    /// As logs have it: `mail`, `webhook platform/slack`.
+    fn words(&self) -> String {
+        match self {
+            Self::Mail => "mail".to_owned(),
+            Self::Webhook(name) => format!("webhook {name}"),
+        }
+    }
+}
+
+/// Which delivery: the alert's number over the whole ledger, and the place of its destination in the alert's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     pub alert: u64,
@@ -61,6 +116,7 @@ pub enum End {
     Delivered,
     /// A dead letter: the server will never take it.
     Refused {
+        /// SMTP reply code, or HTTP status.
         code: u16,
         why: String,
     },
@@ -79,7 +135,12 @@ pub enum Attempt {
         problem: Problem,
         why: String,
     },
-    /// Refused for good: SMTP 5xx for this address or this mail.
+    /// Nothing can be taken at present, and the server says when to come back.
+    Busy {
+        why: String,
+        after: Duration,
+    },
+    /// Refused for good: SMTP 5xx for this address or this mail, HTTP 4xx.
     Refused {
         code: u16,
         why: String,
@@ -101,6 +162,10 @@ pub enum Problem {
     Sender,
     /// The folder cannot be written.
     Directory,
+    /// The server has too much to do, or is being mended.
+    Busy,
+    /// The secret or the secret URL of a webhook cannot be read, or is none.
+    Secret,
 }
 
 impl Problem {
@@ -112,6 +177,8 @@ impl Problem {
             Self::Login => "login",
             Self::Sender => "sender",
             Self::Directory => "directory",
+            Self::Busy => "busy",
+            Self::Secret => "secret",
         }
     }
 }
@@ -120,6 +187,8 @@ impl Problem {
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     pub delivery: Delivery,
+    /// The one address that it goes to.
+    pub address: String,
     /// The whole message, RFC 5322, with CRLF.
     pub bytes: Arc<[u8]>,
 }
@@ -145,6 +214,8 @@ pub enum OutboxError {
     RootsForm(PathBuf),
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    #[error("webhooks cannot be called")]
+    Caller(#[from] CallerError),
 }
 
 /// Later than this after it was queued, a mail says that it was delayed.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use super::{Attempt, Delivery, End, Key, Outcome, Problem, retry_delay};
+use super::{Attempt, Delivery, Destination, End, Key, Outcome, Problem, retry_delay};
 use crate::domain::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +49,26 @@ struct Waiting {
     being_tried: Option<Role>,
 }
 
-/// The first mail of a thread by its Message-ID, and an address that gets it.
+/// The first mail of a thread by its Message-ID, or an incident; and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Thread {
     first: String,
-    to: String,
+    to: Destination,
 }
 
 impl Thread {
     fn of(delivery: &Delivery) -> Self {
         let mail = &delivery.mail;
         let first = mail.references.first().or(mail.in_reply_to.as_ref()).unwrap_or(&mail.message_id);
-        Self { first: first.clone(), to: delivery.to.clone() }
+        match &delivery.to {
+            Destination::Address(_) => Self { first: first.clone(), to: delivery.to.clone() },
+            Destination::Webhook(name, place) => {
+                let incident = mail.webhooks.get(*place).and_then(|posted| posted.incident.as_ref());
+                // Whatever its place in its mail.
+                let to = Destination::Webhook(name.clone(), 0);
+                Self { first: incident.unwrap_or(first).clone(), to }
+            }
+        }
     }
 }
 
@@ -228,6 +236,15 @@ impl Queue {
                 self.last_error = Some((now, why));
                 (None, now.plus(retry_delay(key, waiting.failures)))
             }
+            Attempt::Busy { why, after } => {
+                self.last_error = Some((now, why.clone()));
+                self.close(Problem::Busy, why, key, role, now);
+                if let Door::Closed { probe_at, .. } = &mut self.door {
+                    *probe_at = (*probe_at).max(now.plus(after));
+                }
+                self.due.insert((now, key));
+                return None;
+            }
             Attempt::Stopped { problem, why } => {
                 self.last_error = Some((now, why.clone()));
                 self.close(problem, why, key, role, now);
@@ -270,7 +287,12 @@ mod tests {
 
     fn delivery(alert: u64) -> Delivery {
         let key = Key { alert, delivery: 0 };
-        Delivery { key, to: format!("{alert}@example.com"), mail: Arc::new(mail()), queued: Timestamp::EPOCH }
+        Delivery {
+            key,
+            to: Destination::Address(format!("{alert}@example.com")),
+            mail: Arc::new(mail()),
+            queued: Timestamp::EPOCH,
+        }
     }
 
     /// The second mail of the thread that the first one began, to the same address.

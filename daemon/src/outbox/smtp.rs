@@ -150,7 +150,7 @@ impl SmtpTransport {
     }
 
     async fn deliver(&self, mail: Outgoing) -> Attempt {
-        let to: Address = match mail.delivery.to.parse() {
+        let to: Address = match mail.address.parse() {
             Ok(to) => to,
             Err(_) => return Attempt::Refused { code: 553, why: "not a mail address".to_owned() },
         };

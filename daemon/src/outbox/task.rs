@@ -1,6 +1,6 @@
 //! The outbox at work: the only place here that waits.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -10,19 +10,22 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    Attempt, Delivery, End, Key, Outcome, Outgoing, Policy, Problem, Queue, Sender, Transport, message::message,
+    Attempt, Delivery, Destination, End, Key, Line, Lines, Outcome, Outgoing, Policy, Problem, Sender, Transport,
+    Webhooks, message::message,
 };
 use crate::{clock::Clock, domain::Timestamp};
 
-/// How it stands with mail; for the status page, metrics and health.
+/// How it stands with what goes out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
     /// Deliveries that wait in memory, those that are being tried included.
     pub waiting: usize,
     /// When the oldest of them was queued.
     pub oldest: Option<Timestamp>,
-    /// Why nothing goes out, in words, and since when.
+    /// Why nothing goes out by one of the ways, in words, and since when; of several the first.
     pub problem: Option<(Problem, String, Timestamp)>,
+    /// Ways for which as much is held in memory as may be: for these nothing should be brought until that has changed.
+    pub full: BTreeSet<Line>,
     /// The newest failure of any kind; it stays when mail goes out again.
     pub last_error: Option<(Timestamp, String)>,
     /// When something is tried next; `None`: at once, or nothing waits.
@@ -33,22 +36,23 @@ pub struct Status {
     pub refused: u64,
 }
 
-/// By what mail leaves, and who it is from. It may be changed while mail waits: tries that are under way end on the way on
-/// which they began.
+/// By what mail leaves, and who it is from; and the webhooks. It may be changed while something waits: tries that are under
+/// way end on the way on which they began.
 #[derive(Clone)]
 pub struct Way {
     pub transport: Arc<dyn Transport>,
     pub sender: Sender,
+    pub webhooks: Arc<Webhooks>,
 }
 
 /// Takes deliveries from a channel until it is stopped, or the channel is closed and nothing waits any more.
 ///
-/// The channel should be filled by a task of its own that walks the ledger's waiting alerts: it is not read while
-/// [`Policy::held_max`] deliveries are held, and nobody who commits must wait for that.
+/// The channel should be filled by a task of its own that walks the ledger's waiting alerts. It minds [`Status::full`]:
+/// what is brought all the same is held too.
 pub struct Outbox {
     way: watch::Receiver<Way>,
     clock: Arc<dyn Clock>,
-    queue: Queue,
+    lines: Lines,
     status: watch::Sender<Status>,
     /// After a stop, tries under way get so long (in real time) to end.
     grace: Duration,
@@ -56,7 +60,7 @@ pub struct Outbox {
 
 enum Action {
     Take(Option<Delivery>),
-    Finished(Key, Attempt),
+    Finished(Line, Key, Attempt),
     /// There is another way.
     Rerouted,
     Wake,
@@ -66,7 +70,7 @@ enum Action {
 impl Outbox {
     pub fn new(way: watch::Receiver<Way>, clock: Arc<dyn Clock>, policy: Policy) -> Self {
         let (status, _) = watch::channel(Status::default());
-        Self { way, clock, queue: Queue::new(policy), status, grace: Duration::from_secs(5) }
+        Self { way, clock, lines: Lines::new(policy), status, grace: Duration::from_secs(5) }
     }
 
     /// A look at how it stands, for as long as anybody wants.
@@ -88,22 +92,22 @@ impl Outbox {
         let mut tries = JoinSet::new();
         let mut closed = false;
         loop {
-            while let Some(delivery) = self.queue.start(self.clock.now()) {
+            while let Some(delivery) = self.lines.start(self.clock.now()) {
                 self.try_once(delivery, &mut tries);
             }
             self.publish();
-            if closed && self.queue.is_empty() {
+            if closed && self.lines.is_empty() {
                 return;
             }
             match self.select(&mut incoming, closed, &mut tries, &stop).await {
-                Action::Take(Some(delivery)) => self.queue.push(delivery, self.clock.now()),
+                Action::Take(Some(delivery)) => self.lines.push(delivery, self.clock.now()),
                 Action::Take(None) => closed = true,
-                Action::Finished(key, attempt) => {
-                    if !self.finished(key, attempt, &outcomes).await {
+                Action::Finished(line, key, attempt) => {
+                    if !self.finished(&line, key, attempt, &outcomes).await {
                         return;
                     }
                 }
-                Action::Rerouted => self.queue.hurry(self.clock.now()),
+                Action::Rerouted => self.lines.hurry(self.clock.now()),
                 Action::Wake => {}
                 Action::Stop => break,
             }
@@ -115,47 +119,57 @@ impl Outbox {
         &mut self,
         incoming: &mut mpsc::Receiver<Delivery>,
         closed: bool,
-        tries: &mut JoinSet<(Key, Attempt)>,
+        tries: &mut JoinSet<Tried>,
         stop: &CancellationToken,
     ) -> Action {
-        let wake = self.queue.next_start();
+        let wake = self.lines.next_start();
         tokio::select! {
             biased;
             () = stop.cancelled() => Action::Stop,
             Some(finished) = tries.join_next() => finished_try(finished),
             // Without anybody who could change it, it stays.
             Ok(()) = self.way.changed() => Action::Rerouted,
-            delivery = incoming.recv(), if !closed && self.queue.has_room() => Action::Take(delivery),
+            delivery = incoming.recv(), if !closed => Action::Take(delivery),
             () = self.clock.sleep_until(wake.unwrap_or(Timestamp::EPOCH)), if wake.is_some() => Action::Wake,
             else => Action::Stop,
         }
     }
 
-    fn try_once(&self, delivery: Delivery, tries: &mut JoinSet<(Key, Attempt)>) {
-        let key = delivery.key;
-        let Way { transport, sender } = self.way.borrow().clone();
-        let bytes = match message(&delivery, &sender, self.clock.now()) {
+    fn try_once(&self, delivery: Delivery, tries: &mut JoinSet<Tried>) {
+        let (line, key, now) = (delivery.to.line(), delivery.key, self.clock.now());
+        let Way { transport, sender, webhooks } = self.way.borrow().clone();
+        let address = match &delivery.to {
+            Destination::Address(address) => address.clone(),
+            Destination::Webhook(name, place) => {
+                let (name, place) = (name.clone(), *place);
+                tries.spawn(async move { (line, key, webhooks.deliver(&delivery, &name, place, now).await) });
+                return;
+            }
+        };
+        let bytes = match message(&delivery, &address, &sender, now) {
             Ok(bytes) => Arc::from(bytes),
             Err(error) => {
                 // Nothing will ever change that: as if the server had refused the address (RFC 5321, 553).
                 let refused = Attempt::Refused { code: 553, why: error.to_string() };
-                tries.spawn(async move { (key, refused) });
+                tries.spawn(async move { (line, key, refused) });
                 return;
             }
         };
-        tries.spawn(async move { (key, transport.deliver(Outgoing { delivery, bytes }).await) });
+        tries.spawn(async move { (line, key, transport.deliver(Outgoing { delivery, address, bytes }).await) });
     }
 
     /// Whether the outcome, if there is one, could be handed over.
-    async fn finished(&mut self, key: Key, attempt: Attempt, outcomes: &mpsc::Sender<Outcome>) -> bool {
-        let before = self.queue.problem().map(|(problem, ..)| problem);
+    async fn finished(&mut self, line: &Line, key: Key, attempt: Attempt, outcomes: &mpsc::Sender<Outcome>) -> bool {
+        let before = self.lines.problem(line).map(|(problem, _)| problem);
         if let Attempt::Later { why } = &attempt {
-            info!(alert = key.alert, delivery = key.delivery, why, "mail not taken yet");
+            info!(alert = key.alert, delivery = key.delivery, to = line.words(), why, "not taken yet");
         }
-        let outcome = self.queue.finish(key, attempt, self.clock.now());
-        match (before, self.queue.problem()) {
-            (None, Some((problem, why, _))) => warn!(problem = problem.as_str(), why, "no mail goes out"),
-            (Some(_), None) => info!("mail goes out again"),
+        let outcome = self.lines.finish(line, key, attempt, self.clock.now());
+        match (before, self.lines.problem(line)) {
+            (None, Some((problem, why))) => {
+                warn!(to = line.words(), problem = problem.as_str(), why, "nothing goes out this way");
+            }
+            (Some(_), None) => info!(to = line.words(), "it goes out again"),
             _ => {}
         }
         let Some(outcome) = outcome else { return true };
@@ -164,18 +178,20 @@ impl Outbox {
             End::Refused { .. } => status.refused += 1,
         });
         if let End::Refused { code, why } = &outcome.end {
-            warn!(alert = key.alert, delivery = key.delivery, code, why, "mail refused for good");
+            warn!(alert = key.alert, delivery = key.delivery, to = line.words(), code, why, "refused for good");
         }
+        // Before the outcome is committed, which wakes whoever brings more.
+        self.publish();
         outcomes.send(outcome).await.is_ok()
     }
 
     /// What is under way may end, so that it is not delivered twice after the next start.
-    async fn drain(mut self, mut tries: JoinSet<(Key, Attempt)>, outcomes: &mpsc::Sender<Outcome>) {
+    async fn drain(mut self, mut tries: JoinSet<Tried>, outcomes: &mpsc::Sender<Outcome>) {
         let grace = self.grace;
         let all = async {
             while let Some(finished) = tries.join_next().await {
-                if let Action::Finished(key, attempt) = finished_try(finished)
-                    && !self.finished(key, attempt, outcomes).await
+                if let Action::Finished(line, key, attempt) = finished_try(finished)
+                    && !self.finished(&line, key, attempt, outcomes).await
                 {
                     return;
                 }
@@ -185,15 +201,18 @@ impl Outbox {
     }
 
     fn publish(&self) {
-        let queue = &self.queue;
+        let lines = &self.lines;
         self.status.send_if_modified(|status| {
+            let first = lines.problems().min_by_key(|(.., since)| *since);
             let newer = Status {
-                waiting: queue.len(),
-                oldest: queue.oldest(),
-                problem: queue.problem().map(|(problem, why, since)| (problem, why.to_owned(), since)),
-                last_error: queue.last_error().cloned(),
-                next_try: queue.next_start(),
-                ..*status
+                waiting: lines.len(),
+                oldest: lines.oldest(),
+                problem: first.map(|(_, problem, why, since)| (problem, why.to_owned(), since)),
+                full: lines.full().cloned().collect(),
+                last_error: lines.last_error().cloned(),
+                next_try: lines.next_start(),
+                delivered: status.delivered,
+                refused: status.refused,
             };
             let changed = *status != newer;
             *status = newer;
@@ -202,9 +221,11 @@ impl Outbox {
     }
 }
 
-fn finished_try(finished: Result<(Key, Attempt), tokio::task::JoinError>) -> Action {
+type Tried = (Line, Key, Attempt);
+
+fn finished_try(finished: Result<Tried, tokio::task::JoinError>) -> Action {
     match finished {
-        Ok((key, attempt)) => Action::Finished(key, attempt),
+        Ok((line, key, attempt)) => Action::Finished(line, key, attempt),
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Action::Wake,
@@ -233,7 +254,7 @@ mod tests {
         let clock = VirtualClock::new("2026-03-02T05:00:04Z".parse().unwrap());
         let transport = Arc::new(DirectoryTransport::new(directory));
         let sender = Sender::new("evidenced@example.com", "prod").unwrap();
-        let (reroute, way) = watch::channel(Way { transport, sender });
+        let (reroute, way) = watch::channel(Way { transport, sender, webhooks: Arc::default() });
         let outbox = Outbox::new(way, Arc::new(clock.clone()), Policy::default());
         let status = outbox.status();
         let (deliveries, incoming) = mpsc::channel(8);
@@ -245,7 +266,12 @@ mod tests {
 
     fn delivery(running: &Running, alert: u64) -> Delivery {
         let key = Key { alert, delivery: 0 };
-        Delivery { key, to: "a@example.com".into(), mail: Arc::new(mail()), queued: running.clock.now() }
+        Delivery {
+            key,
+            to: Destination::Address("a@example.com".into()),
+            mail: Arc::new(mail()),
+            queued: running.clock.now(),
+        }
     }
 
     #[tokio::test]
@@ -304,7 +330,8 @@ mod tests {
         running.status.wait_for(|status| status.waiting == 2 && status.next_try.is_some()).await.unwrap();
         let other = place.path().join("other");
         let sender = Sender::new("controls@example.com", "prod").unwrap();
-        running.reroute.send_replace(Way { transport: Arc::new(DirectoryTransport::new(&other)), sender });
+        let webhooks = Arc::default();
+        running.reroute.send_replace(Way { transport: Arc::new(DirectoryTransport::new(&other)), sender, webhooks });
         for _ in 0..2 {
             assert_eq!(running.outcomes.recv().await.unwrap().end, End::Delivered);
         }
@@ -317,7 +344,7 @@ mod tests {
     async fn an_address_that_is_none_becomes_a_dead_letter() {
         let place = tempfile::tempdir().unwrap();
         let mut running = start(place.path());
-        let wrong = Delivery { to: "nobody".into(), ..delivery(&running, 7) };
+        let wrong = Delivery { to: Destination::Address("nobody".into()), ..delivery(&running, 7) };
         running.deliveries.send(wrong).await.unwrap();
         let outcome = running.outcomes.recv().await.unwrap();
         assert_eq!(outcome.attempts, 1);

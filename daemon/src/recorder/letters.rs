@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Catalogue, RecorderError,
     draft::Draft,
+    pagers,
     post::About,
     subjects::{ERASED, texts},
 };
@@ -55,7 +56,11 @@ impl Letters<'_> {
             if let Event::ExceptionOpened { exception, .. } = &event {
                 draft.opened(*exception);
             }
+            let incident = pagers::change(&event).map(|(control, id, change)| (control.clone(), id, change));
             draft.push(event)?;
+            if let Some((control, id, change)) = incident {
+                self.tell_pagers(draft, &control, id, change)?;
+            }
         }
         for alert in alerts {
             if is_told_by_the_gap(&alert) {
@@ -156,6 +161,7 @@ impl Letters<'_> {
             | AlertCause::FirstResults
             | AlertCause::Proposed
             | AlertCause::Several
+            | AlertCause::IncidentUpdate
             | AlertCause::Summary(_) => return None,
         })
     }

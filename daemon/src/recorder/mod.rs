@@ -17,6 +17,7 @@ mod erasures;
 mod fact;
 mod first;
 mod letters;
+mod pagers;
 mod people;
 mod periods;
 mod post;

@@ -11,10 +11,11 @@ use crate::{
     config::Recipient,
     domain::{
         AlertCause, ControlId, Detail, Event, ExceptionId, HeldAlert, HoldReason, RecipientId, Severity, Timestamp,
+        WebhookKind, WebhookName,
     },
     fold::Held,
     ledger::{EvidenceClass, Store},
-    mail::{HeldLetter, Letter, Letterhead, Posting, Prepared, frame, message_id, prepare, together},
+    mail::{HeldLetter, Letter, Letterhead, Posting, Prepared, frame, message_id, post, prepare, together},
     routing::{Raised, Together, Verdict, due, stretches, verdict},
 };
 
@@ -32,6 +33,7 @@ struct Outgoing {
     letter: Prepared,
     recipients: Vec<RecipientId>,
     to: Vec<String>,
+    webhooks: Vec<(WebhookName, WebhookKind)>,
     about: About,
     tells: Vec<(u64, u64)>,
 }
@@ -52,6 +54,8 @@ impl Letters<'_> {
         for ((verdict, detail), readers) in told {
             let head = Letterhead { detail, ..self.catalogue.letterhead() };
             let letter = prepare(letter, &head);
+            let has_webhooks = readers.iter().any(|reader| !reader.webhooks.is_empty());
+            let letter = if has_webhooks { letter } else { letter.for_people() };
             for readers in readers.chunks(HeldAlert::RECIPIENTS_MAX) {
                 match verdict {
                     Verdict::Now => self.queue(draft, &head, outgoing(letter.clone(), about.clone(), readers))?,
@@ -101,21 +105,24 @@ impl Letters<'_> {
         Ok(())
     }
 
-    /// Freezes the mail and queues it for each address once; with nobody to tell nothing is queued.
+    /// Freezes the mail and queues it for each address and webhook once; with nobody to tell nothing is queued.
     fn queue(&self, draft: &mut Draft, head: &Letterhead, outgoing: Outgoing) -> Result<(), RecorderError> {
-        let Outgoing { letter, recipients, mut to, about, tells } = outgoing;
+        let Outgoing { letter, recipients, mut to, webhooks, about, tells } = outgoing;
         to.sort();
         to.dedup();
-        if to.is_empty() && tells.is_empty() {
+        if to.is_empty() && webhooks.is_empty() && tells.is_empty() {
             return Ok(());
         }
         let record = about.exception.and_then(|id| self.state.exception(id));
         let firsts = record.into_iter().flat_map(|record| record.first_alert.iter().chain(&record.other_first_alerts));
         let thread = firsts.map(|first| message_id(self.origin(), *first)).collect();
         let alert = draft.take_alert();
-        let deliveries = u32::try_from(to.len()).unwrap_or(u32::MAX);
         let posting = Posting { origin: self.origin().to_owned(), alert, queued: draft.at(), to, thread };
-        let mail = draft.keep(&frame(letter, head, &posting).to_part(), EvidenceClass::Record)?;
+        let mail = frame(letter.clone(), head, &posting);
+        let posted = post(&webhooks, &letter, head, &posting, about.cause, &mail);
+        let mail = mail.with_webhooks(posted);
+        let deliveries = u32::try_from(mail.deliveries()).unwrap_or(u32::MAX);
+        let mail = draft.keep(&mail.to_part(), EvidenceClass::Record)?;
         let About { cause, control, exception } = about;
         if !matches!(cause, AlertCause::Summary(_)) {
             draft.told(&recipients, if tells.is_empty() { Told::RaisedAndMailed } else { Told::Mailed });
@@ -191,6 +198,7 @@ fn outgoing(letter: Prepared, about: About, readers: &[&Recipient]) -> Outgoing 
         letter,
         recipients: readers.iter().map(|reader| reader.id.clone()).collect(),
         to: readers.iter().flat_map(|reader| reader.email.iter().map(ToString::to_string)).collect(),
+        webhooks: readers.iter().flat_map(|reader| reader.webhook_names()).collect(),
         about,
         tells: Vec::new(),
     }

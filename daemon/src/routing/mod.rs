@@ -130,6 +130,7 @@ pub fn verdict<'a>(
         | AlertCause::FirstResults
         | AlertCause::Proposed
         | AlertCause::Several
+        | AlertCause::IncidentUpdate
         | AlertCause::Summary(_) => false,
     };
     if is_rarely_alone && !rules.group.is_zero() {

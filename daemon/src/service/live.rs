@@ -132,9 +132,10 @@ impl Tasks {
 
     fn start_post(&mut self, service: &Service) {
         let outbox = post::outbox(service, Arc::clone(&service.clock));
+        let status = outbox.status();
         let (deliveries, incoming) = mpsc::channel(post::DELIVERIES_WAITING_MAX);
         let (ended, outcomes) = mpsc::channel(post::OUTCOMES_WAITING_MAX);
-        let courier = post::Courier::new(Arc::clone(&service.ledger), deliveries);
+        let courier = post::Courier::new(Arc::clone(&service.ledger), deliveries, status);
         let committed: watch::Receiver<u64> = service.recorder.committed();
         let stop = self.stop.clone();
         self.spawn("outbox", async move { outbox.run(incoming, ended, stop).await });
@@ -212,6 +213,8 @@ async fn work(
     let stop = tasks.stop.clone();
     let mut next_tick = clock.now().plus(TICK);
     let mut reading: Option<JoinHandle<Reread>> = None;
+    // The start was a tick.
+    service.beat();
     let mut read_once_more = false;
     loop {
         service.supervisor.alive();
@@ -223,6 +226,7 @@ async fn work(
         if clock.now() >= next_tick {
             service.tick().await?;
             service.account_for_disabled().await?;
+            service.beat();
             if reading.is_none() {
                 service.tell_standing();
             }

@@ -12,6 +12,7 @@ mod clock_tests;
 mod disk;
 mod examine;
 mod firing;
+mod heartbeat;
 mod history;
 #[cfg(test)]
 mod interval_tests;
@@ -25,6 +26,7 @@ mod tests;
 mod turns;
 
 pub use examine::patient;
+pub use heartbeat::Pulse;
 pub use history::LedgerHistory;
 pub use live::{LiveError, Signals, Start, TICK, run};
 pub use notify::Supervisor;

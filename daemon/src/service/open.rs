@@ -15,15 +15,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    LedgerHistory, Supervisor,
+    LedgerHistory, Pulse, Supervisor,
     firing::Firing,
+    heartbeat::Heartbeat,
     notify::{self, STEP_MAX},
     post,
 };
 use crate::{
     clock::Clock,
     config::Config,
-    desk::{Asked, Desk, Live},
+    desk::{Asked, Desk, Live, PulseLine},
     domain::{Control, Event, PluginName},
     fold::State,
     gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy},
@@ -78,6 +79,7 @@ pub struct Service {
     pub(super) sandbox: Arc<Sandbox>,
     /// By what mail leaves; for the outbox, which takes another one while it runs.
     pub(super) mail_way: watch::Sender<Way>,
+    pub(super) heartbeat: Heartbeat,
     /// What the daemon was started with: some of it is in force until it ends.
     pub(super) started_with: Arc<Config>,
     /// Where plugins are compiled.
@@ -147,7 +149,9 @@ impl Service {
         let recorder = Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue));
         let (recorder, recorder_thread) = recorder::start(recorder, Arc::clone(&clock)).map_err(OpenError::Thread)?;
         let firing = Firing::new(config.runner.concurrency as usize, shelf);
-        let (mail_way, _) = watch::channel(post::way(&config)?);
+        let caller = post::caller(&config, &clock).map_err(OutboxError::from)?;
+        let (mail_way, _) = watch::channel(post::way(&config, &caller)?);
+        let heartbeat = Heartbeat::new(caller, config.heartbeat.as_ref(), clock.now());
         let compile = options.compile.clone();
         Ok(Self {
             clock,
@@ -158,6 +162,7 @@ impl Service {
             executor,
             sandbox,
             mail_way,
+            heartbeat,
             started_with: config,
             compile,
             firing,
@@ -216,7 +221,13 @@ impl Service {
         let (asks, asked) = mpsc::channel(ASKED_MAX);
         // The gates of later configurations count in the same place.
         let gate = Arc::clone(&self.executor.gate);
-        let live = Live { recorder: self.recorder.clone(), traffic: Arc::new(move || gate.traffic()), asks };
+        let pulse = self.heartbeat.pulse();
+        let live = Live {
+            recorder: self.recorder.clone(),
+            traffic: Arc::new(move || gate.traffic()),
+            pulse: Arc::new(move || pulse.borrow().clone().map(pulse_line)),
+            asks,
+        };
         let desk = Desk::new(
             Arc::clone(&self.ledger),
             Arc::clone(&self.catalogue),
@@ -292,6 +303,11 @@ impl Service {
         }
         Ok(())
     }
+}
+
+fn pulse_line(Pulse { arrived, failing }: Pulse) -> PulseLine {
+    let (failing_since, why) = failing.unzip();
+    PulseLine { arrived, failing_since, why }
 }
 
 /// How the ledger of a configuration is opened for writing.

@@ -8,6 +8,7 @@ use super::{Service, open, post};
 use crate::{
     config::{self, Config},
     desk::Desk,
+    outbox::OutboxError,
     recorder::{Catalogue, Fact, RecorderError},
     runner::{Executor, Shelf},
 };
@@ -61,8 +62,10 @@ impl Service {
             Ok(gate) => Arc::new(gate),
             Err(error) => return self.refuse(format!("error: {error}\n"), 1).await,
         };
-        let mail_way = match post::way(&config) {
-            Ok(way) => way,
+        let caller = post::caller(&config, &self.clock).map_err(OutboxError::from);
+        let outward = caller.and_then(|caller| Ok((post::way(&config, &caller)?, caller)));
+        let (mail_way, caller) = match outward {
+            Ok(outward) => outward,
             Err(error) => return self.refuse(format!("error: {error}\n"), 1).await,
         };
         self.tell_other_plugins(&shelf);
@@ -70,6 +73,7 @@ impl Service {
         if !post::is_same_way(self.catalogue.config(), &config) {
             self.mail_way.send_replace(mail_way);
         }
+        self.heartbeat.take_up(caller, config.heartbeat.as_ref(), self.clock.now());
         self.catalogue = Arc::new(Catalogue::new(Arc::clone(&config), open::plugin_facts(&shelf, &config)));
         self.executor = Arc::new(Executor {
             sandbox: Arc::clone(&self.sandbox),

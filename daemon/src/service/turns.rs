@@ -43,7 +43,7 @@ impl Turns {
         let (ended, outcomes) = mpsc::channel(post::OUTCOMES_WAITING_MAX);
         let stop = CancellationToken::new();
         let outbox = tokio::spawn(outbox.run(incoming, ended, stop.clone()));
-        let courier = post::Courier::new(Arc::clone(service.ledger()), deliveries);
+        let courier = post::Courier::new(Arc::clone(service.ledger()), deliveries, status.clone());
         Self { clock: clock.clone(), courier, outcomes, recorded: 0, status, stop, outbox, next_tick: clock.now() }
     }
 

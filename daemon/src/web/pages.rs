@@ -45,7 +45,7 @@ pub(super) fn status(status: &Status, open: &[ExceptionLine]) -> Markup {
                 (figure("passing", count(&["passing"])))
                 (figure("failing", failing))
                 (figure("not tested", untested))
-                (figure("mails waiting", status.mails_waiting as usize))
+                (figure("deliveries waiting", status.mails_waiting as usize))
                 (figure("alerts held", status.alerts_held as usize))
                 (figure("silences in force", status.silences as usize))
                 (figure("waiting for approval", status.proposals as usize))

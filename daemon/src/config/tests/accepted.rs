@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::Folder;
 use crate::{
+    caller::CallUrl,
     config::{
         Config, Diagnostic, Loaded, MailTls, Quiet, Transport, expanded::limit_words, load_in, templates::CONTROL_KEYS,
     },
@@ -222,6 +223,33 @@ fn state_lies_where_it_is_said_or_where_systemd_says() {
     assert_eq!(config.mail.transport, Transport::Directory("/var/lib/private/evidenced/mail".into()));
     folder.write("conf.d/state.toml", b"state_dir = \"state\"");
     assert_eq!(state(Some("/elsewhere")).state_dir, folder.path().join("state"));
+}
+
+#[test]
+fn webhooks_have_names_and_keep_their_secrets_elsewhere() {
+    let loaded = load(
+        "[heartbeat]\nurl = { credential = \"beat\" }\n\
+         [[recipient]]\nid = \"ops\"\n\
+         webhook = [{ kind = \"slack\", url = { credential = \"slack\" } }, { kind = \"slack\", id = \"night\", url = { file = \"night\" } }]\n\
+         [[recipient]]\nid = \"pager\"\nemail = [\"pager@example.com\"]\n\
+         [[recipient.webhook]]\nkind = \"pagerduty\"\nsecret = { credential = \"routing\" }\n\
+         [[recipient.webhook]]\nkind = \"generic\"\nurl = \"https://example.com/hook?a=b\"\n",
+    );
+    let config = &loaded.config;
+    let names: Vec<_> = config.recipients.iter().flat_map(|one| one.webhook_names()).collect();
+    let names: Vec<_> = names.iter().map(|(name, kind)| (name.to_string(), kind.as_str())).collect();
+    let expected = [
+        ("ops/slack", "slack"),
+        ("ops/night", "slack"),
+        ("pager/pagerduty", "pagerduty"),
+        ("pager/generic", "generic"),
+    ];
+    assert_eq!(names, expected.map(|(name, kind)| (name.to_owned(), kind)));
+    let pager = &config.recipients[2].webhooks[0];
+    assert_eq!(pager.url, CallUrl::Plain("https://events.pagerduty.com/v2/enqueue".into()));
+    let heartbeat = config.heartbeat.as_ref().unwrap();
+    assert_eq!((heartbeat.every.as_secs(), heartbeat.url.secret().is_some()), (60, true));
+    assert_eq!(Config::from_expanded_json(&config.expanded_json()).unwrap(), *config);
 }
 
 #[test]
