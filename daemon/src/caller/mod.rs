@@ -30,7 +30,7 @@ const WORD_BYTES_MAX: usize = 60;
 
 /// By what way calls go out.
 pub struct CallerSettings {
-    /// Calls go through it, but those to this machine.
+    /// Calls go through it, but those to this machine and those that pass it by.
     pub proxy: Option<gate::Proxy>,
     /// PEM files of roots that are trusted besides the system's.
     pub ca: Vec<PathBuf>,
@@ -100,8 +100,7 @@ impl Caller {
             // Nothing of the environment.
             .no_proxy();
         if let Some(proxy) = settings.proxy {
-            let through = through(&proxy);
-            builder = builder.proxy(Proxy::custom(move |url| if url::is_here(url) { None } else { through.clone() }));
+            builder = builder.proxy(Proxy::custom(move |url| through(&proxy, url)));
         }
         Ok(Self { client: builder.build().map_err(CallerError::Client)?, now: settings.now })
     }
@@ -141,9 +140,25 @@ impl Caller {
     }
 }
 
-fn through(proxy: &gate::Proxy) -> Option<Url> {
+/// The proxy, with its login as it is now; `None`: `url` is reached without it.
+fn through(proxy: &gate::Proxy, url: &Url) -> Option<Url> {
+    if url::is_here(url) || url.host_str().is_some_and(|host| proxy.is_passed_by_host(host)) {
+        return None;
+    }
     let host = if proxy.host.contains(':') { format!("[{}]", proxy.host) } else { proxy.host.clone() };
-    Url::parse(&format!("http://{host}:{}", proxy.port)).ok()
+    let mut through = Url::parse(&format!("http://{host}:{}", proxy.port)).ok()?;
+    if let Some(gate::ProxyLogin { username, password }) = &proxy.login {
+        match password.read() {
+            // A URL of this form takes both.
+            Ok(password) => {
+                let _ = through.set_username(username);
+                let _ = through.set_password(Some(password.expose()));
+            }
+            // The proxy refuses, and the call says so.
+            Err(error) => tracing::warn!("`proxy_password`: {error}"),
+        }
+    }
+    Some(through)
 }
 
 /// Why a call failed, without its URL.

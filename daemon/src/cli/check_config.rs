@@ -159,6 +159,7 @@ fn object(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plug
             "methods": grant.methods,
             "credential": grant.credential,
             "named_credentials": grant.named_credentials,
+            "client_certificate": grant.client_certificate,
             "addresses": grant.addresses.iter().map(|range| format!("{}/{}", range.network, range.prefix)).collect::<Vec<_>>(),
             "source": grant.source,
         })
@@ -239,6 +240,9 @@ fn reach(grant: &Grant) -> String {
     if !grant.named_credentials.is_empty() {
         let names: Vec<_> = grant.named_credentials.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!(" (or {})", names.join(", ")));
+    }
+    if let Some(certificate) = &grant.client_certificate {
+        text.push_str(&format!(" and the certificate {certificate}"));
     }
     if !grant.addresses.is_empty() {
         let ranges: Vec<_> =

@@ -480,7 +480,53 @@ impl Errors {
 
     pub(super) fn add_half_login(&mut self, at: Place, there: &str, missing: &str) {
         let message = format!("`{there}` without `{missing}`");
-        self.error("half-login", at, message, "a login has both `username` and `password`".to_owned());
+        self.error("half-login", at, message, format!("a login has both: add `{missing}`"));
+    }
+
+    pub(super) fn add_key_of_other_kind(&mut self, at: Place, key: &str, kind: &str, kinds: &[&str]) {
+        let message = format!("a credential of the kind `{kind}` has no key {}", quoted(key));
+        let kinds: Vec<_> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+        let hint = format!("it belongs to {}: take it out, or change the kind", kinds.join(", "));
+        self.error("key-of-other-kind", at, message, hint);
+    }
+
+    pub(super) fn add_bad_token_url(&mut self, at: Place, url: &str, why: &str) {
+        let hint = "write the whole URL, such as `https://login.example.com/oauth2/token`".to_owned();
+        self.error("bad-url", at, format!("{}: {}", quoted(url), escaped(why)), hint);
+    }
+
+    pub(super) fn add_role_from(&mut self, at: Place, id: &str, kind: &str) {
+        let message = format!("a role cannot be assumed with {}, which is of the kind `{kind}`", quoted(id));
+        let hint = "name one of the kind `aws-sigv4`, `aws-instance` or `aws-assume-role`".to_owned();
+        self.error("bad-role", at, message, hint);
+    }
+
+    pub(super) fn add_role_circle(&mut self, at: Place, id: &str) {
+        let message = format!("the role of {} would be assumed with itself in the end", quoted(id));
+        let hint = "end the chain with an `aws-sigv4` or an `aws-instance`".to_owned();
+        self.error("bad-role", at, message, hint);
+    }
+
+    pub(super) fn add_not_a_certificate(&mut self, at: Place, id: &str, kind: &str) {
+        let message = format!("{} is of the kind `{kind}`, and shows no certificate", quoted(id));
+        let hint = "name one of the kind `client-certificate`; any other goes into `credential`".to_owned();
+        self.error("bad-client-certificate", at, message, hint);
+    }
+
+    pub(super) fn add_certificate_without_tls(&mut self, at: Place, url: &str) {
+        let message = format!("a client certificate is shown in a TLS handshake, and {} has none", quoted(url));
+        self.error("certificate-without-tls", at, message, "use https".to_owned());
+    }
+
+    pub(super) fn add_without_proxy(&mut self, at: Place, key: &str) {
+        let message = format!("`{key}` without `proxy`");
+        self.error("no-proxy-named", at, message, "add proxy = \"http://proxy.example.com:3128\"".to_owned());
+    }
+
+    pub(super) fn add_proxy_login_in_clear(&mut self, at: Place, proxy: &str) {
+        let message = format!("the proxy's password goes to {} without encryption", quoted(proxy));
+        let hint = "anybody who listens on the way can read it: give the proxy a user that is of use for nothing else";
+        self.warn("credential-in-clear", at, message, hint.to_owned());
     }
 
     pub(super) fn add_web_not_local(&mut self, at: Place, address: &str) {

@@ -121,6 +121,7 @@ fn grant_table(grant: &Grant) -> Value {
         "methods": grant.methods,
         "credential": grant.credential,
         "named_credentials": grant.named_credentials,
+        "client_certificate": grant.client_certificate,
         "addresses": addresses,
         "region": grant.region,
         "service": grant.service,

@@ -10,6 +10,7 @@
 
 mod alerts;
 mod controls;
+mod credentials;
 mod diagnostic;
 mod diagnostics;
 mod endpoint;
@@ -22,6 +23,7 @@ mod intervals;
 mod last_resort;
 mod mail;
 mod model;
+mod network;
 mod quantities;
 mod resolve;
 mod secrets;
@@ -30,6 +32,7 @@ mod sources;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod token_places;
 mod tree;
 mod webhooks;
 mod words;
@@ -51,7 +54,7 @@ pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
 pub use last_resort::state_dir_of;
 pub use model::{
     Access, Alerts, Config, CredentialSpec, EmailAddress, Endpoint, Hears, Heartbeat, Mail, MailLogin, MailTls,
-    Network, Quiet, Recipient, Runner, Smtp, Source, Transport, Webhook,
+    Network, ProxyLogin, Quiet, Recipient, Runner, Smtp, Source, Transport, Webhook,
 };
 
 pub use quantities::duration;

@@ -11,8 +11,9 @@ use std::{
 
 use crate::caller::CallUrl;
 use crate::domain::{
-    AddressRange, AlertCause, Control, ControlId, CredentialId, CredentialKind, Detail, Family, LocalDay, PluginName,
-    Rate, RecipientId, Scheme, Severity, SourceId, SummaryKind, WebhookId, WebhookKind, WebhookName, Window, WindowId,
+    AddressRange, AlertCause, Control, ControlId, CredentialId, CredentialKind, Detail, Family, LocalDay, PastProxy,
+    PluginName, Rate, RecipientId, Scheme, Severity, SourceId, SummaryKind, WebhookId, WebhookKind, WebhookName,
+    Window, WindowId,
 };
 use crate::judge::{Flapping, Reminders};
 use crate::routing::Rules;
@@ -67,8 +68,20 @@ pub struct Runner {
 pub struct Network {
     /// Scheme, host and port of an HTTP proxy; never with a password in it.
     pub proxy: Option<Endpoint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_login: Option<ProxyLogin>,
+    /// What is reached past the proxy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_proxy: Vec<PastProxy>,
     /// PEM files of roots that are trusted besides the system's.
     pub ca: Vec<PathBuf>,
+}
+
+/// What the proxy asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyLogin {
+    pub username: String,
+    pub password: SecretSource,
 }
 
 /// Scheme, host and port.
@@ -241,7 +254,8 @@ pub enum Hears {
 pub struct CredentialSpec {
     pub id: CredentialId,
     pub kind: CredentialKind,
-    pub secret: SecretSource,
+    /// `None`: the kind has none of its own.
+    pub secret: Option<SecretSource>,
 }
 
 /// One system, named once.
@@ -254,10 +268,15 @@ pub struct Source {
     pub methods: Vec<String>,
     pub credential: Option<CredentialId>,
     pub named_credentials: Vec<CredentialId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<CredentialId>,
     /// For `aws-sigv4`, as is `service`; `None`: as the name of the host says.
     pub region: Option<String>,
     pub service: Option<String>,
     pub addresses: Vec<AddressRange>,
+    /// PEM files of the only roots that may vouch for it; empty: the system's, and those of `[network]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ca: Vec<PathBuf>,
     /// Shared by all controls that name the source.
     pub rate: Option<Rate>,
 }

@@ -13,10 +13,10 @@ use super::{
     alerts,
     controls::Reader,
     diagnostics::{Errors, Named},
-    endpoint::endpoint,
     holidays::holidays,
     mail,
-    model::{Access, Config, Endpoint, Network, Quiet, Runner},
+    model::{Access, Config, Quiet, Runner},
+    network::network,
     quantities::zone,
     section::{Located, Section},
     sources::Known,
@@ -110,7 +110,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
     let holidays = read_holidays(&root, base, needs_holidays, errors);
     mail::check_owners(&root, &controls, errors);
     root.finish(errors);
-    let Known { mut credentials, mut sources, credential_order, source_order, .. } = known;
+    let Known { mut credentials, mut sources, source_order, .. } = known;
     let config = (|| {
         Some(Config {
             organization: organization?,
@@ -129,7 +129,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
             mail: mail?,
             recipients,
             alerts,
-            credentials: credential_order.iter().filter_map(|id| credentials.remove(id)).collect(),
+            credentials: credentials.order.iter().filter_map(|id| credentials.specs.remove(id)).collect(),
             sources: source_order.iter().filter_map(|id| sources.remove(id)).collect(),
             controls,
             access,
@@ -180,14 +180,6 @@ fn runner(root: &Section<'_>, errors: &mut Errors) -> Runner {
     }
     section.finish(errors);
     runner
-}
-
-fn network(root: &Section<'_>, base: &Path, errors: &mut Errors) -> Network {
-    let Some(section) = root.table("network", "[network]", errors) else { return Network::default() };
-    let proxy: Option<Endpoint> = section.text("proxy", errors).and_then(|url| endpoint(url, errors));
-    let ca = section.texts("ca", errors).unwrap_or_default().into_iter().map(|path| base.join(path.value)).collect();
-    section.finish(errors);
-    Network { proxy, ca }
 }
 
 fn access(root: &Section<'_>, errors: &mut Errors) -> Access {

@@ -4,13 +4,15 @@ use std::os::unix::fs::MetadataExt as _;
 
 use super::{Aspect, Observation, Patient};
 use crate::{
-    config::Transport,
+    config::{Config, CredentialSpec, Transport},
+    domain::CredentialKind,
     secret::{SecretError, SecretSource},
 };
 
 pub(super) fn credentials(patient: &Patient) -> Vec<Observation> {
     let config = &patient.config;
-    let mut all: Vec<_> = config.credentials.iter().map(|one| credential(one.id.as_str(), &one.secret)).collect();
+    let mut all: Vec<_> =
+        config.credentials.iter().filter_map(|one| Some(credential(one.id.as_str(), one.secret.as_ref()?))).collect();
     if let Transport::Smtp(smtp) = &config.mail.transport
         && let Some(login) = &smtp.login
     {
@@ -24,7 +26,27 @@ pub(super) fn credentials(patient: &Patient) -> Vec<Observation> {
     }
     let heartbeat = config.heartbeat.as_ref().and_then(|heartbeat| heartbeat.url.secret());
     all.extend(heartbeat.map(|url| credential("[heartbeat] url", url)));
+    if let Some(login) = &config.network.proxy_login {
+        all.push(credential("[network] proxy_password", &login.password));
+    }
     all
+}
+
+/// Whether the secret, its own or that of another one that it is got with, cannot be read, which is told of by [`credentials`].
+pub(super) fn is_out_of_reach(config: &Config, one: &CredentialSpec) -> bool {
+    let mut next = Some(one);
+    // A chain of roles is never longer than the list of credentials.
+    for _ in 0..=config.credentials.len() {
+        let Some(one) = next else { return false };
+        if one.secret.as_ref().is_some_and(|secret| secret.read().is_err()) {
+            return true;
+        }
+        next = match &one.kind {
+            CredentialKind::AwsAssumeRole(role) => config.credential(&role.from),
+            _ => None,
+        };
+    }
+    false
 }
 
 fn credential(about: &str, source: &SecretSource) -> Observation {

@@ -2,7 +2,8 @@
 //!
 //! In: the parts of a daemon, as the running one has them or as a command has set them up. Out: observations.
 //! Nothing is changed: a file that shows that a folder can be written is removed again, servers are greeted and no
-//! more, and no secret goes to anybody but the mail server, which is given the login that each mail needs.
+//! more, and no secret goes to anybody but the mail server, which is given the login that each mail needs, the proxy, and
+//! who exchanges a secret for a token, which is got as for a run.
 //! Must not know: whether a daemon runs; how observations are printed.
 
 mod configuration;
@@ -13,6 +14,7 @@ mod modes;
 mod observation;
 mod plugins;
 mod sources;
+mod tokens;
 mod webhooks;
 
 use std::{path::PathBuf, sync::Arc};
@@ -66,6 +68,7 @@ pub async fn examine(patient: Arc<Patient>, seen: &mpsc::Sender<Observation>) {
     let (here, (), (), ()) = tokio::join!(
         here,
         sources::sources(&patient, seen),
+        tokens::tokens(&patient, seen),
         mail::mail(&patient, seen),
         webhooks::webhooks(&patient, seen)
     );

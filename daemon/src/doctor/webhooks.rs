@@ -101,6 +101,7 @@ fn grant(target: &Target, has_proxy: bool) -> Grant {
         port: target.port,
         methods: Vec::new(),
         credential: None,
+        client_certificate: None,
         named_credentials: Vec::new(),
         addresses,
         region: None,

@@ -262,6 +262,9 @@ pub struct Grant {
     pub credential: Option<CredentialId>,
     /// Others of the same host that `auth = named(…)` may ask for.
     pub named_credentials: Vec<CredentialId>,
+    /// The certificate that is shown to the host besides, when it asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<CredentialId>,
     /// Private, loopback or link-local ranges that the name may resolve to; everything public is allowed.
     pub addresses: Vec<AddressRange>,
     /// For `aws-sigv4`; `None`: as the name of the host says.

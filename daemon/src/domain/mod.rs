@@ -24,6 +24,7 @@ mod interval;
 mod missed;
 mod nearest;
 mod outcome;
+mod proxy;
 mod run;
 mod run_bytes;
 mod slot_end;
@@ -43,7 +44,9 @@ pub use control::{
     AddressRange, CatchUp, Check, Control, Exclusion, Family, Grant, InputOrigin, InputSpec, Limits, OnEmpty, Overlap,
     ScheduleSpec, Scheme, Severity, TranscriptClass, Within, wildcard,
 };
-pub use credential::{CredentialKind, Rate};
+pub use credential::{
+    AssumedRole, ClientAuth, CredentialKind, GithubApp, InstanceRole, Oauth2Client, Rate, ServiceAccount, TokenPlace,
+};
 pub use day::{DayRow, Deviation, Erring, PopulationRange};
 pub use digest::Digest;
 pub use doubt::{ClockBelieved, ClockDoubt, ClockState};
@@ -61,6 +64,7 @@ pub use interval::{EventInterval, IntervalRules};
 pub use missed::{DayCount, MissedReason, MissedSlots};
 pub use nearest::nearest;
 pub use outcome::{Counts, Outcome, ReportFault, Verdict, covered_until, verdict};
+pub use proxy::PastProxy;
 pub use run::{Evidence, RunEntry, RunReason};
 pub use slot_end::{RanSlot, SlotEnd, SlotEntry};
 pub use subjects::{Departure, ExceptionSubjects, SuspectedSubjects};

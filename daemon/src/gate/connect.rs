@@ -10,13 +10,19 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::Semaphore,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{address, peer, request::Target, tls, tls::Trust};
+use super::{
+    address, peer,
+    proxy::{Proxy, ProxyPass, tunnel},
+    request::Target,
+    tls,
+    tls::{Identity, Trust},
+};
 use crate::{clock, domain::AddressRange};
 
 /// The next address is tried when the one before has not answered for so long (RFC 8305, section 5).
@@ -28,27 +34,41 @@ const ADDRESSES_MAX: usize = 16;
 /// A look-up by the system blocks a thread, also after nobody waits for it any more.
 const LOOKUPS_MAX: usize = 16;
 
-/// The answer of a proxy to CONNECT; of no interest but its status.
-const TUNNEL_HEAD_MAX: usize = 8 << 10;
-
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-/// Host and port of the proxy that requests go through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proxy {
-    /// A name or an address, without brackets.
-    pub host: String,
-    pub port: u16,
-}
 
 /// A connection that a request may be written to.
 pub(super) struct Connection {
     pub stream: Box<dyn Stream>,
     pub peer: Option<Peer>,
-    /// The request line has the whole URL: the stream leads to a proxy.
-    pub absolute: bool,
+    /// The stream leads to a proxy that reads the request.
+    pub proxied: Option<Proxied>,
+}
+
+/// What a request to a proxy is like: its line has the whole URL.
+pub(super) struct Proxied {
+    pub pass: Option<ProxyPass>,
+}
+
+/// How a target may be reached, and what it must show.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    /// The special ranges that it may lie in.
+    pub addresses: &'a [AddressRange],
+    pub trust: &'a Trust,
+    /// What is shown to a server that asks.
+    pub identity: Option<&'a Identity>,
+    /// Who would have to list an address, as the configuration calls it.
+    pub whose: &'static str,
+}
+
+/// A stream to the target or, before it, to the proxy.
+struct Reached<'c> {
+    tcp: TcpStream,
+    /// Of the target, or its name where only the proxy knows it.
+    address: String,
+    proxy: Option<&'c Proxy>,
 }
 
 /// Measures from the start of an attempt, as curl does: each time includes those before it.
@@ -70,78 +90,75 @@ impl Stopwatch {
 
 /// Knows how to get out.
 pub(super) struct Connector {
-    pub trust: Trust,
-    pub proxy: Option<Proxy>,
+    proxy: Option<Proxy>,
     lookups: Arc<Semaphore>,
 }
 
 impl Connector {
-    pub(super) fn new(trust: Trust, proxy: Option<Proxy>) -> Self {
-        Self { trust, proxy, lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
+    pub(super) fn new(proxy: Option<Proxy>) -> Self {
+        Self { proxy, lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
     }
 
-    /// A stream to `target`, over TLS if it is https. `granted` are the special ranges that it may lie in.
+    /// A stream to `target`, over TLS if it is https.
     pub(super) async fn connect(
         &self,
         target: &Target,
-        granted: &[AddressRange],
+        way: Way<'_>,
         watch: &mut Stopwatch,
     ) -> Result<Connection, HttpError> {
-        let (tcp, address, proxied) = self.reach(target, granted, watch).await?;
+        let Reached { tcp, address, proxy } = self.reach(target, way, watch).await?;
         if !target.is_tls() {
-            return Ok(Connection { stream: Box::new(tcp), peer: None, absolute: proxied });
+            let proxied = match proxy {
+                Some(proxy) => Some(Proxied { pass: proxy.pass().await? }),
+                None => None,
+            };
+            return Ok(Connection { stream: Box::new(tcp), peer: None, proxied });
         }
-        let tcp = if proxied { tunnel(tcp, target).await? } else { tcp };
-        let stream = handshake(&TlsConnector::from(self.trust.strict()), tcp, target).await?;
+        let tcp = through(proxy, tcp, target).await?;
+        let config = way.trust.strict(way.identity).map_err(|error| HttpError::Tls(error.to_string()))?;
+        let stream = handshake(&TlsConnector::from(config), tcp, target).await?;
         watch.timings.handshake = watch.read();
         let peer = peer::peer(address, stream.get_ref().1, None)
             .ok_or_else(|| HttpError::Tls(format!("{target}: a certificate of the chain cannot be read")))?;
-        Ok(Connection { stream: Box::new(stream), peer: Some(peer), absolute: false })
+        Ok(Connection { stream: Box::new(stream), peer: Some(peer), proxied: None })
     }
 
-    /// Connects to the proxy or to the target; says which address it was, and whether it is the proxy.
-    async fn reach(
-        &self,
-        target: &Target,
-        granted: &[AddressRange],
-        watch: &mut Stopwatch,
-    ) -> Result<(TcpStream, String, bool), HttpError> {
-        let proxy = self.proxy_for(target, granted)?;
+    /// Connects to the proxy or to the target.
+    async fn reach(&self, target: &Target, way: Way<'_>, watch: &mut Stopwatch) -> Result<Reached<'_>, HttpError> {
+        let proxy = self.proxy_for(target, way)?;
         let addresses = match proxy {
             // The proxy is the operator's word; its address is nobody else's business.
-            Some(proxy) => self.look_up(&proxy.host, proxy.port).await.map_err(|_| proxy_unreachable(proxy))?,
-            None => self.checked_addresses(target, granted).await?,
+            Some(proxy) => self.look_up(&proxy.host, proxy.port).await.map_err(|()| proxy.unreachable())?,
+            None => self.checked_addresses(target, way).await?,
         };
         watch.timings.resolve = watch.read();
         let connected = first_of(addresses, ATTEMPT_DELAY, TcpStream::connect).await;
         let (tcp, address) = connected.map_err(|error| match proxy {
-            Some(proxy) => proxy_unreachable(proxy),
+            Some(proxy) => proxy.unreachable(),
             None => unreachable(target, connect_fault(&error)),
         })?;
         watch.timings.connect = watch.read();
         // Without it a request of two small writes waits for an acknowledgement. What cannot be set is only slower.
         tcp.set_nodelay(true).ok();
         let address = if proxy.is_some() { target.to_string() } else { address.to_string() };
-        Ok((tcp, address, proxy.is_some()))
+        Ok(Reached { tcp, address, proxy })
     }
 
-    /// The proxy, unless the grant lists addresses: these are of a net that this host reaches itself.
+    /// The proxy, unless `no_proxy` has the target or the grant lists addresses: these are of a net that this host reaches
+    /// itself.
     ///
     /// Behind a proxy it is the proxy that looks names up, so that only addresses in the URL itself can be checked here.
-    fn proxy_for(&self, target: &Target, granted: &[AddressRange]) -> Result<Option<&Proxy>, HttpError> {
-        let Some(proxy) = self.proxy.as_ref().filter(|_| granted.is_empty()) else { return Ok(None) };
+    fn proxy_for(&self, target: &Target, way: Way<'_>) -> Result<Option<&Proxy>, HttpError> {
+        let is_through = |proxy: &&Proxy| way.addresses.is_empty() && !proxy.is_passed_by(target);
+        let Some(proxy) = self.proxy.as_ref().filter(is_through) else { return Ok(None) };
         if let Some(address) = target.literal() {
-            check(target, address, granted)?;
+            check(target, address, way)?;
         }
         Ok(Some(proxy))
     }
 
     /// Every address of the target, each of them checked.
-    pub(super) async fn checked_addresses(
-        &self,
-        target: &Target,
-        granted: &[AddressRange],
-    ) -> Result<Vec<SocketAddr>, HttpError> {
+    pub(super) async fn checked_addresses(&self, target: &Target, way: Way<'_>) -> Result<Vec<SocketAddr>, HttpError> {
         let addresses = match target.literal() {
             Some(address) => vec![SocketAddr::new(address, target.port)],
             None => {
@@ -151,7 +168,7 @@ impl Connector {
         };
         // One forbidden address among good ones is an attempt to slip through, or a mistake; neither is guessed at.
         for address in &addresses {
-            check(target, address.ip(), granted)?;
+            check(target, address.ip(), way)?;
         }
         Ok(addresses)
     }
@@ -174,41 +191,50 @@ impl Connector {
         if addresses.is_empty() { Err(()) } else { Ok(addresses) }
     }
 
-    /// A handshake and no more, with every address; behind a proxy there is only the name.
+    /// A handshake and no more, with every address; behind a proxy there is only the name. Nothing is shown of this side.
     pub(super) async fn look_at(
         &self,
         target: &Target,
-        granted: &[AddressRange],
+        way: Way<'_>,
     ) -> Result<Vec<Result<Peer, HttpError>>, HttpError> {
-        if self.proxy_for(target, granted)?.is_some() {
-            let (tcp, address, _) = self.reach(target, granted, &mut Stopwatch::start()).await?;
-            return Ok(vec![self.look_at_one(tunnel(tcp, target).await?, address, target).await]);
+        if self.proxy_for(target, way)?.is_some() {
+            let Reached { tcp, address, proxy } = self.reach(target, way, &mut Stopwatch::start()).await?;
+            return Ok(vec![look_at_one(way.trust, through(proxy, tcp, target).await?, address, target).await]);
         }
-        let addresses = self.checked_addresses(target, granted).await?;
+        let addresses = self.checked_addresses(target, way).await?;
         let looks = addresses.into_iter().map(|address| async move {
             let tcp = TcpStream::connect(address).await;
             let tcp = tcp.map_err(|error| HttpError::Unreachable(format!("{address}: {}", connect_fault(&error))))?;
-            self.look_at_one(tcp, address.to_string(), target).await
+            look_at_one(way.trust, tcp, address.to_string(), target).await
         });
         Ok(futures_util::future::join_all(looks).await)
     }
+}
 
-    async fn look_at_one(&self, tcp: TcpStream, address: String, target: &Target) -> Result<Peer, HttpError> {
-        let (config, untrusted) = self.trust.recording().map_err(|error| HttpError::Tls(error.to_string()))?;
-        let mut stream = handshake(&TlsConnector::from(config), tcp, target).await?;
-        let peer = peer::peer(address, stream.get_ref().1, untrusted.get().cloned());
-        // A goodbye that does not arrive changes nothing that was seen.
-        stream.shutdown().await.ok();
-        peer.ok_or_else(|| HttpError::Tls(format!("{target}: a certificate of the chain cannot be read")))
+/// What leads to the target itself: the stream, or a tunnel made in it.
+async fn through(proxy: Option<&Proxy>, tcp: TcpStream, target: &Target) -> Result<TcpStream, HttpError> {
+    match proxy {
+        Some(proxy) => tunnel(tcp, target, proxy.pass().await?.as_ref()).await,
+        None => Ok(tcp),
     }
 }
 
-fn check(target: &Target, address: IpAddr, granted: &[AddressRange]) -> Result<(), HttpError> {
-    address::check(address, granted).map_err(|kind| {
+async fn look_at_one(trust: &Trust, tcp: TcpStream, address: String, target: &Target) -> Result<Peer, HttpError> {
+    let (config, untrusted) = trust.recording().map_err(|error| HttpError::Tls(error.to_string()))?;
+    let mut stream = handshake(&TlsConnector::from(config), tcp, target).await?;
+    let peer = peer::peer(address, stream.get_ref().1, untrusted.get().cloned());
+    // A goodbye that does not arrive changes nothing that was seen.
+    stream.shutdown().await.ok();
+    peer.ok_or_else(|| HttpError::Tls(format!("{target}: a certificate of the chain cannot be read")))
+}
+
+fn check(target: &Target, address: IpAddr, way: Way<'_>) -> Result<(), HttpError> {
+    address::check(address, way.addresses).map_err(|kind| {
         let address = address::canonical(address);
+        let whose = way.whose;
         let width = if address.is_ipv4() { 32 } else { 128 };
         HttpError::Refused(format!(
-            "{target} leads to {address}, which is {kind}: the source needs `addresses = [\"{address}/{width}\"]`"
+            "{target} leads to {address}, which is {kind}: the {whose} needs `addresses = [\"{address}/{width}\"]`"
         ))
     })
 }
@@ -251,36 +277,6 @@ async fn handshake(
     let wrong = |why: &str| HttpError::Tls(format!("{target}: {why}"));
     let name = target.server_name().ok_or_else(|| wrong("this is no name that a certificate can have"))?;
     connector.connect(name, tcp).await.map_err(|error| wrong(tls::fault_of_stream(&error)))
-}
-
-/// Asks the proxy to pass everything on to `target` (RFC 9110, section 9.3.6).
-async fn tunnel(mut tcp: TcpStream, target: &Target) -> Result<TcpStream, HttpError> {
-    let broken =
-        || HttpError::Unreachable(format!("the proxy makes no tunnel to {target}: it does not answer in HTTP"));
-    let ask = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n");
-    tcp.write_all(ask.as_bytes()).await.map_err(|_| broken())?;
-    let mut head = Vec::new();
-    // Byte by byte: what comes after the head is the other side's.
-    while !head.ends_with(b"\r\n\r\n") {
-        if head.len() == TUNNEL_HEAD_MAX {
-            return Err(broken());
-        }
-        head.push(tcp.read_u8().await.map_err(|_| broken())?);
-    }
-    let mut words = head.split(|byte| byte.is_ascii_whitespace());
-    let version = words.next().unwrap_or_default();
-    let status = words.next().and_then(|status| std::str::from_utf8(status).ok()?.parse::<u16>().ok());
-    match status {
-        Some(200..=299) if version.starts_with(b"HTTP/1.") => Ok(tcp),
-        Some(status) if version.starts_with(b"HTTP/1.") => {
-            Err(HttpError::Unreachable(format!("the proxy makes no tunnel to {target}: status {status}")))
-        }
-        _ => Err(broken()),
-    }
-}
-
-fn proxy_unreachable(proxy: &Proxy) -> HttpError {
-    HttpError::Unreachable(format!("the proxy {}:{} cannot be reached", proxy.host, proxy.port))
 }
 
 fn unreachable(target: &Target, why: &str) -> HttpError {

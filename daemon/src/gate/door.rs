@@ -1,10 +1,8 @@
 //! One run's view of the network.
 
-use bytes::Bytes;
 use evidenced_contract::{Exchange, HttpError, HttpRequest, HttpResponse, Peer};
 use futures_util::stream::{self, StreamExt};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
-use http_body_util::Full;
+use http::{HeaderName, header};
 use std::{
     sync::{
         Arc,
@@ -20,17 +18,21 @@ use tokio::{
 use super::{
     Gate,
     connect::Stopwatch,
-    credential::{Loaded, Sent},
+    credential::Sent,
     exchange::{Raw, Room, exchange},
     limiter::{Lane, Quiet, Turn},
     mask::Mask,
+    message::{add_own_headers, message},
+    proxy::ProxyPass,
     quota,
-    request::{Permitted, Target, permit_handshake, refused},
+    request::{Permitted, Target, permit_handshake},
     retry,
+    shown::Shown,
+    token::{Asking, Mark},
 };
 use crate::{
     clock,
-    domain::{ControlId, CredentialId, Grant, Timestamp},
+    domain::{ControlId, CredentialId, Grant},
 };
 
 /// Requests of one `send_all` that are under way at the same time.
@@ -109,7 +111,7 @@ impl Door {
         let queue = self.queue(grant, &target, None);
         let look = async {
             let _turn = queue.turn(self.budget.deadline).await.map_err(|Quiet| out_of_time())?;
-            self.gate.connector.look_at(&target, &grant.addresses).await
+            self.gate.connector.look_at(&target, self.gate.way(grant, None)).await
         };
         timeout_at(self.budget.deadline, look).await.map_err(|_| out_of_time())?
     }
@@ -143,10 +145,15 @@ impl Door {
         let request = Permitted::new(request, &self.grants)?;
         let queue = self.queue(request.grant, &request.target, request.credential);
         let came = clock::timer_now();
-        // To wait for the first turn is the host's doing: it costs the run, but not the time that the request gives the server.
-        let turn = timeout_at(self.budget.deadline, queue.turn(self.budget.deadline)).await;
+        // To get a token and to wait for the first turn is the host's doing: it costs the run, but not the time that the
+        // request gives the server.
+        let ready = async {
+            self.gate.make_ready(&request, &self.asking(self.budget.deadline)).await?;
+            queue.turn(self.budget.deadline).await.map_err(|Quiet| out_of_time())
+        };
+        let turn = timeout_at(self.budget.deadline, ready).await;
         *waited += clock::timer_now() - came;
-        let turn = turn.map_err(|_| out_of_time())?.map_err(|Quiet| out_of_time())?;
+        let turn = turn.map_err(|_| out_of_time())??;
         let own_end = match request.timeout_ms {
             0 => self.budget.deadline,
             millis => clock::timer_now() + Duration::from_millis(millis.into()),
@@ -171,8 +178,9 @@ impl Door {
     ) -> Result<HttpResponse, HttpError> {
         let mut turn = first;
         let mut attempts = 1;
+        let mut is_renewed = false;
         loop {
-            let response = self.attempt(request, attempts, room).await?;
+            let Attempted { response, token } = self.attempt(request, attempts, end, room).await?;
             let headers = &response.exchange.headers;
             let now = (self.gate.now)();
             let quota = quota::read(headers, now);
@@ -181,13 +189,26 @@ impl Door {
             }
             drop(turn);
             let status = response.exchange.status;
+            if !is_renewed
+                && let Some((credential, mark)) = token
+                && is_refused_token(&response)
+                && self.gate.tokens.refuse(credential, mark, now).await
+            {
+                is_renewed = true;
+                attempts += 1;
+                turn = match queue.turn(end).await {
+                    Ok(turn) => turn,
+                    Err(Quiet) => return Err(HttpError::Status(Box::new(response))),
+                };
+                continue;
+            }
             if (200..=299).contains(&status) || request.accept.contains(&status) {
                 return Ok(response);
             }
             let is_exhausted = quota.is_some_and(|quota| quota.remaining == 0);
             let is_throttled = status == 429 || (status == 403 && is_exhausted);
             let reset = quota.filter(|_| is_throttled && is_exhausted).map(|quota| quota.reset);
-            let pause = retry_after(headers, now).or(reset);
+            let pause = quota::retry_after(headers, now).or(reset);
             if is_throttled {
                 queue.lane.note_throttled();
                 if let Some(pause) = pause {
@@ -222,21 +243,37 @@ impl Door {
         }
     }
 
-    async fn attempt(&self, request: &Permitted<'_>, attempts: u32, room: &Room) -> Result<HttpResponse, HttpError> {
-        let mut headers = own_headers(request)?;
-        let sent = match request.credential {
+    fn asking(&self, end: Instant) -> Asking<'_> {
+        Asking { gate: &self.gate, control: &self.control, end }
+    }
+
+    async fn attempt<'r>(
+        &self,
+        request: &Permitted<'r>,
+        attempts: u32,
+        end: Instant,
+        room: &Room,
+    ) -> Result<Attempted<'r>, HttpError> {
+        let mut headers = request.headers.clone();
+        add_own_headers(&mut headers, &request.target)?;
+        let Shown { loaded, token, identity } = self.gate.shown(request, &self.asking(end)).await?;
+        let mut sent = match &loaded {
             None => Sent::default(),
-            Some(id) => {
-                let settings = self.gate.credentials.get(id);
-                let settings = settings.ok_or_else(|| refused(format!("there is no credential `{id}`")))?;
-                Loaded::read(settings).await?.put_on(request, &request.url, &mut headers, (self.gate.now)())?
-            }
+            Some(loaded) => loaded.put_on(request, &request.url, &mut headers, (self.gate.now)())?,
         };
         let mut watch = Stopwatch::start();
-        let granted = &request.grant.addresses;
-        let mut connection = self.gate.connector.connect(&request.target, granted, &mut watch).await?;
+        let way = self.gate.way(request.grant, identity.as_ref());
+        let mut connection = self.gate.connector.connect(&request.target, way, &mut watch).await?;
         let peer = connection.peer.take();
-        let message = message(request, headers, connection.absolute)?;
+        let message = message(&request.method, &request.url, headers, request.body.clone(), &connection)?;
+        sent.0.extend(
+            connection
+                .proxied
+                .as_ref()
+                .and_then(|proxied| proxied.pass.clone())
+                .into_iter()
+                .flat_map(ProxyPass::secrets),
+        );
         let limit = self.budget.response_bytes.into();
         let raw = exchange(connection, message, &request.target, limit, room, &mut watch).await?;
         let Raw { status, headers, body } = mask(raw, &sent);
@@ -244,7 +281,25 @@ impl Door {
             .into_iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(&value).into_owned()))
             .collect();
-        Ok(HttpResponse { exchange: Exchange { status, headers, timings: watch.timings, peer, attempts }, body })
+        let exchange = Exchange { status, headers, timings: watch.timings, peer, attempts };
+        Ok(Attempted { response: HttpResponse { exchange, body }, token: request.credential.zip(token) })
+    }
+}
+
+/// What came of one attempt, and the token that it was made with.
+struct Attempted<'r> {
+    response: HttpResponse,
+    token: Option<(&'r CredentialId, Mark)>,
+}
+
+/// Whether the server says that it is the token that it does not accept. AWS says so of what has expired by a status that it
+/// has for all else, too.
+fn is_refused_token(response: &HttpResponse) -> bool {
+    let names_it = || memchr::memmem::find(&response.body, b"ExpiredToken").is_some();
+    match response.exchange.status {
+        401 => true,
+        400 | 403 => names_it(),
+        _ => false,
     }
 }
 
@@ -261,36 +316,8 @@ impl Queue<'_> {
     }
 }
 
-fn retry_after(headers: &[(String, String)], now: Timestamp) -> Option<Duration> {
-    let (_, value) = headers.iter().find(|(name, _)| name == header::RETRY_AFTER.as_str())?;
-    retry::read_retry_after(value, quota::server_time(headers).unwrap_or(now))
-}
-
 fn out_of_time() -> HttpError {
     HttpError::Limit("wall".to_owned())
-}
-
-/// The plugin's headers, and those that the host sets on every request.
-fn own_headers(request: &Permitted<'_>) -> Result<HeaderMap, HttpError> {
-    let mut headers = request.headers.clone();
-    let host = HeaderValue::try_from(request.target.host_header());
-    headers.insert(header::HOST, host.map_err(|_| refused("this host cannot be named in a header".to_owned()))?);
-    // What was compressed could not be searched for secrets, and could be a bomb.
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let agent = HeaderValue::from_static(concat!("evidenced/", env!("CARGO_PKG_VERSION")));
-    headers.entry(header::USER_AGENT).or_insert(agent);
-    Ok(headers)
-}
-
-fn message(request: &Permitted<'_>, headers: HeaderMap, absolute: bool) -> Result<Request<Full<Bytes>>, HttpError> {
-    let url = &request.url;
-    let text = if absolute { url.as_str() } else { &url[url::Position::BeforePath..] };
-    let uri = text.parse::<Uri>().map_err(|_| refused("the URL has a character that cannot be sent".to_owned()))?;
-    let mut message = Request::new(Full::new(request.body.clone()));
-    *message.method_mut() = request.method.clone();
-    *message.uri_mut() = uri;
-    *message.headers_mut() = headers;
-    Ok(message)
 }
 
 /// Takes what was sent in confidence out of the answer, and the values of cookies, which are secrets of the same rank.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use evidenced_contract::HttpError;
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -15,7 +15,9 @@ use std::{
 
 use super::{
     connect::{Connection, Stopwatch},
+    proxy::not_passed_on,
     request::Target,
+    tls,
 };
 
 /// Status line and headers together; a longer head ends the exchange.
@@ -65,6 +67,9 @@ pub(super) async fn exchange(
         let response = sender.send_request(request).await.map_err(fault)?;
         watch.timings.first_byte = watch.read();
         let (head, mut incoming) = response.into_parts();
+        if let (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxied)) = (head.status, &connection.proxied) {
+            return Err(not_passed_on(target, proxied.pass.as_ref()));
+        }
         let headers = read_head(&head.headers, room)?;
         let mut body = Vec::new();
         while let Some(frame) = incoming.frame().await {
@@ -103,6 +108,9 @@ fn too_long() -> HttpError {
 fn fault(error: &hyper::Error, target: &Target) -> HttpError {
     if error.is_parse_too_large() {
         return HttpError::Limit("response-head".to_owned());
+    }
+    if let Some(why) = cause(error).and_then(tls::refusal_of_stream) {
+        return HttpError::Tls(format!("{target}: {why}"));
     }
     let misspelt = error.is_parse()
         || cause(error)

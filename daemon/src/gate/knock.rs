@@ -19,7 +19,9 @@ impl Gate {
         let target = target(grant)
             .ok_or_else(|| HttpError::Refused(format!("`{}` is neither a name nor an address", grant.host)))?;
         let mut watch = Stopwatch::start();
-        let connect = self.connector.connect(&target, &grant.addresses, &mut watch);
+        // Some servers end the handshake of who shows no certificate.
+        let identity = self.identity_of(grant).await?;
+        let connect = self.connector.connect(&target, self.way(grant, identity.as_ref()), &mut watch);
         let connection = timeout(within, connect).await.map_err(|_| HttpError::Timeout)??;
         Ok(connection.peer)
     }

@@ -49,8 +49,14 @@ struct LaneKey {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum System {
     Source(SourceId),
-    /// Of a grant in the long form.
+    /// Of a grant in the long form, or of who gives tokens.
     Host(String, u16),
+}
+
+impl From<&Target> for System {
+    fn from(target: &Target) -> Self {
+        Self::Host(target.host.to_string(), target.port)
+    }
 }
 
 /// A request holds it from its start to its end.
@@ -98,12 +104,17 @@ impl Limiter {
 
     /// The lane of a request.
     pub(super) fn lane(&self, grant: &Grant, target: &Target, credential: Option<&CredentialId>) -> Arc<Lane> {
-        let host = (target.host.to_string(), target.port);
-        let system = match &grant.source {
-            Some(source) => System::Source(source.clone()),
-            None => System::Host(host.0.clone(), host.1),
-        };
-        let rate = grant.source.as_ref().and_then(|source| locked(&self.rates).get(source).copied());
+        let Some(source) = &grant.source else { return self.lane_of(target.into(), credential, None) };
+        let rate = locked(&self.rates).get(source).copied();
+        self.lane_of(System::Source(source.clone()), credential, rate)
+    }
+
+    /// The lane of what is asked for a token with a credential.
+    pub(super) fn lane_of_host(&self, target: &Target, credential: &CredentialId) -> Arc<Lane> {
+        self.lane_of(target.into(), Some(credential), None)
+    }
+
+    fn lane_of(&self, system: System, credential: Option<&CredentialId>, rate: Option<Rate>) -> Arc<Lane> {
         let key = LaneKey { system, credential: credential.cloned() };
         Arc::clone(locked(&self.lanes).entry(key).or_insert_with(|| Arc::new(Lane::new(rate))))
     }

@@ -9,6 +9,7 @@
 //! Must not know: wasmtime, the ledger, what the answer means.
 
 mod address;
+mod aws_key;
 mod baton;
 mod connect;
 mod credential;
@@ -17,22 +18,27 @@ mod exchange;
 mod knock;
 mod limiter;
 mod mask;
+mod message;
 mod peer;
+mod proxy;
 mod quota;
 mod request;
 mod retry;
+mod shown;
 mod sigv4;
 mod tls;
+mod token;
+mod try_token;
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "real servers answer in real time")]
 mod tests;
 
-pub use connect::Proxy;
 pub use credential::CredentialSettings;
 pub use door::{Answered, Budget, Door};
 pub use limiter::Traffic;
 pub use mask::Mask;
+pub use proxy::{Proxy, ProxyLogin};
 pub(crate) use retry::read_retry_after;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::atomic::AtomicU32};
@@ -40,7 +46,8 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::atomic::AtomicU3
 use crate::domain::{ControlId, CredentialId, Grant, Rate, SourceId, Timestamp};
 use connect::Connector;
 use limiter::Limiter;
-use tls::Trust;
+use tls::Trusts;
+use token::Tokens;
 
 /// What o'clock it is: signatures and certificates are held against it.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -50,16 +57,18 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// # Errors
 /// A file in `ca` cannot be read, or holds no certificate.
 pub(crate) fn trusted_tls(ca: &[PathBuf], now: Now) -> Result<Arc<rustls::ClientConfig>, GateError> {
-    Trust::new(ca, now).map(|trust| trust.strict())
+    Trusts::new(ca, &[], &now)?.of(None).strict(None)
 }
 
 /// What is the same for all runs.
 pub struct GateSettings {
     pub credentials: Vec<CredentialSettings>,
-    /// Every request goes through it, but those whose grant lists addresses.
+    /// Every request goes through it, but those whose grant or credential lists addresses.
     pub proxy: Option<Proxy>,
     /// PEM files of roots that are trusted besides the system's.
     pub ca: Vec<PathBuf>,
+    /// PEM files of the only roots that are trusted for a source.
+    pub ca_of_sources: Vec<(SourceId, Vec<PathBuf>)>,
     /// Each is shared by all runs whose grants come from the source; a credential has it for itself.
     pub rates: Vec<(SourceId, Rate)>,
     pub now: Now,
@@ -77,6 +86,8 @@ pub enum GateError {
 /// One for all runs of the daemon.
 pub struct Gate {
     connector: Connector,
+    trusts: Trusts,
+    tokens: Tokens,
     limiter: Arc<Limiter>,
     credentials: HashMap<CredentialId, CredentialSettings>,
     now: Now,
@@ -90,7 +101,8 @@ impl Gate {
         Self::with(settings, limiter)
     }
 
-    /// The gate of another configuration, for the same systems: what they have asked for holds on.
+    /// The gate of another configuration, for the same systems: what they have asked for holds on. Tokens are got anew: what
+    /// gave them may have changed.
     ///
     /// # Errors
     /// As [`Self::new`]; then nothing has changed.
@@ -102,9 +114,10 @@ impl Gate {
     }
 
     fn with(settings: GateSettings, limiter: Arc<Limiter>) -> Result<Self, GateError> {
-        let trust = Trust::new(&settings.ca, Arc::clone(&settings.now))?;
         Ok(Self {
-            connector: Connector::new(trust, settings.proxy),
+            connector: Connector::new(settings.proxy),
+            trusts: Trusts::new(&settings.ca, &settings.ca_of_sources, &settings.now)?,
+            tokens: Tokens::default(),
             limiter,
             credentials: settings.credentials.into_iter().map(|one| (one.id.clone(), one)).collect(),
             now: settings.now,

@@ -1,5 +1,6 @@
 //! What a server says of its own limits in the headers of an answer.
 
+use http::header;
 use std::time::Duration;
 
 use super::retry;
@@ -82,6 +83,12 @@ fn structured(text: &str) -> Option<Quota> {
         })
     };
     policies.iter().filter_map(quota).min_by_key(|quota| (quota.remaining, std::cmp::Reverse(quota.reset)))
+}
+
+/// How long the server asks to wait, if it says so in a way that is known.
+pub(super) fn retry_after(headers: &[(String, String)], now: Timestamp) -> Option<Duration> {
+    let (_, value) = headers.iter().find(|(name, _)| name == header::RETRY_AFTER.as_str())?;
+    retry::read_retry_after(value, server_time(headers).unwrap_or(now))
 }
 
 #[cfg(test)]

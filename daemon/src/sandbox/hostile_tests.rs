@@ -93,6 +93,7 @@ fn door(port: u16, limits: &Limits) -> crate::gate::Door {
         credentials: Vec::new(),
         proxy: None,
         ca: Vec::new(),
+        ca_of_sources: Vec::new(),
         rates: Vec::new(),
         now: Arc::new(|| crate::domain::Timestamp::EPOCH),
     };
@@ -103,6 +104,7 @@ fn door(port: u16, limits: &Limits) -> crate::gate::Door {
         methods: vec!["GET".into()],
         credential: None,
         named_credentials: Vec::new(),
+        client_certificate: None,
         addresses: vec!["127.0.0.0/8".parse().unwrap()],
         region: None,
         service: None,

@@ -23,11 +23,11 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{Config, Network, Source},
     desk::{Asked, Desk, Live, PulseLine},
     domain::{Control, Event, PluginName},
     fold::State,
-    gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy},
+    gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy, ProxyLogin},
     ledger::{self, Ledger, LedgerError, Progressing, Store},
     mail::PluginFaultFacts,
     outbox::{OutboxError, Way},
@@ -370,11 +370,23 @@ pub(super) fn gate_settings(config: &Config, clock: &Arc<dyn Clock>) -> GateSett
     let clock = Arc::clone(clock);
     GateSettings {
         credentials: config.credentials.iter().map(credential).collect(),
-        proxy: config.network.proxy.as_ref().map(|proxy| Proxy { host: proxy.host.clone(), port: proxy.port }),
+        proxy: proxy(&config.network),
         ca: config.network.ca.clone(),
+        ca_of_sources: with_own_ca(config).map(|source| (source.id.clone(), source.ca.clone())).collect(),
         rates: config.sources.iter().filter_map(|source| Some((source.id.clone(), source.rate?))).collect(),
         now: Arc::new(move || clock.now()),
     }
+}
+
+fn with_own_ca(config: &Config) -> impl Iterator<Item = &Source> {
+    config.sources.iter().filter(|source| !source.ca.is_empty())
+}
+
+fn proxy(network: &Network) -> Option<Proxy> {
+    let proxy = network.proxy.as_ref()?;
+    let login = network.proxy_login.as_ref();
+    let login = login.map(|login| ProxyLogin { username: login.username.clone(), password: login.password.clone() });
+    Some(Proxy { host: proxy.host.clone(), port: proxy.port, login, past: network.no_proxy.clone() })
 }
 
 fn credential(spec: &crate::config::CredentialSpec) -> CredentialSettings {

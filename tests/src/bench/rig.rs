@@ -75,6 +75,7 @@ impl Rig {
                 credentials: Vec::new(),
                 proxy: None,
                 ca: Vec::new(),
+                ca_of_sources: Vec::new(),
                 rates: Vec::new(),
                 now: Arc::new(move || now.now()),
             })?),

@@ -8,13 +8,13 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    directory: tempfile::TempDir,
+pub(super) struct Authority {
+    pub(super) issuer: CertifiedIssuer<'static, KeyPair>,
+    pub(super) directory: tempfile::TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "Test Authority");
@@ -22,14 +22,14 @@ impl Authority {
         Self { issuer, directory: tempfile::tempdir().unwrap() }
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         let path = self.directory.path().join("ca.pem");
         std::fs::write(&path, self.issuer.pem()).unwrap();
         path
     }
 
     /// A server with a certificate for `names` until the end of `last` year, that answers `ok`.
-    async fn server(
+    pub(super) async fn server(
         &self,
         names: &[&str],
         last_year: i32,
@@ -71,17 +71,17 @@ impl Authority {
     }
 }
 
-struct Tls {
-    server: Server,
+pub(super) struct Tls {
+    pub(super) server: Server,
     digest: String,
 }
 
 impl Tls {
-    fn url(&self, host: &str) -> String {
+    pub(super) fn url(&self, host: &str) -> String {
         format!("https://{host}:{}", self.server.address.port())
     }
 
-    fn grant(&self, host: &str) -> Grant {
+    pub(super) fn grant(&self, host: &str) -> Grant {
         let addresses = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         Grant { addresses, ..grant_of(&self.url(host)) }
     }
@@ -99,7 +99,7 @@ impl Tls {
     }
 }
 
-const BOTH: &[&rustls::SupportedProtocolVersion] = rustls::ALL_VERSIONS;
+pub(super) const BOTH: &[&rustls::SupportedProtocolVersion] = rustls::ALL_VERSIONS;
 
 #[tokio::test]
 async fn a_trusted_server_is_asked_and_its_facts_are_told() {
@@ -229,7 +229,7 @@ async fn tls_through_a_tunnel_is_verified_as_without() {
         tokio::io::copy_bidirectional(&mut stream, &mut other).await.ok();
     })
     .await;
-    let through = Some(Proxy { host: "127.0.0.1".into(), port: proxy.address.port() });
+    let through = Some(proxy_at(proxy.address.port()));
     let gate = gate(Vec::new(), vec![authority.file()], through);
     let door = door_of(&gate, [grant_of("https://api.example.invalid")]);
     let response = door.send(get("https://api.example.invalid/")).await.unwrap();

@@ -3,12 +3,15 @@
 mod addresses;
 mod answers;
 mod certificates;
+mod client_certificates;
 mod grants;
 mod limiter;
+mod platforms;
 mod proxy;
 mod retries;
 mod secrets;
 mod sigv4;
+mod tokens;
 
 use axum::Router;
 use evidenced_contract::{Auth, HttpError, HttpRequest, HttpResponse};
@@ -28,7 +31,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Answered, Budget, CredentialSettings, Door, Gate, GateSettings, Proxy};
+use super::{Answered, Budget, CredentialSettings, Door, Gate, GateSettings, Proxy, ProxyLogin};
 use crate::domain::{ControlId, Grant, Timestamp};
 
 /// What o'clock it is in all these tests.
@@ -120,6 +123,7 @@ fn grant_of(url: &str) -> Grant {
         methods: vec!["GET".into(), "POST".into()],
         credential: None,
         named_credentials: Vec::new(),
+        client_certificate: None,
         addresses: Vec::new(),
         region: None,
         service: None,
@@ -142,7 +146,19 @@ fn get(url: impl Into<String>) -> HttpRequest {
 /// A gate with nothing configured.
 fn settings() -> GateSettings {
     let now: Timestamp = NOW.parse().unwrap();
-    GateSettings { credentials: Vec::new(), proxy: None, ca: Vec::new(), rates: Vec::new(), now: Arc::new(move || now) }
+    GateSettings {
+        credentials: Vec::new(),
+        proxy: None,
+        ca: Vec::new(),
+        ca_of_sources: Vec::new(),
+        rates: Vec::new(),
+        now: Arc::new(move || now),
+    }
+}
+
+/// A proxy of this machine that lets everybody through, to everywhere.
+fn proxy_at(port: u16) -> Proxy {
+    Proxy { host: "127.0.0.1".into(), port, login: None, past: Vec::new() }
 }
 
 fn gate(credentials: Vec<CredentialSettings>, ca: Vec<PathBuf>, proxy: Option<Proxy>) -> Arc<Gate> {

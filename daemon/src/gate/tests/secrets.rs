@@ -22,7 +22,7 @@ impl Secrets {
 
     fn credential(&self, id: &str, kind: CredentialKind, secret: &str) -> CredentialSettings {
         self.write(id, secret);
-        CredentialSettings { id: id.parse().unwrap(), kind, secret: SecretSource::File(self.0.path().join(id)) }
+        CredentialSettings { id: id.parse().unwrap(), kind, secret: Some(SecretSource::File(self.0.path().join(id))) }
     }
 }
 

@@ -124,8 +124,9 @@ async fn signed_head(request: HttpRequest, secret: &str, kind: CredentialKind) -
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("aws-audit");
     std::fs::write(&file, secret).unwrap();
-    let credential = CredentialSettings { id: "aws-audit".parse().unwrap(), kind, secret: SecretSource::File(file) };
-    let through = Proxy { host: "127.0.0.1".into(), port: proxy.address.port() };
+    let credential =
+        CredentialSettings { id: "aws-audit".parse().unwrap(), kind, secret: Some(SecretSource::File(file)) };
+    let through = proxy_at(proxy.address.port());
     let grant = Grant { credential: Some("aws-audit".parse().unwrap()), ..grant_of(&request.url) };
     door_of(&gate(vec![credential], Vec::new(), Some(through)), [grant]).send(request).await.unwrap();
     heads.lock().unwrap().remove(0)
@@ -196,7 +197,7 @@ async fn a_host_that_does_not_say_its_service_needs_it_configured() {
     let file = directory.path().join("key");
     std::fs::write(&file, KEY).unwrap();
     let kind = CredentialKind::AwsSigv4 { access_key_id: None };
-    let credential = CredentialSettings { id: "key".parse().unwrap(), kind, secret: SecretSource::File(file) };
+    let credential = CredentialSettings { id: "key".parse().unwrap(), kind, secret: Some(SecretSource::File(file)) };
     let gate = gate(vec![credential], Vec::new(), None);
     let grant = Grant { credential: Some("key".parse().unwrap()), ..server.grant() };
     let why = refusal(door_of(&gate, [grant.clone()]).send(get(server.url("/"))).await);
