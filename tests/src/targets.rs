@@ -2,8 +2,10 @@
 //! with the value that started it.
 //!
 //! Servers in Python live in a virtual environment each (their requirements disagree), under `target/venv`, made when
-//! first needed and made anew when what it holds changes. PostgreSQL is Debian's, installed when it is missing.
+//! first needed and made anew when what it holds changes; servers for Node.js lie under `target/npm`. PostgreSQL and tinyproxy
+//! are Debian's, installed when they are missing.
 
+mod forward_proxy;
 mod postgres;
 
 use std::{
@@ -15,8 +17,9 @@ use std::{
     time::Duration,
 };
 
-use crate::plugins::Layout;
+use crate::plugins::{Layout, from_npm};
 
+pub use forward_proxy::ForwardProxy;
 pub use postgres::Postgres;
 
 /// A server that takes longer to start is broken.
@@ -88,6 +91,18 @@ pub fn python(name: &str, packages: &[&str]) -> PathBuf {
     succeed(Command::new(&python).args(install).args(packages), "pip needs a package index that it can reach");
     fs::write(&stamp, wanted).expect("a file in target/venv");
     python
+}
+
+/// The folder of Node.js modules with a package of npm's registry.
+///
+/// # Panics
+/// If it cannot be made; the message says what to install.
+pub fn node_modules(package: &str, version: &str) -> PathBuf {
+    let home = Layout::of_this_checkout().target.join("npm");
+    fs::create_dir_all(&home).unwrap_or_else(|error| panic!("cannot make {}: {error}", home.display()));
+    let lock = File::create(home.join(format!("{package}.lock"))).expect("a file in target/npm");
+    lock.lock().expect("a lock in target/npm");
+    from_npm(&home.join(package), package, version).unwrap_or_else(|error| panic!("no {package}: {error:#}"))
 }
 
 /// A file of `tests/targets`.

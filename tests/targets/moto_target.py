@@ -3,7 +3,8 @@
     moto_target.py FOLDER [PORT]
 
 It says "listening PORT" once it does. FOLDER/keys.json then has the secret of each user: `evidenced` may read lists of
-users and keys and nothing else; `bob` has one key that is 120 days old, `alice` one of 10 days; `guest` may do nothing.
+users and keys and nothing else; `bob` has one key that is 120 days old, `alice` one of 10 days; `guest` may do nothing but
+assume the role `audit`, which may what `evidenced` may.
 """
 
 import datetime
@@ -21,7 +22,7 @@ from moto.server import ThreadedMotoServer
 
 AGES = {"alice": 10, "bob": 120, "guest": 1, "evidenced": 1}
 MAY = ["iam:ListUsers", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed"]
-POLICIES = {"admin": ["iam:UpdateAccessKey"], "evidenced": MAY}
+POLICIES = {"admin": ["iam:UpdateAccessKey"], "evidenced": MAY, "guest": ["sts:AssumeRole"]}
 
 
 def policy(actions):
@@ -42,6 +43,10 @@ def seed(port):
         held.create_date = now - datetime.timedelta(days=AGES.get(user, 0))
     for user, actions in POLICIES.items():
         iam.put_user_policy(UserName=user, PolicyName="may", PolicyDocument=policy(actions))
+    trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    iam.create_role(RoleName="audit", AssumeRolePolicyDocument=trust)
+    iam.put_role_policy(RoleName="audit", PolicyName="may", PolicyDocument=policy(MAY))
     return keys
 
 

@@ -6,6 +6,7 @@
 mod clients;
 mod compile_limits;
 mod crash;
+mod credentials;
 mod demo;
 mod doctor;
 mod full_disk;

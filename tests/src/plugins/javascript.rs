@@ -42,20 +42,26 @@ pub(super) fn build(layout: &Layout, sources: &[&Source]) -> Result<()> {
 /// The tool's script, installed under the target folder if it is not there yet.
 fn installed(layout: &Layout) -> Result<PathBuf> {
     let folder = layout.target.join("wasm/npm");
-    let package = folder.join("node_modules").join(TOOL);
-    if version_of(&package).as_deref() != Some(TOOL_VERSION) {
+    let modules = from_npm(&folder, TOOL, TOOL_VERSION).context("no tool to make JavaScript a component with")?;
+    Ok(modules.join(TOOL).join("bin").join(TOOL))
+}
+
+/// The folder of modules with a package of npm's registry, which is installed in `folder` if it is not there yet.
+pub(crate) fn from_npm(folder: &Path, name: &str, version: &str) -> Result<PathBuf> {
+    let modules = folder.join("node_modules");
+    if version_of(&modules.join(name)).as_deref() != Some(version) {
         if !works("node") || !works("npm") {
-            debian::install(&DEBIAN_PACKAGES).context("no Node.js to make JavaScript a component with")?;
+            debian::install(&DEBIAN_PACKAGES).context("there is no Node.js")?;
         }
-        eprintln_status("Installing", &format!("{TOOL} {TOOL_VERSION} from npm"));
+        eprintln_status("Installing", &format!("{name} {version} from npm"));
         // A folder with a manifest of its own, or npm would look for one above.
         write_whole(&folder.join("package.json"), b"{ \"private\": true }\n")?;
         let mut npm = Command::new("npm");
-        npm.current_dir(&folder).args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
-        npm.arg(format!("{TOOL}@{TOOL_VERSION}")).stdin(Stdio::null()).stdout(Stdio::null());
-        run(&mut npm, "installing the tool for JavaScript")?;
+        npm.current_dir(folder).args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
+        npm.arg(format!("{name}@{version}")).stdin(Stdio::null()).stdout(Stdio::null());
+        run(&mut npm, "installing a package of npm")?;
     }
-    Ok(package.join("bin").join(TOOL))
+    Ok(modules)
 }
 
 fn version_of(package: &Path) -> Option<String> {

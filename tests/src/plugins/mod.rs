@@ -10,6 +10,8 @@ mod javascript;
 mod rust;
 mod toolchain;
 
+pub(crate) use javascript::from_npm;
+
 use std::{
     fs,
     path::{Path, PathBuf},
