@@ -8,7 +8,7 @@ use super::{Context, ExitStatus, fit, run};
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Diagnostic, Endpoint, Level, Loaded, Transport, limit_values, limit_words, schedule_words},
-    domain::{AlertCause, Control, Digest, Grant, InputOrigin, InputSpec, PluginName, Timestamp},
+    domain::{AlertCause, Control, Digest, Grant, InputOrigin, InputSpec, PluginName, SourceId, Timestamp},
     schedule::{Firing, Schedule},
 };
 
@@ -257,6 +257,13 @@ fn origin(input: &InputSpec) -> String {
         InputOrigin::File(path) => format!("file {}", path.display()),
         InputOrigin::Glob(pattern) => format!("files {pattern}"),
         InputOrigin::Http(url) => format!("GET {url}"),
+        InputOrigin::Sql(sql) => format!("a query of {}", sql.database.source),
+        InputOrigin::Prometheus(asked) => {
+            format!("a query of {}", asked.grant.source.as_ref().map_or("Prometheus", SourceId::as_str))
+        }
+        InputOrigin::S3(object) => format!("s3://{}/{}", object.bucket, object.key),
+        InputOrigin::Ldap(search) => format!("a search in {}", search.database.source),
+        InputOrigin::Ledger(slots) => format!("the ledger's slots of {}", slots.controls.join(", ")),
         InputOrigin::Events(spec) => format!("events of {}", spec.globs.join(", ")),
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    asked::Sought,
     diagnostics::{Errors, Expected, Named},
     inputs::inputs,
     intervals::interval_rules,
@@ -45,6 +46,8 @@ pub(super) struct Reader<'r> {
     pub plugin_names: BTreeSet<PluginName>,
     /// Filled while reading: other controls whose measurements are wanted.
     pub history: Vec<(ControlId, Place)>,
+    /// Filled while reading: controls whose slots are wanted, with `*` for any text.
+    pub patterns: Vec<(String, Place)>,
 }
 
 impl Reader<'_> {
@@ -119,7 +122,8 @@ impl Reader<'_> {
         check_overlap(&grants, errors);
         let grants: Vec<_> = grants.into_iter().map(|(grant, _)| grant).collect();
         let known_grants = (!section.is_lenient()).then_some(grants.as_slice());
-        let inputs = inputs(section, self.base, known_grants, errors);
+        let mut sought = Sought { known: self.known, base: self.base, patterns: &mut self.patterns };
+        let inputs = inputs(section, &mut sought, known_grants, errors);
         let interval = interval_rules(section, errors);
         let history = self.history(section, errors);
         let limits = self.limits(section, !grants.is_empty(), errors);

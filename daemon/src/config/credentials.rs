@@ -43,6 +43,7 @@ enum Kind {
     Header,
     Bearer,
     Basic,
+    Password,
     AwsSigv4,
     AwsAssumeRole,
     AwsInstance,
@@ -52,10 +53,11 @@ enum Kind {
     ClientCertificate,
 }
 
-const KINDS: [(&str, Kind); 10] = [
+const KINDS: [(&str, Kind); 11] = [
     ("header", Kind::Header),
     ("bearer", Kind::Bearer),
     ("basic", Kind::Basic),
+    ("password", Kind::Password),
     ("aws-sigv4", Kind::AwsSigv4),
     ("aws-assume-role", Kind::AwsAssumeRole),
     ("aws-instance", Kind::AwsInstance),
@@ -69,7 +71,7 @@ const KINDS: [(&str, Kind); 10] = [
 const KEYS: [(&str, &[Kind]); 23] = {
     use Kind::{
         AwsAssumeRole, AwsInstance, AwsSigv4, Basic, Bearer, ClientCertificate, GithubApp, GoogleServiceAccount,
-        Header, Oauth2Client,
+        Header, Oauth2Client, Password,
     };
     [
         ("access_key_id", &[AwsSigv4]),
@@ -91,7 +93,17 @@ const KEYS: [(&str, &[Kind]); 23] = {
         ("scopes", &[Oauth2Client, GoogleServiceAccount]),
         (
             "secret",
-            &[Header, Bearer, Basic, AwsSigv4, Oauth2Client, GoogleServiceAccount, GithubApp, ClientCertificate],
+            &[
+                Header,
+                Bearer,
+                Basic,
+                Password,
+                AwsSigv4,
+                Oauth2Client,
+                GoogleServiceAccount,
+                GithubApp,
+                ClientCertificate,
+            ],
         ),
         ("session_name", &[AwsAssumeRole, AwsInstance]),
         ("sts_url", &[AwsAssumeRole, AwsInstance]),
@@ -232,6 +244,7 @@ fn read_kind(section: &Section<'_>, kind: Kind, base: &Path, errors: &mut Errors
         }
         Kind::Bearer => Some(CredentialKind::Bearer),
         Kind::Basic => Some(CredentialKind::Basic { username: text("username", errors) }),
+        Kind::Password => Some(CredentialKind::Password),
         Kind::AwsSigv4 => Some(CredentialKind::AwsSigv4 { access_key_id: text("access_key_id", errors) }),
         Kind::AwsAssumeRole => assumed_role(section, errors).map(CredentialKind::AwsAssumeRole),
         Kind::AwsInstance => instance_role(section, errors).map(CredentialKind::AwsInstance),

@@ -67,6 +67,7 @@ pub(super) enum Expected {
     Tables(&'static str),
     Rows,
     Cell,
+    Parameters,
 }
 
 impl Expected {
@@ -83,6 +84,7 @@ impl Expected {
                 return (format!("a list of tables, {name}"), "put each between [[ and ]]".to_owned());
             }
             Self::Rows => ("rows", "write [{ model = \"iris\" }, { model = \"ranker\" }]"),
+            Self::Parameters => ("a list of text, numbers and true or false", "write [\"a\", 7, true]"),
             Self::Cell => ("text, a number or true or false", "write one value; a list of them is a row each"),
         };
         (expected.to_owned(), hint.to_owned())
@@ -553,7 +555,8 @@ impl Errors {
             "bad-input",
             at,
             message,
-            "write exactly one of file = \"…\", glob = \"…\", http = \"…\", events = { … }".to_owned(),
+            "write exactly one of file = \"…\", glob = \"…\", http = \"…\", events, sql, prometheus, s3, ldap, ledger = { … }"
+                .to_owned(),
         );
     }
 
@@ -562,18 +565,9 @@ impl Errors {
         self.error("bad-event-filter", at, message, "write one of `equals`, `contains` and `in`".to_owned());
     }
 
-    pub(super) fn add_not_supported(&mut self, at: Place, what: &str, instead: &str) {
-        self.error("not-supported", at, format!("{what} is not in this version"), instead.to_owned());
-    }
-
     pub(super) fn add_attested_with(&mut self, at: Place, key: &str) {
         let message = format!("a control that is attested has no `{key}`: a person states its result");
         self.error("attested-with", at, message, format!("take out `{key}`, or `attested`"));
-    }
-
-    pub(super) fn add_unused_yet(&mut self, at: Place, what: &str) {
-        let hint = "it is kept as written; an input that reads from it is refused".to_owned();
-        self.warn("not-supported", at, format!("{what} is not used by this version"), hint);
     }
 
     pub(super) fn add_memory_over_total(&mut self, at: Place, total: &str) {
@@ -610,6 +604,89 @@ impl Errors {
     pub(super) fn add_summaries_to_pager(&mut self, at: Place) {
         let message = "summaries page nobody, and this recipient has nothing but a pager".to_owned();
         self.error("summaries-to-pager", at, message, "take `summaries` out, or add `email`".to_owned());
+    }
+}
+
+/// Databases and directories, and what is asked of them.
+impl Errors {
+    pub(super) fn add_two_kinds(&mut self, at: Place, kind: &str, other: &str) {
+        let message = format!("a source is one system, and this one has `{kind}` and `{other}`");
+        self.error("two-kinds", at, message, "make it two sources, or take one of the keys out".to_owned());
+    }
+
+    /// Without what was written: there may be a password in it.
+    pub(super) fn add_bad_database(&mut self, at: Place, kind: &str, hint: &str) {
+        let message = format!("`{kind}` does not say where a database or a directory is");
+        self.error("bad-database", at, message, hint.to_owned());
+    }
+
+    pub(super) fn add_database_without_tls(&mut self, at: Place, host: &str) {
+        let message = format!("the password and all answers would go to {} without encryption", quoted(host));
+        let hint =
+            "use TLS (`sslmode=verify-full`, the default; of a directory `ldaps://`): without, this machine alone";
+        self.error("database-without-tls", at, message, hint.to_owned());
+    }
+
+    pub(super) fn add_nobody_asks(&mut self, at: Place, kind: &str) {
+        let message = format!("`{kind}` does not say who asks, and its credential is a password alone");
+        let hint = match kind {
+            "ldap" => "add bind = \"…\", the DN to log in with, or take a credential of the kind `basic`",
+            _ => "name the user in it, or take a credential of the kind `basic`",
+        };
+        self.error("nobody-asks", at, message, hint.to_owned());
+    }
+
+    pub(super) fn add_two_users(&mut self, at: Place, user: &str, other: &str) {
+        let message = format!("the source says {}, and its credential {}", quoted(user), quoted(other));
+        self.error("two-users", at, message, "name the user in one of the two".to_owned());
+    }
+
+    pub(super) fn add_credential_no_password(&mut self, at: Place, id: &str, kind: &str) {
+        let message = format!("the credential {} is of the kind `{kind}`, and no password", quoted(id));
+        self.error("no-password", at, message, "name one of the kind `basic` or `password`".to_owned());
+    }
+
+    pub(super) fn add_credential_of_file(&mut self, at: Place) {
+        let message = "a file of SQLite takes no credential".to_owned();
+        self.error("no-password", at, message, "let the user that evidenced runs as read the file".to_owned());
+    }
+
+    pub(super) fn add_database_as_grant(&mut self, at: Place, source: &str) {
+        let message = format!("{} is no web server, and a plugin cannot reach it", quoted(source));
+        let hint = "take it out of `sources`: an input that asks it names it itself, as in sql = { source = \"…\" }";
+        self.error("wrong-source", at, message, hint.to_owned());
+    }
+
+    pub(super) fn add_wrong_source(&mut self, at: Place, source: &str, wanted: &str) {
+        let message = format!("the source {} cannot be asked so", quoted(source));
+        self.error("wrong-source", at, message, format!("name a source that has {wanted}"));
+    }
+
+    pub(super) fn add_several_servers(&mut self, at: Place, source: &str, count: usize) {
+        let message = format!("the source {} has {count} URLs, and an input asks one", quoted(source));
+        self.error("wrong-source", at, message, "declare a source with one URL for it".to_owned());
+    }
+
+    pub(super) fn add_two_queries(&mut self, at: Place) {
+        let message = "an input has either `query` or `query_file`".to_owned();
+        self.error("two-queries", at, message, "take one of them out".to_owned());
+    }
+
+    pub(super) fn add_unreadable_query(&mut self, at: Place, path: &Path, why: &str) {
+        let path = escaped(&path.display().to_string());
+        let message = format!("the query in {path} cannot be read: {}", escaped(why));
+        self.error("unreadable-query", at, message, "put the text of one query there".to_owned());
+    }
+
+    pub(super) fn add_step_without_range(&mut self, at: Place) {
+        let message = "`step` without `range`: at one moment there is no step".to_owned();
+        self.error("bad-range", at, message, "add range = \"1h\", or take `step` out".to_owned());
+    }
+
+    pub(super) fn add_secret_attribute(&mut self, at: Place, name: &str) {
+        let message = format!("{} holds a password, or what stands for one", quoted(name));
+        let hint = "take it out: a check has no use for it, and evidence is kept for years";
+        self.error("secret-attribute", at, message, hint.to_owned());
     }
 }
 

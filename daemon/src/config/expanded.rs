@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::{
     Loaded, Origin,
     quantities::{Period, Size},
-    words::{CATCH_UPS, EVENT_FORMATS, ON_EMPTY, OVERLAPS, TRANSCRIPTS, written},
+    words::{CATCH_UPS, EVENT_FORMATS, LDAP_SCOPES, ON_EMPTY, OVERLAPS, TRANSCRIPTS, written},
 };
 use crate::domain::{
-    Check, Control, EventField, EventTest, EventsSpec, Exclusion, Grant, InputOrigin, InputSpec, IntervalRules, Limits,
-    ScheduleSpec, Within,
+    Check, Control, EventField, EventTest, EventsSpec, Exclusion, Grant, InputOrigin, InputSpec, IntervalRules,
+    LdapSpec, LedgerSpec, Limits, PrometheusSpec, S3Spec, ScheduleSpec, SqlSpec, Within,
 };
 
 /// One value of a control.
@@ -135,8 +135,46 @@ fn input(input: &InputSpec) -> Value {
         InputOrigin::File(path) => ("file", json!(path.to_string_lossy())),
         InputOrigin::Glob(pattern) => ("glob", json!(pattern)),
         InputOrigin::Http(url) => ("http", json!(url)),
+        InputOrigin::Sql(sql) => ("sql", sql_table(sql)),
+        InputOrigin::Prometheus(query) => ("prometheus", prometheus_table(query)),
+        InputOrigin::S3(S3Spec { grant, bucket, key, version }) => {
+            let table = json!({ "source": grant.source, "bucket": bucket, "key": key, "version": version });
+            ("s3", compact(table))
+        }
+        InputOrigin::Ldap(search) => ("ldap", ldap_table(search)),
+        InputOrigin::Ledger(LedgerSpec { controls, since }) => {
+            ("ledger", json!({ "controls": controls, "since": Period(*since).to_string() }))
+        }
     };
     compact(json!({ "name": name, key: place, "media_type": media_type }))
+}
+
+fn sql_table(sql: &SqlSpec) -> Value {
+    let SqlSpec { database, query, parameters, max_rows } = sql;
+    compact(json!({ "source": database.source, "query": query, "parameters": parameters, "max_rows": max_rows }))
+}
+
+fn prometheus_table(asked: &PrometheusSpec) -> Value {
+    let PrometheusSpec { grant, path, query, range } = asked;
+    compact(json!({
+        "source": grant.source,
+        "path": (!path.is_empty()).then_some(path),
+        "query": query,
+        "range": range.map(|range| Period(range.range).to_string()),
+        "step": range.map(|range| Period(range.step).to_string()),
+    }))
+}
+
+fn ldap_table(search: &LdapSpec) -> Value {
+    let LdapSpec { database, base, filter, scope, attributes, max_entries } = search;
+    json!({
+        "source": database.source,
+        "base": base,
+        "filter": filter,
+        "scope": written(*scope, &LDAP_SCOPES),
+        "attributes": attributes,
+        "max_entries": max_entries,
+    })
 }
 
 fn events(spec: &EventsSpec) -> Value {

@@ -1,10 +1,9 @@
 //! `[[control.input]]`: what the host gathers before a run.
 
-use std::path::Path;
-
 use url::Url;
 
 use super::{
+    asked::Sought,
     diagnostics::{Errors, Named},
     endpoint::{endpoint_of, no_url},
     events::events,
@@ -14,18 +13,19 @@ use super::{
 };
 use crate::domain::{Grant, InputOrigin, InputSpec};
 
-const LATER_INPUTS: [&str; 5] = ["sql", "prometheus", "ldap", "s3", "ledger"];
+/// An input has one of them.
+const ORIGINS: [&str; 9] = ["file", "glob", "http", "events", "sql", "prometheus", "s3", "ldap", "ledger"];
 
 /// All inputs of a control. `grants` are what they may be fetched by; `None`: nobody knows them yet.
 pub(super) fn inputs(
     section: &Section<'_>,
-    base: &Path,
+    sought: &mut Sought<'_>,
     grants: Option<&[Grant]>,
     errors: &mut Errors,
 ) -> Vec<InputSpec> {
     let mut inputs: Vec<InputSpec> = Vec::new();
     for section in section.tables("input", "[[control.input]]", errors) {
-        let Some((input, at)) = input(section, base, grants, errors) else { continue };
+        let Some((input, at)) = input(section, sought, grants, errors) else { continue };
         if inputs.iter().any(|known| known.name == input.name) {
             errors.add_duplicate_id(at, Named::Input, &input.name, false);
         } else {
@@ -37,10 +37,11 @@ pub(super) fn inputs(
 
 fn input(
     section: Section<'_>,
-    base: &Path,
+    sought: &mut Sought<'_>,
     grants: Option<&[Grant]>,
     errors: &mut Errors,
 ) -> Option<(InputSpec, Place)> {
+    let base = sought.base;
     section.require("name", "name = \"inventory\"", errors);
     let name = section.text("name", errors);
     if let Some(name) = name.filter(|name| !is_input_name(name.value)) {
@@ -53,19 +54,13 @@ fn input(
     let glob = pattern.map(|pattern| InputOrigin::Glob(base.join(pattern.value).to_string_lossy().into_owned()));
     let http = section.text("http", errors).and_then(|url| http_input(url, grants, errors));
     let events = events(&section, base, errors).map(InputOrigin::Events);
-    let mut count = ["file", "glob", "http", "events"].into_iter().filter(|key| section.key_at(key).is_some()).count();
-    for key in LATER_INPUTS {
-        if let Some(node) = section.node(key) {
-            count += 1;
-            let what = format!("an input by `{key}`");
-            errors.add_not_supported(node.at, &what, "use file, glob, http or events");
-        }
-    }
+    let asked = sought.origin(&section, errors);
+    let count = ORIGINS.into_iter().filter(|key| section.key_at(key).is_some()).count();
     if count != 1 {
         errors.add_input_origins(section.at, count);
     }
     section.finish(errors);
-    let (name, origin) = (name?, file.or(glob).or(http).or(events)?);
+    let (name, origin) = (name?, file.or(glob).or(http).or(events).or(asked)?);
     Some((InputSpec { name: name.value.to_owned(), origin, media_type }, name.at))
 }
 

@@ -9,8 +9,10 @@
 //! What is wrong on the way is said by `diagnostics`.
 
 mod alerts;
+mod asked;
 mod controls;
 mod credentials;
+mod databases;
 mod diagnostic;
 mod diagnostics;
 mod endpoint;
@@ -53,8 +55,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
 pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
 pub use last_resort::state_dir_of;
 pub use model::{
-    Access, Alerts, Config, CredentialSpec, EmailAddress, Endpoint, Hears, Heartbeat, Mail, MailLogin, MailTls,
-    Network, ProxyLogin, Quiet, Recipient, Runner, Smtp, Source, Transport, Webhook,
+    Access, Alerts, Config, CredentialSpec, DatabaseSource, EmailAddress, Endpoint, Hears, Heartbeat, Mail, MailLogin,
+    MailTls, Network, ProxyLogin, Quiet, Recipient, Runner, Smtp, Source, Transport, Webhook,
 };
 
 pub use quantities::duration;

@@ -11,9 +11,9 @@ use std::{
 
 use crate::caller::CallUrl;
 use crate::domain::{
-    AddressRange, AlertCause, Control, ControlId, CredentialId, CredentialKind, Detail, Family, LocalDay, PastProxy,
-    PluginName, Rate, RecipientId, Scheme, Severity, SourceId, SummaryKind, WebhookId, WebhookKind, WebhookName,
-    Window, WindowId,
+    AddressRange, AlertCause, Control, ControlId, CredentialId, CredentialKind, Database, Detail, Family, LocalDay,
+    PastProxy, PluginName, Rate, RecipientId, Scheme, Severity, SourceId, SummaryKind, WebhookId, WebhookKind,
+    WebhookName, Window, WindowId,
 };
 use crate::judge::{Flapping, Reminders};
 use crate::routing::Rules;
@@ -48,6 +48,9 @@ pub struct Config {
     pub alerts: Alerts,
     pub credentials: Vec<CredentialSpec>,
     pub sources: Vec<Source>,
+    /// Sources that are no web servers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<DatabaseSource>,
     pub controls: Vec<Control>,
     pub access: Access,
     /// Address of the status page; `None`: there is none.
@@ -256,6 +259,14 @@ pub struct CredentialSpec {
     pub kind: CredentialKind,
     /// `None`: the kind has none of its own.
     pub secret: Option<SecretSource>,
+}
+
+/// One database or directory, named once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseSource {
+    pub database: Database,
+    /// `None`: as often as runs ask.
+    pub rate: Option<Rate>,
 }
 
 /// One system, named once.

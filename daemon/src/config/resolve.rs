@@ -85,20 +85,28 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
         plugin_files: BTreeMap::new(),
         plugin_names: BTreeSet::new(),
         history: Vec::new(),
+        patterns: Vec::new(),
     };
     let Drafts { drafts, spares } = drafts(&root, errors);
     let (controls, tables, places) = controls(drafts, &mut reader, errors);
     for spare in spares {
         // Only for what is wrong in it: what it would have been, or would have named, is nobody's.
-        let named = (reader.plugin_files.clone(), reader.plugin_names.clone(), reader.history.clone());
+        let named = (reader.plugin_files.clone(), reader.plugin_names.clone());
+        let asked = (reader.history.clone(), reader.patterns.clone());
         reader.control(&spare, errors);
-        (reader.plugin_files, reader.plugin_names, reader.history) = named;
+        (reader.plugin_files, reader.plugin_names) = named;
+        (reader.history, reader.patterns) = asked;
     }
-    let Reader { plugin_files, history, .. } = reader;
+    let Reader { plugin_files, history, patterns, .. } = reader;
     let ids: BTreeSet<&ControlId> = places.keys().collect();
     for (id, at) in &history {
         if !ids.contains(id) {
             errors.add_unknown(*at, Named::Control, id.as_str(), ids.iter().map(|id| id.as_str()));
+        }
+    }
+    for (pattern, at) in &patterns {
+        if !ids.iter().any(|id| wildcard(pattern, id.as_str())) {
+            errors.add_unknown(*at, Named::Control, pattern, ids.iter().map(|id| id.as_str()));
         }
     }
     let windows = windows(&root, &zone.0, &ids, errors);
@@ -110,7 +118,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
     let holidays = read_holidays(&root, base, needs_holidays, errors);
     mail::check_owners(&root, &controls, errors);
     root.finish(errors);
-    let Known { mut credentials, mut sources, source_order, .. } = known;
+    let Known { mut credentials, mut sources, source_order, mut databases, database_order } = known;
     let config = (|| {
         Some(Config {
             organization: organization?,
@@ -131,6 +139,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
             alerts,
             credentials: credentials.order.iter().filter_map(|id| credentials.specs.remove(id)).collect(),
             sources: source_order.iter().filter_map(|id| sources.remove(id)).collect(),
+            databases: database_order.iter().filter_map(|id| databases.remove(id)).collect(),
             controls,
             access,
             web,

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{
     credentials::Credentials,
+    databases,
     diagnostics::{Errors, Named},
     endpoint::endpoint,
-    model::{Endpoint, Source, is_loopback},
+    model::{DatabaseSource, Endpoint, Source, is_loopback},
     section::{Located, Section},
     tree::Place,
 };
-use crate::domain::{AddressRange, CredentialId, CredentialKind, Grant, Scheme, SourceId};
+use crate::domain::{AddressRange, CredentialId, CredentialKind, Database, DatabasePlace, Grant, Scheme, SourceId};
 
 /// What controls may refer to.
 #[derive(Debug, Default)]
@@ -19,8 +20,10 @@ pub(super) struct Known {
     pub sources: BTreeMap<SourceId, Source>,
     /// In the order of the files.
     pub source_order: Vec<SourceId>,
-    /// Sources that are no URLs; inputs that would use them are refused.
-    databases: Vec<SourceId>,
+    /// Sources that are no web servers.
+    pub databases: BTreeMap<SourceId, DatabaseSource>,
+    /// Also of those that are not whole.
+    pub database_order: Vec<SourceId>,
 }
 
 impl Known {
@@ -35,10 +38,10 @@ impl Known {
     fn read_source(&mut self, section: Section<'_>, base: &Path, errors: &mut Errors) {
         section.require("id", "id = \"iam\"", errors);
         let id = section.id::<SourceId>(Named::Source, errors);
-        let postgres = section.text("postgres", errors);
-        if postgres.is_none() {
-            section.require("urls", "urls = [\"https://api.example.com\"]", errors);
+        if let Some(kind) = databases::KINDS.into_iter().find(|kind| section.key_at(kind).is_some()) {
+            return self.read_database(section, id, kind, base, errors);
         }
+        section.require("urls", "urls = [\"https://api.example.com\"]", errors);
         let urls = section.texts("urls", errors).unwrap_or_default();
         let endpoints: Vec<_> = urls.iter().filter_map(|&url| Some((endpoint(url, errors)?, url.at))).collect();
         let access = self.access(&section, errors);
@@ -46,19 +49,10 @@ impl Known {
         let ca = section.texts("ca", errors).unwrap_or_default();
         let ca = ca.into_iter().map(|path| base.join(path.value)).collect();
         access.check_encryption(&endpoints, &self.credentials, errors);
-        if let Some(dsn) = postgres {
-            if dsn.value.to_ascii_lowercase().contains("password") || dsn.value.contains('@') {
-                errors.add_secret_in_text(dsn.at, "`postgres`");
-            }
-            errors.add_unused_yet(dsn.at, "a source of the kind `postgres`");
-        }
         section.finish(errors);
         let Some(id) = id else { return };
-        if self.source_order.contains(&id.value) || self.databases.contains(&id.value) {
+        if self.is_declared(&id.value) {
             return errors.add_duplicate_id(id.at, Named::Source, id.value.as_str(), false);
-        }
-        if postgres.is_some() {
-            return self.databases.push(id.value);
         }
         let Access { methods, credential, named_credentials, client_certificate, addresses, region, service } = access;
         let urls = endpoints.into_iter().map(|(endpoint, _)| endpoint).collect();
@@ -102,6 +96,10 @@ impl Known {
         Access { methods, credential, named_credentials, client_certificate, addresses, region, service }
     }
 
+    pub(super) fn is_declared(&self, source: &SourceId) -> bool {
+        self.source_order.contains(source) || self.database_order.contains(source)
+    }
+
     /// `sources = […]`: a grant for each URL of each source.
     pub(super) fn grants_by_source(
         &self,
@@ -115,7 +113,9 @@ impl Known {
                 continue;
             };
             let Some(source) = self.sources.get(&id) else {
-                if !self.databases.contains(&id) {
+                if self.database_order.contains(&id) {
+                    errors.add_database_as_grant(name.at, name.value);
+                } else {
                     self.add_unknown_source(*name, errors);
                 }
                 continue;
@@ -123,25 +123,66 @@ impl Known {
             if ids.contains(&id) {
                 continue;
             }
-            for endpoint in &source.urls {
-                let access = Access {
-                    methods: source.methods.clone(),
-                    credential: source.credential.clone(),
-                    named_credentials: source.named_credentials.clone(),
-                    client_certificate: source.client_certificate.clone(),
-                    addresses: source.addresses.clone(),
-                    region: source.region.clone(),
-                    service: source.service.clone(),
-                };
-                grants.push((access.grant(endpoint.clone(), Some(id.clone())), name.at));
-            }
+            let of_source = source
+                .urls
+                .iter()
+                .map(|endpoint| (Access::of(source).grant(endpoint.clone(), Some(id.clone())), name.at));
+            grants.extend(of_source);
             ids.push(id);
         }
         (ids, grants)
     }
 
     fn add_unknown_source(&self, name: Located<&str>, errors: &mut Errors) {
-        errors.add_unknown(name.at, Named::Source, name.value, self.source_order.iter().map(SourceId::as_str));
+        let known = self.source_order.iter().chain(&self.database_order).map(SourceId::as_str);
+        errors.add_unknown(name.at, Named::Source, name.value, known);
+    }
+
+    /// The grant of GET to the one server of a source, for an input that asks it.
+    pub(super) fn grant_to_ask(&self, name: Located<&str>, errors: &mut Errors) -> Option<Grant> {
+        let id = name.value.parse::<SourceId>().ok().filter(|id| self.is_declared(id));
+        let Some(id) = id else {
+            self.add_unknown_source(name, errors);
+            return None;
+        };
+        let Some(source) = self.sources.get(&id) else {
+            errors.add_wrong_source(name.at, name.value, "`urls`");
+            return None;
+        };
+        match source.urls.as_slice() {
+            [endpoint] => {
+                Some(Grant { methods: vec!["GET".to_owned()], ..Access::of(source).grant(endpoint.clone(), Some(id)) })
+            }
+            // What is wrong with them was told.
+            [] => None,
+            _ => {
+                errors.add_several_servers(name.at, name.value, source.urls.len());
+                None
+            }
+        }
+    }
+
+    /// The database or directory of that name, if it is of a kind that can be asked so.
+    pub(super) fn database(
+        &self,
+        name: Located<&str>,
+        wanted: &str,
+        is_wanted: impl Fn(&DatabasePlace) -> bool,
+        errors: &mut Errors,
+    ) -> Option<Database> {
+        let id = name.value.parse::<SourceId>().ok().filter(|id| self.is_declared(id));
+        let Some(id) = id else {
+            self.add_unknown_source(name, errors);
+            return None;
+        };
+        // What is wrong with one that is not whole was told.
+        let database = self.databases.get(&id).map(|source| &source.database);
+        let is_right = database.map_or(!self.sources.contains_key(&id), |database| is_wanted(&database.place));
+        if !is_right {
+            errors.add_wrong_source(name.at, name.value, wanted);
+            return None;
+        }
+        database.cloned()
     }
 
     /// `[[control.grant]]`.
@@ -173,6 +214,18 @@ struct Access {
 }
 
 impl Access {
+    fn of(source: &Source) -> Self {
+        Self {
+            methods: source.methods.clone(),
+            credential: source.credential.clone(),
+            named_credentials: source.named_credentials.clone(),
+            client_certificate: source.client_certificate.clone(),
+            addresses: source.addresses.clone(),
+            region: source.region.clone(),
+            service: source.service.clone(),
+        }
+    }
+
     fn grant(self, endpoint: Endpoint, source: Option<SourceId>) -> Grant {
         Grant {
             scheme: endpoint.scheme,

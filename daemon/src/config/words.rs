@@ -2,7 +2,8 @@
 
 use super::model::{Hears, MailTls};
 use crate::domain::{
-    CatchUp, Detail, EventFormat, Family, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass, WebhookKind,
+    CatchUp, Detail, EventFormat, Family, LdapScope, OnEmpty, Overlap, Severity, SummaryKind, TranscriptClass,
+    WebhookKind,
 };
 
 /// The word that means `value`.
@@ -40,6 +41,8 @@ pub(super) const TRANSCRIPTS: [(&str, TranscriptClass); 3] = [
 ];
 pub(super) const EVENT_FORMATS: [(&str, EventFormat); 3] =
     [("json-lines", EventFormat::JsonLines), ("csv", EventFormat::Csv), ("cloudtrail", EventFormat::Cloudtrail)];
+pub(super) const LDAP_SCOPES: [(&str, LdapScope); 3] =
+    [("sub", LdapScope::Sub), ("one", LdapScope::One), ("base", LdapScope::Base)];
 pub(super) const TLS: [(&str, MailTls); 3] =
     [("starttls", MailTls::Starttls), ("implicit", MailTls::Implicit), ("none", MailTls::None)];
 pub(super) const SUMMARIES: [(&str, SummaryKind); 3] =

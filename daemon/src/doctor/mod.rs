@@ -2,12 +2,13 @@
 //!
 //! In: the parts of a daemon, as the running one has them or as a command has set them up. Out: observations.
 //! Nothing is changed: a file that shows that a folder can be written is removed again, servers are greeted and no
-//! more, and no secret goes to anybody but the mail server, which is given the login that each mail needs, the proxy, and
-//! who exchanges a secret for a token, which is got as for a run.
+//! more, and no secret goes to anybody but databases, directories and the mail server, which are given the login that each
+//! question and each mail needs, the proxy, and who exchanges a secret for a token, which is got as for a run.
 //! Must not know: whether a daemon runs; how observations are printed.
 
 mod configuration;
 mod credentials;
+mod databases;
 mod folder;
 mod mail;
 mod modes;
@@ -65,10 +66,11 @@ pub async fn examine(patient: Arc<Patient>, seen: &mpsc::Sender<Observation>) {
     let (looked_at, to) = (Arc::clone(&patient), seen.clone());
     let here = tokio::task::spawn_blocking(move || look_here(&looked_at, &to));
     // What waits for others goes side by side.
-    let (here, (), (), ()) = tokio::join!(
+    let (here, (), (), (), (), ()) = tokio::join!(
         here,
         sources::sources(&patient, seen),
         tokens::tokens(&patient, seen),
+        databases::databases(&patient, seen),
         mail::mail(&patient, seen),
         webhooks::webhooks(&patient, seen)
     );

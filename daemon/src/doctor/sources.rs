@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::{Aspect, Observation, Patient};
-use crate::domain::{Grant, Timestamp};
+use crate::domain::{Grant, InputOrigin, Timestamp};
 
 /// Servers that are greeted at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -52,7 +52,15 @@ pub(super) async fn sources(patient: &Patient, seen: &mpsc::Sender<Observation>)
 fn servers(patient: &Patient) -> BTreeMap<String, Grant> {
     let mut servers = BTreeMap::new();
     let controls = patient.config.controls.iter().filter(|control| control.enabled);
-    for grant in controls.flat_map(|control| &control.check.grants) {
+    let grants = controls.flat_map(|control| {
+        let asked = control.check.inputs.iter().filter_map(|input| match &input.origin {
+            InputOrigin::Prometheus(asked) => Some(&asked.grant),
+            InputOrigin::S3(object) => Some(&object.grant),
+            _ => None,
+        });
+        control.check.grants.iter().chain(asked)
+    });
+    for grant in grants {
         let endpoint = crate::config::Endpoint { scheme: grant.scheme, host: grant.host.clone(), port: grant.port };
         let about = match &grant.source {
             Some(source) => format!("{source} ({endpoint})"),

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use super::{ControlId, CredentialId, Digest, EventsSpec, IntervalRules, PluginName, SourceId, Timestamp};
+use super::{
+    ControlId, CredentialId, Digest, EventsSpec, IntervalRules, LdapSpec, LedgerSpec, PluginName, PrometheusSpec,
+    S3Spec, SourceId, SqlSpec, Timestamp,
+};
 
 /// What the company promises, and how the promise is tested.
 ///
@@ -349,6 +352,16 @@ pub enum InputOrigin {
     Http(String),
     /// Those of the run's interval, for checks that read events.
     Events(EventsSpec),
+    /// What one statement gives that only reads, asked of a database.
+    Sql(SqlSpec),
+    /// What a query in PromQL gives.
+    Prometheus(PrometheusSpec),
+    /// One object of a store.
+    S3(S3Spec),
+    /// What a directory has.
+    Ldap(LdapSpec),
+    /// How slots ended, as the ledger has it.
+    Ledger(LedgerSpec),
 }
 
 /// What a run may use. Over a limit its outcome is `error`, and the limit is named.

@@ -15,6 +15,8 @@ pub enum CredentialKind {
     Bearer,
     /// The secret is the password, or `user:password` when no username is configured (RFC 7617).
     Basic { username: Option<String> },
+    /// The secret is the password of a database or a directory, whose source says who asks.
+    Password,
     /// The secret is `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, with `:SESSION_TOKEN` behind it if there is one, or the JSON that
     /// `aws configure export-credentials` prints; the secret access key alone when the key's id is configured.
     AwsSigv4 { access_key_id: Option<String> },
@@ -39,6 +41,7 @@ impl CredentialKind {
             Self::Header { .. } => "header",
             Self::Bearer => "bearer",
             Self::Basic { .. } => "basic",
+            Self::Password => "password",
             Self::AwsSigv4 { .. } => "aws-sigv4",
             Self::AwsAssumeRole(_) => "aws-assume-role",
             Self::AwsInstance(_) => "aws-instance",
@@ -60,6 +63,7 @@ impl CredentialKind {
             Self::Header { .. }
             | Self::Bearer
             | Self::Basic { .. }
+            | Self::Password
             | Self::AwsSigv4 { .. }
             | Self::ClientCertificate { .. } => false,
         }

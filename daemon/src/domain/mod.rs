@@ -6,6 +6,7 @@
 
 mod act;
 mod alert;
+mod asked;
 mod calendar;
 mod canonical;
 mod control;
@@ -38,6 +39,10 @@ mod golden;
 
 pub use act::{Act, ControlPattern, Dropped, PatternError, Silence};
 pub use alert::{AlertCause, Detail, HoldReason, SummaryKind, WithheldReason};
+pub use asked::{
+    Database, DatabasePlace, LdapScope, LdapSpec, LedgerSpec, PromRange, PrometheusSpec, S3Spec, Server, SqlSpec,
+    is_secret_attribute,
+};
 pub use calendar::Calendar;
 pub(crate) use canonical::to_bytes as canonical_json;
 pub use control::{

@@ -26,7 +26,7 @@ use super::{
 use crate::{clock, domain::AddressRange};
 
 /// The next address is tried when the one before has not answered for so long (RFC 8305, section 5).
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+pub(super) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// More addresses of one name are not looked at by a request; a hostile zone may have thousands.
 const ADDRESSES_MAX: usize = 16;
@@ -241,7 +241,7 @@ fn check(target: &Target, address: IpAddr, way: Way<'_>) -> Result<(), HttpError
 
 /// Connects to the first address that answers: one after the other, the next after `delay` or a failure.
 /// The error is that of the first address.
-async fn first_of<T, F: Future<Output = io::Result<T>>>(
+pub(super) async fn first_of<T, F: Future<Output = io::Result<T>>>(
     addresses: Vec<SocketAddr>,
     delay: Duration,
     connect: impl Fn(SocketAddr) -> F,
@@ -279,12 +279,12 @@ async fn handshake(
     connector.connect(name, tcp).await.map_err(|error| wrong(tls::fault_of_stream(&error)))
 }
 
-fn unreachable(target: &Target, why: &str) -> HttpError {
+pub(super) fn unreachable(target: &Target, why: &str) -> HttpError {
     HttpError::Unreachable(format!("{target}: {why}"))
 }
 
 /// In our own words: those of systems differ.
-fn connect_fault(error: &io::Error) -> &'static str {
+pub(super) fn connect_fault(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused",
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => "connection reset",

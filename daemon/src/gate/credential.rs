@@ -95,6 +95,9 @@ impl Loaded {
                 };
                 Ok(Self::Basic { user: user.to_owned(), password: Secret::new(password.to_owned()) })
             }
+            CredentialKind::Password => {
+                Err("it is a password of databases and directories; for requests there is `basic`")
+            }
             CredentialKind::AwsSigv4 { access_key_id } => {
                 let key = AwsKey::parse(access_key_id.as_deref(), secret.expose());
                 key.map(Self::AwsSigV4).ok_or("its secret is not `ACCESS_KEY_ID:SECRET_ACCESS_KEY`")

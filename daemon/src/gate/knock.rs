@@ -1,10 +1,9 @@
 //! Whether a server is there, reached as a request would reach it. Nothing is asked of it, and no secret is sent.
 
-use std::{net::Ipv6Addr, time::Duration};
+use std::time::Duration;
 
 use evidenced_contract::{HttpError, Peer};
 use tokio::time::timeout;
-use url::Host;
 
 use super::{Gate, connect::Stopwatch, request::Target};
 use crate::domain::Grant;
@@ -16,7 +15,7 @@ impl Gate {
     /// # Errors
     /// As for a request: the name, its addresses, the proxy, the connection, the certificate.
     pub async fn knock(&self, grant: &Grant, within: Duration) -> Result<Option<Peer>, HttpError> {
-        let target = target(grant)
+        let target = Target::named(grant.scheme, &grant.host, grant.port)
             .ok_or_else(|| HttpError::Refused(format!("`{}` is neither a name nor an address", grant.host)))?;
         let mut watch = Stopwatch::start();
         // Some servers end the handshake of who shows no certificate.
@@ -25,12 +24,4 @@ impl Gate {
         let connection = timeout(within, connect).await.map_err(|_| HttpError::Timeout)??;
         Ok(connection.peer)
     }
-}
-
-fn target(grant: &Grant) -> Option<Target> {
-    let host = match grant.host.parse::<Ipv6Addr>() {
-        Ok(address) => Host::Ipv6(address),
-        Err(_) => Host::parse(&grant.host).ok()?,
-    };
-    Some(Target { scheme: grant.scheme, host, port: grant.port })
 }

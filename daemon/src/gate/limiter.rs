@@ -104,17 +104,23 @@ impl Limiter {
 
     /// The lane of a request.
     pub(super) fn lane(&self, grant: &Grant, target: &Target, credential: Option<&CredentialId>) -> Arc<Lane> {
-        let Some(source) = &grant.source else { return self.lane_of(target.into(), credential, None) };
-        let rate = locked(&self.rates).get(source).copied();
-        self.lane_of(System::Source(source.clone()), credential, rate)
+        self.lane_of(grant.source.as_ref(), target, credential)
     }
 
     /// The lane of what is asked for a token with a credential.
     pub(super) fn lane_of_host(&self, target: &Target, credential: &CredentialId) -> Arc<Lane> {
-        self.lane_of(target.into(), Some(credential), None)
+        self.lane_of(None, target, Some(credential))
     }
 
-    fn lane_of(&self, system: System, credential: Option<&CredentialId>, rate: Option<Rate>) -> Arc<Lane> {
+    /// The lane of what is asked of a source, or of a host that is of none.
+    pub(super) fn lane_of(
+        &self,
+        source: Option<&SourceId>,
+        target: &Target,
+        credential: Option<&CredentialId>,
+    ) -> Arc<Lane> {
+        let system = source.map_or_else(|| target.into(), |source| System::Source(source.clone()));
+        let rate = source.and_then(|source| locked(&self.rates).get(source).copied());
         let key = LaneKey { system, credential: credential.cloned() };
         Arc::clone(locked(&self.lanes).entry(key).or_insert_with(|| Arc::new(Lane::new(rate))))
     }

@@ -29,6 +29,7 @@ mod sigv4;
 mod tls;
 mod token;
 mod try_token;
+mod wire;
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "real servers answer in real time")]
@@ -40,6 +41,7 @@ pub use limiter::Traffic;
 pub use mask::Mask;
 pub use proxy::{Proxy, ProxyLogin};
 pub(crate) use retry::read_retry_after;
+pub use wire::{GREETING_MAX, Login, SourceTurn, certified_name, tls_fault};
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::atomic::AtomicU32};
 

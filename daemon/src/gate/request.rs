@@ -53,6 +53,15 @@ impl Target {
         Some(Self { scheme, host: url.host()?.to_owned(), port: url.port_or_known_default()? })
     }
 
+    /// `host` is a name or an address, without brackets.
+    pub(super) fn named(scheme: Scheme, host: &str, port: u16) -> Option<Self> {
+        let host = match host.parse::<Ipv6Addr>() {
+            Ok(address) => Host::Ipv6(address),
+            Err(_) => Host::parse(host).ok()?,
+        };
+        Some(Self { scheme, host, port })
+    }
+
     pub(super) fn is_tls(&self) -> bool {
         self.scheme == Scheme::Https
     }

@@ -23,7 +23,7 @@ pub(super) struct Shown {
 }
 
 impl Gate {
-    fn credential(&self, id: &CredentialId) -> Result<&CredentialSettings, HttpError> {
+    pub(super) fn credential(&self, id: &CredentialId) -> Result<&CredentialSettings, HttpError> {
         self.credentials.get(id).ok_or_else(|| no_credential(id))
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Trusts {
 pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
     roots: Arc<RootCertStore>,
+    /// The same as they came.
+    certificates: Vec<CertificateDer<'static>>,
     clock: Arc<Clock>,
     strict: Arc<ClientConfig>,
 }
@@ -45,12 +47,10 @@ pub(super) struct Identity(Arc<SingleCertAndKey>);
 impl Trusts {
     /// The system's roots and those in the files `ca`; for a source with files of its own, these alone.
     pub(super) fn new(ca: &[PathBuf], of_sources: &[(SourceId, Vec<PathBuf>)], now: &Now) -> Result<Self, GateError> {
-        let mut roots = RootCertStore::empty();
         // A system without roots is fine as long as `ca` has what is needed: each handshake says what it lacks.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let default = Trust::new(roots, ca, Arc::clone(now))?;
+        let default = Trust::new(rustls_native_certs::load_native_certs().certs, ca, Arc::clone(now))?;
         let own = |(source, ca): &(SourceId, Vec<PathBuf>)| {
-            let trust = Trust::new(RootCertStore::empty(), ca, Arc::clone(now))?;
+            let trust = Trust::new(Vec::new(), ca, Arc::clone(now))?;
             Ok((source.clone(), trust))
         };
         Ok(Self { default, of_sources: of_sources.iter().map(own).collect::<Result<_, _>>()? })
@@ -63,13 +63,17 @@ impl Trusts {
 }
 
 impl Trust {
-    fn new(mut roots: RootCertStore, ca: &[PathBuf], now: Now) -> Result<Self, GateError> {
+    fn new(mut certificates: Vec<CertificateDer<'static>>, ca: &[PathBuf], now: Now) -> Result<Self, GateError> {
+        let mut roots = RootCertStore::empty();
+        // Systems have some that nobody can use.
+        certificates.retain(|certificate| roots.add(certificate.clone()).is_ok());
         for path in ca {
             let wrong = |why: String| GateError::Roots { path: path.clone(), why };
             let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
             let mut found = false;
             for certificate in CertificateDer::pem_slice_iter(&bytes) {
                 let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+                certificates.push(certificate.clone());
                 roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
                 found = true;
             }
@@ -80,7 +84,12 @@ impl Trust {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let (roots, clock) = (Arc::new(roots), Arc::new(Clock(now)));
         let strict = Arc::new(client_config(&provider, &roots, &clock, None, None)?);
-        Ok(Self { provider, roots, clock, strict })
+        Ok(Self { provider, roots, certificates, clock, strict })
+    }
+
+    /// All roots.
+    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
     }
 
     /// An untrusted chain ends the handshake.

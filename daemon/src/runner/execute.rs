@@ -1,6 +1,6 @@
 //! One run of one check: inputs, plugin, and how it ended.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use evidenced_contract::{Extensions, HistoryError, HistoryPoint, Interval, Request, SlotCounts};
 use futures_util::future::BoxFuture;
@@ -31,6 +31,23 @@ pub trait HistoryReader: Send + Sync {
         during: &Interval,
     ) -> Result<Vec<HistoryPoint>, HistoryError>;
     fn slots_in(&self, control: &ControlId, during: &Interval) -> Result<SlotCounts, HistoryError>;
+    /// How slots ended of the controls that `patterns` name, as JSON; or why it cannot be told. It blocks, and ends early
+    /// when `halted` says so.
+    fn slots_told(
+        &self,
+        patterns: &[String],
+        during: &Range<Timestamp>,
+        bytes_max: u64,
+        halted: &dyn Fn() -> bool,
+    ) -> Result<SlotsTold, String>;
+}
+
+/// How slots ended, for an input.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SlotsTold {
+    /// JSON.
+    pub bytes: Vec<u8>,
+    pub slots: u32,
 }
 
 /// What is to be run.
@@ -113,6 +130,7 @@ impl Executor {
             door: &door,
             now,
             interval: order.interval,
+            history: &self.history,
             by_this_clock: !clock_in_doubt && self.clock.kernel_state() != ClockState::Virtual,
             since: started,
             wall: limits.wall,

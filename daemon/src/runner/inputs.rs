@@ -1,4 +1,4 @@
-//! Gathers the declared inputs of a check before its run: files, and URLs through the gate.
+//! Gathers the declared inputs of a check before its run: files, URLs through the gate, and what others are asked for.
 
 use std::{io::Read as _, path::PathBuf, sync::Arc};
 
@@ -6,6 +6,7 @@ use evidenced_contract::{Auth, Exchange, HttpRequest, Input};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    HistoryReader, asked,
     events::{self, Asked, EventsError, Halt},
     glob::matching,
     reading::{FileError, beside, open_regular},
@@ -22,6 +23,7 @@ pub(super) struct Gathering<'r> {
     pub(super) bytes_max: u64,
     pub(super) door: &'r Door,
     pub(super) now: Timestamp,
+    pub(super) history: &'r Arc<dyn HistoryReader>,
     pub(super) interval: Option<EventInterval>,
     /// Whether `now` is of the clock that files are stamped by.
     pub(super) by_this_clock: bool,
@@ -39,6 +41,11 @@ pub(super) async fn gather(specs: &[InputSpec], gathering: &Gathering<'_>) -> Ve
             InputOrigin::Glob(pattern) => from_files(spec, Files::Glob(pattern.clone()), gathering).await,
             InputOrigin::Events(events) => from_events(spec, events, gathering).await,
             InputOrigin::Http(url) => from_url(spec, url, bytes_max, door, now).await,
+            InputOrigin::Sql(sql) => asked::from_sql(spec, sql, gathering).await,
+            InputOrigin::Prometheus(query) => asked::from_prometheus(spec, query, gathering).await,
+            InputOrigin::S3(object) => asked::from_s3(spec, object, gathering).await,
+            InputOrigin::Ldap(search) => asked::from_ldap(spec, search, gathering).await,
+            InputOrigin::Ledger(slots) => asked::from_ledger(spec, slots, gathering).await,
         });
     }
     inputs
@@ -148,7 +155,7 @@ async fn from_url(spec: &InputSpec, url: &str, bytes_max: u64, door: &Door, now:
     }
 }
 
-fn finish(
+pub(super) fn finish(
     spec: &InputSpec,
     source: String,
     now: Timestamp,

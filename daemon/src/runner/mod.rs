@@ -4,6 +4,7 @@
 //! its reason. [`queue`] decides and is pure; [`execute`] gathers inputs and runs one check.
 //! Must not know: what a result means, how it is kept.
 
+mod asked;
 pub mod events;
 mod execute;
 mod glob;
@@ -12,6 +13,6 @@ mod queue;
 mod reading;
 mod shelf;
 
-pub use execute::{Executor, Finished, HistoryReader, Order, ended_record, request, seed};
+pub use execute::{Executor, Finished, HistoryReader, Order, SlotsTold, ended_record, request, seed};
 pub use queue::{Action, Queue};
 pub use shelf::{PluginFault, Shelf, Shelved, find};

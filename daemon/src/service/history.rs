@@ -14,8 +14,10 @@ use crate::{
     evidence::{EndedRecord, unpack_record},
     fold::State,
     ledger::{EntryCursor, Ledger, SlotOrder, Store},
-    runner::HistoryReader,
+    runner::{HistoryReader, SlotsTold},
 };
+
+use super::slots_told::slots_told;
 
 /// More points are an error, never a cut.
 const POINTS_MAX: usize = 100_000;
@@ -183,6 +185,16 @@ impl HistoryReader for LedgerHistory {
         }
         counts.due = counts.run + counts.missed;
         Ok(counts)
+    }
+
+    fn slots_told(
+        &self,
+        patterns: &[String],
+        during: &Range<Timestamp>,
+        bytes_max: u64,
+        halted: &dyn Fn() -> bool,
+    ) -> Result<SlotsTold, String> {
+        slots_told(&self.ledger, patterns, during, bytes_max, halted)
     }
 }
 

@@ -21,6 +21,7 @@ mod notify;
 mod open;
 mod post;
 mod reload;
+mod slots_told;
 #[cfg(test)]
 mod tests;
 mod turns;

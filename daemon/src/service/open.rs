@@ -368,12 +368,14 @@ pub(super) fn plugin_facts(shelf: &Shelf, config: &Config) -> BTreeMap<PluginNam
 
 pub(super) fn gate_settings(config: &Config, clock: &Arc<dyn Clock>) -> GateSettings {
     let clock = Arc::clone(clock);
+    let web = config.sources.iter().filter_map(|source| Some((source.id.clone(), source.rate?)));
+    let others = config.databases.iter().filter_map(|one| Some((one.database.source.clone(), one.rate?)));
     GateSettings {
         credentials: config.credentials.iter().map(credential).collect(),
         proxy: proxy(&config.network),
         ca: config.network.ca.clone(),
         ca_of_sources: with_own_ca(config).map(|source| (source.id.clone(), source.ca.clone())).collect(),
-        rates: config.sources.iter().filter_map(|source| Some((source.id.clone(), source.rate?))).collect(),
+        rates: web.chain(others).collect(),
         now: Arc::new(move || clock.now()),
     }
 }

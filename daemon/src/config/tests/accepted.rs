@@ -81,8 +81,8 @@ fn the_example_of_the_manual_is_read_as_it_is_meant() {
 fn what_runs_out_is_a_warning_from_that_day_on() {
     let example = example();
     let at = |day: &str| codes(example.warnings_at(format!("{day}T12:00:00Z").parse::<Timestamp>().unwrap()));
-    assert_eq!(at("2026-06-30"), ["unreadable-holidays", "not-supported", "no-owner"]);
-    assert_eq!(at("2026-07-01"), ["unreadable-holidays", "not-supported", "no-owner", "expired-exclusion"]);
+    assert_eq!(at("2026-06-30"), ["unreadable-holidays", "no-owner"]);
+    assert_eq!(at("2026-07-01"), ["unreadable-holidays", "no-owner", "expired-exclusion"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is refused and how it is told; what is accepted and what it becomes.
 
 mod accepted;
+mod asked;
 mod credentials;
 mod mutations;
 mod refused;

@@ -176,6 +176,7 @@ async fn given(settings: &CredentialSettings, asking: &Asking<'_>) -> Result<Giv
         CredentialKind::Header { .. }
         | CredentialKind::Bearer
         | CredentialKind::Basic { .. }
+        | CredentialKind::Password
         | CredentialKind::AwsSigv4 { .. }
         | CredentialKind::ClientCertificate { .. } => Err(settings.unusable("its secret is used as it is")),
     }

@@ -1,0 +1,229 @@
+//! MySQL and MariaDB.
+//!
+//! The statement is prepared first, which runs nothing: what would give no columns is not run at all, so that nothing is
+//! written by it, also no file of the server. The transaction is read-only besides.
+
+use std::time::Duration;
+
+use evidenced_contract::HttpError;
+use mysql_async::{
+    Column, Conn, Error, IoError, OptsBuilder, Row, SslOpts, Value, consts::ColumnType, prelude::Queryable as _,
+};
+
+use super::{
+    Answer, Bounds, Greeting, QueryError, millis_until,
+    rows::{Cell, Rows},
+};
+use crate::{
+    clock::timer_now,
+    domain::{CredentialId, Server, SqlSpec},
+    gate::{Gate, Login},
+};
+
+/// The character set of what is bytes and no text.
+const BINARY: u16 = 63;
+
+/// A parameter of a few bytes fits into any limit.
+const PACKET_BYTES_MIN: u64 = 1 << 20;
+
+pub(super) async fn ask(gate: &Gate, spec: &SqlSpec, server: &Server, bounds: Bounds) -> Result<Answer, QueryError> {
+    let login = gate.login(spec.database.credential.as_ref(), server).await?;
+    let mut connection = connect(gate, server, &login, bounds.bytes_max).await?;
+    let told = |error| fault(&error, &login, server);
+    let greeting = greeting(&mut connection, &login, server).await.map_err(told)?;
+    // MySQL counts in milliseconds, MariaDB in seconds.
+    let (millis, began) = (millis_until(bounds.end), timer_now());
+    let limit = if greeting.is_mariadb {
+        format!("set session max_statement_time = {}.{:03}", millis / 1_000, millis % 1_000)
+    } else {
+        format!("set session max_execution_time = {millis}")
+    };
+    for statement in [&limit, "set session time_zone = '+00:00'", "start transaction read only"] {
+        connection.query_drop(statement).await.map_err(told)?;
+    }
+    let (bytes, rows) = match read(&mut connection, spec, bounds).await {
+        Ok(read) => read,
+        Err(Fault::Query(error)) => return Err(error),
+        Err(Fault::Server(error)) => return Err(told(error)),
+    };
+    // Some functions end quietly when their time is over, with a value that looks like any other.
+    if timer_now().saturating_duration_since(began) >= Duration::from_millis(millis) {
+        return Err(QueryError::OutOfTime);
+    }
+    // Whether the goodbye arrives changes nothing.
+    connection.disconnect().await.ok();
+    Ok(Answer { bytes, rows, who: greeting.who })
+}
+
+pub(super) async fn greet(
+    gate: &Gate,
+    credential: Option<&CredentialId>,
+    server: &Server,
+) -> Result<Greeting, QueryError> {
+    let login = gate.login(credential, server).await?;
+    let mut connection = connect(gate, server, &login, PACKET_BYTES_MIN).await?;
+    let greeting = greeting(&mut connection, &login, server).await.map_err(|error| fault(&error, &login, server))?;
+    connection.disconnect().await.ok();
+    Ok(Greeting { who: greeting.who, is_superuser: false })
+}
+
+struct Greeted {
+    who: String,
+    is_mariadb: bool,
+}
+
+async fn greeting(connection: &mut Conn, login: &Login, server: &Server) -> Result<Greeted, Error> {
+    let version: String = connection.query_first("select version()").await?.unwrap_or_default();
+    let is_mariadb = version.contains("MariaDB");
+    let product = if is_mariadb { "MariaDB" } else { "MySQL" };
+    let database = server.database.as_deref().map(|name| format!("/{name}")).unwrap_or_default();
+    let who = format!("{} at {}:{}{database}, {product} {version}", login.user, server.host, server.port);
+    Ok(Greeted { who, is_mariadb })
+}
+
+async fn connect(gate: &Gate, server: &Server, login: &Login, bytes_max: u64) -> Result<Conn, QueryError> {
+    // The driver connects by itself, to addresses that were checked, and speaks TLS with the roots of the gate.
+    let addresses: Vec<_> = gate.addresses_of(server).await?.into_iter().map(|address| address.ip()).collect();
+    let tls = server.tls.then(|| {
+        let roots = gate.roots().iter().map(|root| root.as_ref().to_vec().into()).collect();
+        SslOpts::default().with_root_certs(roots).with_disable_built_in_roots(true)
+    });
+    let packet_max = usize::try_from(bytes_max.max(PACKET_BYTES_MIN)).unwrap_or(usize::MAX);
+    let options = OptsBuilder::default()
+        .ip_or_hostname(server.host.clone())
+        .tcp_port(server.port)
+        .resolved_ips(Some(addresses))
+        .user(Some(login.user.clone()))
+        .pass(login.password.as_ref().map(|secret| secret.expose().clone()))
+        .db_name(server.database.clone())
+        .ssl_opts(tls)
+        .max_allowed_packet(Some(packet_max))
+        .stmt_cache_size(0)
+        // It would be whatever place the server names.
+        .prefer_socket(false);
+    Conn::new(options).await.map_err(|error| match &error {
+        Error::Server(told) if matches!(told.code, 1045 | 1044 | 1698) => QueryError::Login(login.clean(&told.message)),
+        _ => fault(&error, login, server),
+    })
+}
+
+enum Fault {
+    Server(Error),
+    Query(QueryError),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<QueryError> for Fault {
+    fn from(error: QueryError) -> Self {
+        Self::Query(error)
+    }
+}
+
+/// Never with the words of the driver, which may hold what was configured.
+fn fault(error: &Error, login: &Login, server: &Server) -> QueryError {
+    let place = format!("{}:{}", server.host, server.port);
+    match error {
+        // Ended by the server itself: MySQL, and MariaDB.
+        Error::Server(told) if matches!(told.code, 3024 | 1969 | 1317) => QueryError::OutOfTime,
+        Error::Server(told) => QueryError::Refused(login.clean(&format!("{} ({})", told.message, told.state))),
+        Error::Io(IoError::Tls(_)) => QueryError::Way(HttpError::Tls(format!(
+            "{place}: the certificate is not acceptable, or the handshake went wrong"
+        ))),
+        Error::Io(IoError::Io(why)) if why.kind() == std::io::ErrorKind::ConnectionRefused => {
+            QueryError::Way(HttpError::Unreachable(format!("{place}: connection refused")))
+        }
+        // The driver tells faults of a handshake as ones of the stream.
+        Error::Io(IoError::Io(why)) if why.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            QueryError::Way(crate::gate::tls_fault(server, why))
+        }
+        Error::Io(IoError::Io(_)) => QueryError::Lost,
+        Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
+            QueryError::Way(HttpError::Tls(format!("{place}: the server offers no TLS")))
+        }
+        Error::Driver(mysql_async::DriverError::ConnectionClosed) => QueryError::Lost,
+        Error::Driver(_) | Error::Other(_) | Error::Url(_) => QueryError::Unexpected("MySQL's protocol"),
+    }
+}
+
+async fn read(connection: &mut Conn, spec: &SqlSpec, bounds: Bounds) -> Result<(Vec<u8>, u32), Fault> {
+    let statement = connection.prep(spec.query.as_str()).await?;
+    let (wanted, given) = (usize::from(statement.num_params()), spec.parameters.len());
+    if wanted != given {
+        return Err(QueryError::Parameters { wanted, given }.into());
+    }
+    let columns = statement.columns();
+    let names: Vec<_> = columns.iter().map(|column| column.name_str().into_owned()).collect();
+    let mut rows = Rows::new(names.iter().map(String::as_str), spec.max_rows, bounds.bytes_max)?;
+    let parameters: Vec<Value> = spec.parameters.iter().map(bound).collect();
+    let mut found = connection.exec_iter(statement, parameters).await?;
+    // What a value that hangs on a parameter is, is known only now.
+    let columns = found.columns().unwrap_or(columns);
+    while let Some(row) = found.next().await? {
+        push(&mut rows, &columns, row)?;
+    }
+    Ok(rows.finish()?)
+}
+
+fn push(rows: &mut Rows, columns: &[Column], row: Row) -> Result<(), QueryError> {
+    let values = row.unwrap();
+    rows.push(columns.iter().zip(&values).map(|(column, value)| cell(column, value)))
+}
+
+fn bound(parameter: &serde_json::Value) -> Value {
+    match parameter {
+        serde_json::Value::Bool(truth) => Value::from(*truth),
+        serde_json::Value::Number(number) => {
+            number.as_i64().map_or_else(|| Value::from(number.as_f64().unwrap_or(f64::NAN)), Value::from)
+        }
+        serde_json::Value::String(text) => Value::from(text.as_str()),
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => Value::NULL,
+    }
+}
+
+fn cell<'v>(column: &Column, value: &'v Value) -> Result<Cell<'v>, QueryError> {
+    use ColumnType as T;
+    let unreadable = || QueryError::Unreadable(column.name_str().into_owned());
+    Ok(match value {
+        Value::NULL => Cell::Null,
+        Value::Int(number) => Cell::Whole((*number).into()),
+        Value::UInt(number) => Cell::Whole((*number).into()),
+        // The shortest text that means the same: as a double it would have digits that nobody wrote.
+        Value::Float(number) => Cell::Float(number.to_string().parse().unwrap_or(f64::from(*number))),
+        Value::Double(number) => Cell::Float(*number),
+        Value::Date(year, month, day, hour, minute, second, micros) => {
+            let date = format!("{year:04}-{month:02}-{day:02}");
+            let time = || format!("{date}T{hour:02}:{minute:02}:{second:02}{}", fraction(*micros));
+            match column.column_type() {
+                T::MYSQL_TYPE_DATE | T::MYSQL_TYPE_NEWDATE => Cell::Text(date.into()),
+                T::MYSQL_TYPE_TIMESTAMP | T::MYSQL_TYPE_TIMESTAMP2 => Cell::Text((time() + "Z").into()),
+                _ => Cell::Text(time().into()),
+            }
+        }
+        Value::Time(negative, days, hours, minutes, seconds, micros) => {
+            let hours = u64::from(*days) * 24 + u64::from(*hours);
+            let sign = if *negative { "-" } else { "" };
+            Cell::Text(format!("{sign}{hours:02}:{minutes:02}:{seconds:02}{}", fraction(*micros)).into())
+        }
+        Value::Bytes(bytes) => {
+            let is_text = match column.column_type() {
+                T::MYSQL_TYPE_DECIMAL | T::MYSQL_TYPE_NEWDECIMAL | T::MYSQL_TYPE_JSON => true,
+                T::MYSQL_TYPE_BIT | T::MYSQL_TYPE_GEOMETRY => false,
+                _ => column.character_set() != BINARY,
+            };
+            if is_text {
+                Cell::Text(std::str::from_utf8(bytes).map_err(|_| unreadable())?.into())
+            } else {
+                Cell::Bytes(bytes.into())
+            }
+        }
+    })
+}
+
+fn fraction(micros: u32) -> String {
+    if micros == 0 { String::new() } else { format!(".{micros:06}") }
+}
