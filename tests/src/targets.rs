@@ -2,25 +2,32 @@
 //! with the value that started it.
 //!
 //! Servers in Python live in a virtual environment each (their requirements disagree), under `target/venv`, made when
-//! first needed and made anew when what it holds changes; servers for Node.js lie under `target/npm`. PostgreSQL and tinyproxy
-//! are Debian's, installed when they are missing.
+//! first needed and made anew when what it holds changes; servers for Node.js lie under `target/npm`. PostgreSQL, MariaDB,
+//! Prometheus, slapd and tinyproxy are Debian's, installed when they are missing.
 
 mod forward_proxy;
+mod mariadb;
 mod postgres;
+mod prometheus;
+mod slapd;
 
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::Duration,
 };
 
-use crate::plugins::{Layout, from_npm};
+use crate::plugins::{Layout, debian, from_npm};
 
 pub use forward_proxy::ForwardProxy;
+pub use mariadb::Mariadb;
 pub use postgres::Postgres;
+pub use prometheus::Prometheus;
+pub use slapd::Slapd;
 
 /// A server that takes longer to start is broken.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -108,6 +115,50 @@ pub fn node_modules(package: &str, version: &str) -> PathBuf {
 /// A file of `tests/targets`.
 pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("targets").join(name)
+}
+
+/// A program as a user of its package, if this one is root's. `setpriv` becomes the program, so that it is the child
+/// itself.
+fn as_user(user: &str, program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", user, "--regid", user, "--clear-groups", "--"]).arg(program);
+    command.env("HOME", "/nonexistent").current_dir("/");
+    command
+}
+
+/// The folder becomes the user's, if this one may give things away.
+fn give_to(user: &str, folder: &Path) {
+    if is_root() {
+        succeed(Command::new("chown").arg("-R").arg(user).arg(folder), "the user is its package's");
+    }
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback");
+    listener.local_addr().expect("a bound listener has an address").port()
+}
+
+/// Whether something takes connections there.
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+/// A program of Debian's packages, which are installed if it is missing.
+fn debian_program(path: &str, packages: &[&str]) -> PathBuf {
+    let path = PathBuf::from(path);
+    if !path.exists() {
+        debian::install(packages)
+            .unwrap_or_else(|error| panic!("{} cannot be installed: {error:#}", packages.join(", ")));
+        assert!(path.exists(), "{} are installed, and there is no {}", packages.join(", "), path.display());
+    }
+    path
 }
 
 /// # Panics

@@ -3,8 +3,8 @@
     moto_target.py FOLDER [PORT]
 
 It says "listening PORT" once it does. FOLDER/keys.json then has the secret of each user: `evidenced` may read lists of
-users and keys and nothing else; `bob` has one key that is 120 days old, `alice` one of 10 days; `guest` may do nothing but
-assume the role `audit`, which may what `evidenced` may.
+users and keys and the objects of the bucket `evidence`, and nothing else; `bob` has one key that is 120 days old, `alice` one
+of 10 days; `guest` may do nothing but assume the role `audit`, which may what `evidenced` may.
 """
 
 import datetime
@@ -21,7 +21,7 @@ from moto.iam.models import iam_backends
 from moto.server import ThreadedMotoServer
 
 AGES = {"alice": 10, "bob": 120, "guest": 1, "evidenced": 1}
-MAY = ["iam:ListUsers", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed"]
+MAY = ["iam:ListUsers", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "s3:GetObject", "s3:GetObjectVersion"]
 POLICIES = {"admin": ["iam:UpdateAccessKey"], "evidenced": MAY, "guest": ["sts:AssumeRole"]}
 
 
@@ -41,6 +41,15 @@ def seed(port):
         keys[user] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
         held = next(one for one in backend.users[user].access_keys if one.access_key_id == key["AccessKeyId"])
         held.create_date = now - datetime.timedelta(days=AGES.get(user, 0))
+    s3 = boto3.client("s3", aws_access_key_id="seed", aws_secret_access_key="seed", **settings)
+    s3.create_bucket(Bucket="evidence")
+    s3.put_bucket_versioning(Bucket="evidence", VersioningConfiguration={"Status": "Enabled"})
+    versions = []
+    for reviewed in ("false", "true"):
+        body = '[{"subject":"weights","reviewed":' + reviewed + "}]"
+        version = s3.put_object(Bucket="evidence", Key="reviews/Q1 + Q2/access.json", Body=body.encode())
+        versions.append(version["VersionId"])
+    keys["versions"] = versions
     for user, actions in POLICIES.items():
         iam.put_user_policy(UserName=user, PolicyName="may", PolicyDocument=policy(actions))
     trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}

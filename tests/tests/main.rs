@@ -10,6 +10,8 @@ mod credentials;
 mod demo;
 mod doctor;
 mod full_disk;
+mod input_systems;
+mod inputs;
 mod one_check;
 mod outbox_smtp;
 mod people;

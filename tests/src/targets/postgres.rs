@@ -4,13 +4,16 @@
 use std::{
     cell::Cell,
     fs,
-    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
-use super::succeed;
+use super::{as_user, free_port, give_to, succeed};
 use crate::{daemon::wait_for, plugins::debian};
+
+/// Its package's.
+const USER: &str = "postgres";
 
 const DEBIAN_PACKAGES: [&str; 2] = ["postgresql-15", "postgresql-15-pgaudit"];
 
@@ -38,14 +41,9 @@ impl Postgres {
         let place = tempfile::tempdir().expect("a folder for the server");
         let data = place.path().join("data");
         fs::write(place.path().join("password"), "postgres").expect("a file for the server");
-        if is_root() {
-            // It refuses to be run by root.
-            succeed(
-                Command::new("chown").arg("-R").arg("postgres").arg(place.path()),
-                "the user postgres is its package's",
-            );
-        }
-        let mut initdb = as_postgres(&binaries.join("initdb"));
+        // It refuses to be run by root.
+        give_to(USER, place.path());
+        let mut initdb = as_user(USER, &binaries.join("initdb"));
         initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "scram-sha-256", "--no-sync"]);
         succeed(initdb.arg("--pwfile").arg(place.path().join("password")), "initdb makes a cluster in a new folder");
         let port = free_port();
@@ -55,7 +53,7 @@ impl Postgres {
         let defaults = fs::read_to_string(&file).expect("initdb writes postgresql.conf");
         fs::write(&file, defaults + &configuration).expect("a file of the server");
 
-        let mut server = as_postgres(&binaries.join("postgres"));
+        let mut server = as_user(USER, &binaries.join("postgres"));
         server.arg("-D").arg(&data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let server = server.spawn().unwrap_or_else(|error| panic!("cannot start {server:?}: {error}"));
         let postgres = Self { server, port, place, sessions: Cell::new(0) };
@@ -97,6 +95,31 @@ impl Postgres {
         String::from_utf8(output.stdout).expect("PostgreSQL answers in UTF-8")
     }
 
+    /// It speaks TLS from now on, with `server.pem` and `server.key` of that folder.
+    ///
+    /// # Panics
+    /// If the files cannot be copied.
+    pub fn use_certificates(&self, folder: &Path) {
+        let data = self.place.path().join("data");
+        for name in ["server.pem", "server.key"] {
+            let path = data.join(name);
+            fs::copy(folder.join(name), &path).expect("a file for the server");
+            // It reads no key that others may read.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a file of the server");
+            give_to(USER, &path);
+        }
+        self.sql(
+            "postgres",
+            "alter system set ssl_cert_file = 'server.pem';\nalter system set ssl_key_file = 'server.key';\n\
+             alter system set ssl = on;\nselect pg_reload_conf();\n",
+        );
+    }
+
+    /// Where it listens, on the loopback.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What `csvlog` wrote of all sessions until now: it does so a moment after they end.
     ///
     /// # Panics
@@ -104,7 +127,9 @@ impl Postgres {
     pub fn log(&self) -> String {
         wait_for("the log of the server", || {
             let log = fs::read_to_string(self.log_file()).ok()?;
-            (log.matches("\"disconnection: ").count() >= self.sessions.get()).then_some(log)
+            // Sessions of the daemon are no matter of those who wait.
+            let is_ours = |line: &&str| line.contains("\"disconnection: ") && line.contains("\"psql\"");
+            (log.lines().filter(is_ours).count() >= self.sessions.get()).then_some(log)
         })
     }
 
@@ -167,26 +192,6 @@ fn found() -> Option<PathBuf> {
         .collect();
     with_pgaudit.sort();
     Some(with_pgaudit.pop()?.join("bin"))
-}
-
-/// A program as the user postgres, if this one is root's. `setpriv` becomes the program, so that it is the child itself.
-fn as_postgres(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]).arg(program);
-    command.env("HOME", "/nonexistent").current_dir("/");
-    command
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback");
-    listener.local_addr().expect("a bound listener has an address").port()
 }
 
 const CONFIGURATION: &str = "

@@ -1,0 +1,217 @@
+//! Inputs that the host asks other systems for: Prometheus, a store of objects, a directory; and its own ledger.
+
+use std::{fs, process::Command};
+
+use evidenced_tests::{
+    daemon::{Daemon, wait_for},
+    fixture,
+    targets::{Prometheus, Slapd, Target, python, script},
+};
+use serde_json::{Value, json};
+
+use crate::inputs::{MAIL, asking, certificates, check, refused, rows};
+
+#[track_caller]
+fn ends(mut daemon: Daemon) {
+    assert_eq!(daemon.terminate().code(), Some(0));
+    daemon.ask(&["verify", "--deep"]).done();
+    daemon.ask(&["replay", "--all"]).done();
+}
+
+#[test]
+fn what_prometheus_answers_is_evidence_and_a_bad_query_is_an_error() {
+    fixture("rows");
+    let prometheus = Prometheus::start();
+    let mut daemon = Daemon::new();
+    let source = format!(
+        "[[source]]\nid = \"metrics\"\nurls = [\"http://127.0.0.1:{}\"]\naddresses = [\"127.0.0.1\"]\n",
+        prometheus.port()
+    );
+    let ask = |id: &str, query: &str, more: &str| {
+        let origin = format!("prometheus = {{ source = \"metrics\", query = '''{query}'''{more} }}");
+        asking(id, &origin, "/metric/job", ", list = \"/result\"")
+    };
+    let up = "up{job=\"itself\"}";
+    let controls = [
+        ask("PROM-NOW", up, ""),
+        ask("PROM-RANGE", up, ", range = \"1m\", step = \"1s\""),
+        ask("PROM-NONE", "no_such_metric", ""),
+        ask("PROM-BAD", "sum(", ""),
+    ];
+    daemon.configure(&(MAIL.to_owned() + &source + &controls.concat()));
+    daemon.start();
+    let found = wait_for("the first scrape", || {
+        let found = check(&daemon, "PROM-NOW");
+        (found["outcome"] == "fail" && rows(&found)[0]["value"][1] == "1").then_some(found)
+    });
+    assert_eq!(rows(&found)[0]["metric"]["job"], "itself", "{found}");
+    let words = found["words"].as_str().unwrap();
+    let told = format!("1 rows of prometheus:http://127.0.0.1:{}/api/v1/query: {up}\n# at 20", prometheus.port());
+    assert!(words.starts_with(&told), "{words}");
+    let found = check(&daemon, "PROM-RANGE");
+    assert!(!rows(&found)[0]["values"].as_array().unwrap().is_empty(), "{found}");
+    // Nothing was assessed, which is no pass.
+    assert_eq!(check(&daemon, "PROM-NONE")["outcome"], "error");
+    let words = refused(&daemon, "PROM-BAD");
+    assert!(words.contains("the query is refused: bad_data: "), "{words}");
+    drop(prometheus);
+    let words = refused(&daemon, "PROM-NOW");
+    assert!(words.contains("connection refused"), "{words}");
+    ends(daemon);
+}
+
+#[test]
+fn an_object_of_a_store_is_read_in_the_version_that_is_named() {
+    fixture("rows");
+    let python = python("moto", &["moto[server]==5.2.5", "boto3"]);
+    let place = tempfile::tempdir().unwrap();
+    let target = Target::start(Command::new(python).arg(script("moto_target.py")).arg(place.path()));
+    let keys: Value = serde_json::from_str(&fs::read_to_string(place.path().join("keys.json")).unwrap()).unwrap();
+    let key = |user: &str| {
+        let text = |name: &str| keys[user][name].as_str().unwrap().to_owned();
+        format!("{}:{}", text("id"), text("secret"))
+    };
+    let first = keys["versions"][0].as_str().unwrap();
+    let mut daemon = Daemon::new();
+    daemon.write("aws", &key("evidenced"));
+    let source = format!(
+        "[[credential]]\nid = \"aws\"\nkind = \"aws-sigv4\"\nsecret = {{ file = \"aws\" }}\n\
+         [[source]]\nid = \"evidence\"\nurls = [\"http://127.0.0.1:{}\"]\ncredential = \"aws\"\nregion = \"us-east-1\"\n\
+         addresses = [\"127.0.0.1\"]\n",
+        target.port
+    );
+    let ask = |id: &str, key: &str, more: &str| {
+        let origin = format!("s3 = {{ source = \"evidence\", bucket = \"evidence\", key = \"{key}\"{more} }}");
+        asking(id, &origin, "/subject", "")
+    };
+    let object = "reviews/Q1 + Q2/access.json";
+    let controls = [
+        ask("S3-NEWEST", object, ""),
+        ask("S3-FIRST", object, &format!(", version = \"{first}\"")),
+        ask("S3-NONE", "reviews/none.json", ""),
+    ];
+    daemon.configure(&(MAIL.to_owned() + &source + &controls.concat()));
+    daemon.start();
+    let found = check(&daemon, "S3-NEWEST");
+    assert_eq!(rows(&found), [json!({ "subject": "weights", "reviewed": true })]);
+    let words = found["words"].as_str().unwrap();
+    assert!(words.contains("s3://evidence/reviews/Q1 + Q2/access.json: etag \""), "{words}");
+    let found = check(&daemon, "S3-FIRST");
+    assert_eq!(rows(&found), [json!({ "subject": "weights", "reviewed": false })]);
+    assert!(found["words"].as_str().unwrap().contains(&format!("version {first}")), "{found}");
+    let words = refused(&daemon, "S3-NONE");
+    assert!(words.contains("status 404 (NoSuchKey)") || words.contains("status 403 (AccessDenied)"), "{words}");
+    daemon.write("aws", &key("guest"));
+    let words = refused(&daemon, "S3-NEWEST");
+    assert!(words.contains("status 403 (AccessDenied)"), "{words}");
+    ends(daemon);
+}
+
+#[test]
+fn a_directory_is_read_page_by_page_and_what_it_hides_is_an_error() {
+    fixture("rows");
+    let mut daemon = Daemon::new();
+    certificates(&daemon.path("ca"));
+    let slapd = Slapd::start(1_200, &daemon.path("ca"));
+    daemon.write("password", "audit-password");
+    daemon.write("bob", "b");
+    let auditor = "uid=auditor,ou=people,dc=example,dc=org";
+    let source = |id: &str, url: &str, credential: &str| {
+        format!(
+            "[[source]]\nid = \"{id}\"\nldap = \"{url}\"\ncredential = \"{credential}\"\naddresses = [\"127.0.0.0/8\", \"::1\"]\n"
+        )
+    };
+    let (port, tls_port, ca) = (slapd.port, slapd.tls_port, daemon.path("ca/ca.pem"));
+    let sources = [
+        format!("[network]\nca = [{ca:?}]\n"),
+        format!(
+            "[[credential]]\nid = \"auditor\"\nkind = \"basic\"\nusername = \"{auditor}\"\nsecret = {{ file = \"password\" }}\n"
+        ),
+        "[[credential]]\nid = \"bob\"\nkind = \"password\"\nsecret = { file = \"bob\" }\n".to_owned(),
+        source("directory", &format!("ldaps://localhost:{tls_port}"), "auditor"),
+        source("plain", &format!("ldap://127.0.0.1:{port}"), "auditor"),
+        source("as-bob", &format!("ldap://127.0.0.1:{port}"), "bob")
+            + "bind = \"uid=bob,ou=people,dc=example,dc=org\"\n",
+    ];
+    let ask = |id: &str, source: &str, filter: &str, attributes: &str, more: &str| {
+        let base = "base = \"ou=people,dc=example,dc=org\"";
+        let origin = format!(
+            "ldap = {{ source = \"{source}\", {base}, filter = \"{filter}\", attributes = [{attributes}]{more} }}"
+        );
+        asking(id, &origin, "/dn", "")
+    };
+    let admins = "(memberOf=cn=weights-admins,ou=groups,dc=example,dc=org)";
+    let attributes = "\"uid\", \"EMPLOYEETYPE\", \"mail\", \"jpegPhoto\"";
+    let controls = [
+        ask("LDAP-TLS", "directory", admins, attributes, ""),
+        ask("LDAP-PLAIN", "plain", "(uid=alice)", "\"uid\"", ""),
+        ask("LDAP-ALL", "directory", "(objectClass=inetOrgPerson)", "\"uid\"", ""),
+        ask("LDAP-MANY", "directory", "(objectClass=inetOrgPerson)", "\"uid\"", ", max_entries = 1202"),
+        ask("LDAP-HIDDEN", "as-bob", "(uid=alice)", "\"uid\"", ""),
+        ask("LDAP-BAD", "plain", "(uid=alice", "\"uid\"", ""),
+    ];
+    daemon.configure(&(MAIL.to_owned() + &sources.concat() + &controls.concat()));
+    daemon.start();
+    let found = check(&daemon, "LDAP-TLS");
+    let alice = json!({
+        "dn": "uid=alice,ou=people,dc=example,dc=org",
+        "attributes": { "uid": ["alice"], "EMPLOYEETYPE": ["active"], "mail": [] },
+        "binary": { "jpegPhoto": ["/9j/4A=="] },
+    });
+    let bob = json!({
+        "dn": "uid=bob,ou=people,dc=example,dc=org",
+        "attributes": { "uid": ["bob"], "EMPLOYEETYPE": ["terminated"], "mail": ["b@example.org", "bob@example.org"] },
+        "binary": { "jpegPhoto": [] },
+    });
+    assert_eq!(rows(&found), [alice, bob]);
+    let told = format!("2 rows of ldap:directory ({auditor} at localhost:{tls_port}): {{\"attributes\":");
+    assert!(found["words"].as_str().unwrap().starts_with(&told), "{found}");
+    assert_eq!(rows(&check(&daemon, "LDAP-PLAIN")).len(), 1);
+    assert_eq!(check(&daemon, "LDAP-ALL")["population"], 1_203);
+    for (control, why) in [
+        ("LDAP-MANY", "more than 1202 entries: narrow the filter, or raise `max_entries`"),
+        ("LDAP-HIDDEN", "may not see it: result 32"),
+        ("LDAP-BAD", "`filter` is no filter of LDAP"),
+    ] {
+        let words = refused(&daemon, control);
+        assert!(words.contains(why), "{control}: {words}");
+    }
+    daemon.write("password", "s3cret-of-nobody");
+    let words = refused(&daemon, "LDAP-TLS");
+    assert!(words.contains("the login is refused: result 49"), "{words}");
+    assert!(!daemon.log().contains("s3cret") && !words.contains("s3cret"));
+    drop(slapd);
+    let words = refused(&daemon, "LDAP-PLAIN");
+    assert!(words.contains("connection refused"), "{words}");
+    ends(daemon);
+}
+
+#[test]
+fn the_ledger_tells_how_slots_of_other_controls_ended() {
+    fixture("rows");
+    fixture("noop");
+    let mut daemon = Daemon::new();
+    let origin = "ledger = { controls = [\"AVL-*\"], since = \"1h\" }";
+    let monitored = "\n[[control]]\nid = \"AVL-01\"\ntitle = \"It is there\"\nfamily = \"availability\"\nowner = \"platform\"\n\
+                     plugin = \"noop\"\nevery = \"1s\"\nconfig = {}\n";
+    let watching = asking("MON-02", origin, "/control", ", list = \"/controls\"");
+    daemon.configure(&(MAIL.to_owned() + monitored + &watching));
+    daemon.start();
+    let (found, told) = wait_for("a few slots", || {
+        let found = check(&daemon, "MON-02");
+        let told = rows(&found).remove(0);
+        (told["counts"]["run"].as_u64()? >= 3).then_some((found, told))
+    });
+    assert_eq!((&told["control"], &told["enabled"], &told["retired"]), (&json!("AVL-01"), &json!(true), &Value::Null));
+    assert!(told["known_since"].as_str().is_some(), "{told}");
+    let counts = &told["counts"];
+    let sum = |names: [&str; 2]| names.iter().map(|name| counts[name].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(counts["due"], sum(["run", "missed"]), "{told}");
+    assert_eq!(counts["run"], sum(["pass", "error"]), "{told}");
+    let stretches = told["stretches"].as_array().unwrap();
+    let slots: u64 = stretches.iter().map(|stretch| stretch["slots"].as_u64().unwrap()).sum();
+    assert_eq!(counts["due"], slots, "{told}");
+    assert!(stretches.iter().any(|stretch| stretch["state"] == "run" && stretch["outcome"] == "pass"), "{told}");
+    assert!(found["words"].as_str().unwrap().contains(" rows of ledger: slots of AVL-* from 20"), "{found}");
+    ends(daemon);
+}
