@@ -13,7 +13,7 @@ use crate::smtp::{Server, header};
 /// CNF-03 on the server's log, and on the log of the days before.
 fn access(postgres: &Postgres) -> String {
     plugin("training-data-access");
-    let log = postgres.log_file();
+    let (log, port) = (postgres.log_file(), postgres.port());
     format!(
         r#"
 [[control]]
@@ -37,11 +37,22 @@ events = {{ glob = ["before.csv", {log:?}], format = "csv", time = 1 }}
 
 [[control.input]]
 name = "pg_settings"
-file = "settings.json"
+sql  = {{ source = "warehouse", query = "select name, setting from pg_settings order by name" }}
 
 [[control.input]]
 name = "pg_db_role_setting"
-file = "settings-of-roles.json"
+sql  = {{ source = "warehouse", query = "{SETTINGS_OF_ROLES}" }}
+
+[[credential]]
+id     = "warehouse"
+kind   = "password"
+secret = {{ file = "auditor" }}
+
+[[source]]
+id         = "warehouse"
+postgres   = "host=127.0.0.1 port={port} dbname=ml user=auditor sslmode=disable"
+credential = "warehouse"
+addresses  = ["127.0.0.1"]
 "#
     )
 }
@@ -64,13 +75,10 @@ fn ten_days_before(postgres: &Postgres) -> String {
     days.iter().map(on).collect::<Vec<String>>().concat()
 }
 
-/// Asks the server what it says about itself, as a job of the company would.
-fn write_settings(daemon: &Daemon, postgres: &Postgres) {
-    daemon.write("settings.json", &postgres.rows("select name, setting from pg_settings"));
-    let of_roles = "select d.datname as database, r.rolname as role, unnest(s.setconfig) as setting
-        from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole";
-    daemon.write("settings-of-roles.json", &postgres.rows(of_roles));
-}
+/// What the server is asked about itself, in each run.
+const SETTINGS_OF_ROLES: &str = "select d.datname as database, r.rolname as role, unnest(s.setconfig) as setting \
+    from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole \
+    order by 1, 2, 3";
 
 #[track_caller]
 fn check(daemon: &Daemon) -> (i32, Value) {
@@ -84,7 +92,7 @@ fn whoever_reads_training_data_otherwise_than_on_quiet_days_is_found_and_told() 
     let mut daemon = Daemon::new();
     quiet_day(&postgres);
     daemon.write("before.csv", &ten_days_before(&postgres));
-    write_settings(&daemon, &postgres);
+    daemon.write("auditor", "auditor");
     daemon.configure(&(mail.tables() + "[alerts]\ngroup = \"0s\"\n" + &access(&postgres)));
     daemon.start();
 
@@ -103,7 +111,6 @@ fn whoever_reads_training_data_otherwise_than_on_quiet_days_is_found_and_told() 
     postgres.sql("postgres", "set pgaudit.log = 'none';\nselect * from training.patients;\n");
     // Settings of roles can be changed from any database.
     postgres.sql_in("postgres", "postgres", "alter role intern set pgaudit.log = 'none';\n");
-    write_settings(&daemon, &postgres);
     postgres.log();
 
     let (code, found) = check(&daemon);
@@ -142,7 +149,6 @@ fn whoever_reads_training_data_otherwise_than_on_quiet_days_is_found_and_told() 
     // The job's day is over its limit: another read of it would fail today.
     postgres.sql("trainer", "select count(*) from training.patients;\n");
     postgres.sql_in("postgres", "postgres", "alter role intern reset pgaudit.log;\n");
-    write_settings(&daemon, &postgres);
     postgres.log();
     let (code, found) = check(&daemon);
     assert_eq!((code, &found["outcome"]), (0, &"pass".into()), "{found}");
