@@ -82,6 +82,8 @@ fn is_agent(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn of(variables: &[(&str, &str)]) -> Result<Container, &'static str> {
@@ -104,7 +106,7 @@ mod tests {
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "not this one"),
         ])
         .unwrap();
-        assert!(matches!(eks.authorization, Some(Authorization::File(path)) if path == PathBuf::from(file)));
+        assert!(matches!(eks.authorization, Some(Authorization::File(path)) if path == Path::new(file)));
     }
 
     #[test]
