@@ -646,6 +646,12 @@ impl Errors {
         self.error("no-password", at, message, "name one of the kind `basic` or `password`".to_owned());
     }
 
+    pub(super) fn add_password_on_requests(&mut self, at: Place, id: &str) {
+        let message = format!("the credential {} is of the kind `password`, and goes on no request", quoted(id));
+        let hint = "name one of the kind `basic`, with the user: a `password` is of databases and directories alone";
+        self.error("password-on-requests", at, message, hint.to_owned());
+    }
+
     pub(super) fn add_credential_of_file(&mut self, at: Place) {
         let message = "a file of SQLite takes no credential".to_owned();
         self.error("no-password", at, message, "let the user that evidenced runs as read the file".to_owned());

@@ -76,12 +76,12 @@ impl Known {
     /// The keys that a source and a grant share.
     fn access(&self, section: &Section<'_>, errors: &mut Errors) -> Access {
         let methods = section.texts("methods", errors).map(|methods| methods_of(&methods, errors));
-        let named = |name, errors: &mut Errors| self.credentials.named(name, errors);
-        let credential = section.text("credential", errors).and_then(|name| named(name, errors));
+        let credential = section.text("credential", errors).and_then(|name| self.credential_of_requests(name, errors));
         let others = section.texts("named_credentials", errors).unwrap_or_default();
-        let named_credentials = others.into_iter().filter_map(|name| named(name, errors)).collect();
+        let named_credentials =
+            others.into_iter().filter_map(|name| self.credential_of_requests(name, errors)).collect();
         let client_certificate = section.text("client_certificate", errors).and_then(|name| {
-            let id = named(name, errors)?;
+            let id = self.credentials.named(name, errors)?;
             if let Some(spec) = self.credentials.specs.get(&id).filter(|spec| !is_certificate(&spec.kind)) {
                 errors.add_not_a_certificate(name.at, name.value, spec.kind.as_str());
                 return None;
@@ -98,6 +98,16 @@ impl Known {
 
     pub(super) fn is_declared(&self, source: &SourceId) -> bool {
         self.source_order.contains(source) || self.database_order.contains(source)
+    }
+
+    /// One that can be put on requests.
+    fn credential_of_requests(&self, name: Located<&str>, errors: &mut Errors) -> Option<CredentialId> {
+        let id = self.credentials.named(name, errors)?;
+        if self.credentials.specs.get(&id).is_some_and(|spec| spec.kind == CredentialKind::Password) {
+            errors.add_password_on_requests(name.at, name.value);
+            return None;
+        }
+        Some(id)
     }
 
     /// `sources = […]`: a grant for each URL of each source.
