@@ -154,9 +154,11 @@ fn an_old_key_in_a_real_iam_is_found_told_and_told_again_when_it_is_gone() {
     assert!(unanswered.stderr.contains("root cause and the response"), "{unanswered:?}");
     let answers = ["--root-cause", "nobody rotated it", "--response", "it is rotated by a job now"];
     let closed = daemon.ask(&[&["exceptions", "close", id][..], &answers].concat()).done();
-    assert!(closed[0]["sequence"].is_u64(), "{closed:?}");
-    assert_eq!(daemon.exceptions()[0]["state"], "closed");
-    assert_eq!(daemon.status()["unclosed_exceptions"], 0);
+    assert!(closed[0]["proposal"].is_u64(), "{closed:?}");
+    // It is closed when somebody else approves.
+    assert_eq!(daemon.exceptions()[0]["state"], "recovered");
+    assert_eq!(daemon.status()["proposals"], 1);
+    assert_eq!(daemon.exceptions()[0]["notes"].as_array().unwrap().len(), 2);
     assert_eq!(daemon.terminate().code(), Some(0));
     daemon.ask(&["verify", "--deep"]).done();
     daemon.ask(&["replay", "--all"]).done();

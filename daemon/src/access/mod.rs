@@ -77,7 +77,9 @@ pub struct Denied {
 
 /// Whether `author` may do it; their name is written down with them.
 pub fn admit(author: &Author, demand: Demand, access: &Access) -> Result<Author, Denied> {
-    let user = User::of(author.person());
+    let lists = [&access.viewers, &access.responders, &access.operators, &access.approvers];
+    let has_groups = lists.into_iter().flatten().any(|name| name.starts_with('@'));
+    let user = if has_groups { User::of(author.person()) } else { User::alone(author.person()) };
     check(&user, demand, access)?;
     Ok(Author { name: Some(user.name), ..author.clone() })
 }

@@ -11,6 +11,11 @@ pub struct User {
 }
 
 impl User {
+    /// Without their groups, where nothing hangs on them.
+    pub fn alone(uid: u32) -> Self {
+        Self { name: user_name(uid), groups: Vec::new() }
+    }
+
     pub fn of(uid: u32) -> Self {
         let Some(user) = known(uid) else { return Self { name: nameless(uid), groups: Vec::new() } };
         let ids =

@@ -108,7 +108,7 @@ impl Caller {
     /// # Errors
     /// There was no answer; see [`CallError`].
     pub async fn get(&self, url: &CallUrl) -> Result<Answer, CallError> {
-        let url = url.read()?;
+        let url = read(url).await?;
         self.answer(self.client.get(url.expose().clone()), &url).await
     }
 
@@ -122,7 +122,7 @@ impl Caller {
         headers: &[(&'static str, String)],
         body: Vec<u8>,
     ) -> Result<Answer, CallError> {
-        let url = url.read()?;
+        let url = read(url).await?;
         let mut request = self.client.post(url.expose().clone()).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -137,6 +137,15 @@ impl Caller {
         let retry_after = header.and_then(|value| gate::read_retry_after(value, (self.now)()));
         let word = if status.is_success() { None } else { word(response, url).await };
         Ok(Answer { status: status.as_u16(), retry_after, word })
+    }
+}
+
+/// The URL as it is now. Where it is a secret, its file may lie on a disk that hangs.
+async fn read(url: &CallUrl) -> Result<Secret<Url>, CallError> {
+    let url = url.clone();
+    match tokio::time::timeout(ANSWER_MAX, tokio::task::spawn_blocking(move || url.read())).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(_)) | Err(_) => Err(CallError::BadUrl("it could not be read in time")),
     }
 }
 

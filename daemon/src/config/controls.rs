@@ -256,7 +256,7 @@ const REMEDIATE_WITHIN: Within = Within::Elapsed(std::time::Duration::from_secs(
 
 /// What belongs to a check has no place in a control that no check tests.
 fn attested_plugin(section: &Section<'_>, errors: &mut Errors) -> Option<PluginName> {
-    for key in ["plugin", "schedule", "every", "config", "sources", "grant", "input"] {
+    for key in ["plugin", "schedule", "every", "config", "sources", "grant", "input", "confirmations"] {
         if let Some(node) = section.node(key) {
             errors.add_attested_with(node.at, key);
         }

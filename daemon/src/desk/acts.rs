@@ -8,12 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{AcceptClock, Asked, Desk, Line, Unknown};
 use crate::{
-    access::{Demand, admit},
+    access::Demand,
     desk::Question,
     domain::{Act, ControlId, ControlPattern, Digest, Dropped, Timestamp},
     fold::{ProposalEnd, ProposalRecord, SilenceRecord, State},
     ledger::Store,
-    recorder::{Acting, Author, Does, ERASED, Fact, NoteRecord, proposal_of_another},
+    recorder::{Acting, Author, Does, ERASED, Fact, NoteRecord, RecorderError, proposal_of_another},
 };
 
 /// One silence, as `evidenced silence list` says it.
@@ -51,6 +51,7 @@ pub enum ProposalState {
     Approved,
     Rejected,
     Withdrawn,
+    Moot,
 }
 
 impl ProposalState {
@@ -60,6 +61,7 @@ impl ProposalState {
             Self::Approved => "approved",
             Self::Rejected => "rejected",
             Self::Withdrawn => "withdrawn",
+            Self::Moot => "moot",
         }
     }
 
@@ -69,6 +71,7 @@ impl ProposalState {
             Some(ProposalEnd { dropped: None, .. }) => Self::Approved,
             Some(ProposalEnd { dropped: Some(Dropped::Rejected), .. }) => Self::Rejected,
             Some(ProposalEnd { dropped: Some(Dropped::Withdrawn), .. }) => Self::Withdrawn,
+            Some(ProposalEnd { dropped: Some(Dropped::Moot), .. }) => Self::Moot,
         }
     }
 }
@@ -116,9 +119,9 @@ impl Desk {
         proposal: u64,
         words: String,
     ) -> anyhow::Result<Option<Line>> {
-        let is_of_another = proposal_of_another(&self.ledger, &self.ledger.state(), proposal, author).is_ok();
-        if is_of_another {
-            admit(author, Demand::Approve, &self.catalogue().config().access)?;
+        let found = proposal_of_another(&self.ledger, &self.ledger.state(), proposal, author).map(|_| ());
+        if !matches!(found, Err(RecorderError::OwnProposal(_))) {
+            self.admitted(author, Demand::Approve).await?;
         }
         self.act(author, words, Does::Drop(proposal)).await
     }

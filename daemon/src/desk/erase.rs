@@ -14,8 +14,9 @@ use crate::{
     recorder::{Erasing, Fact},
 };
 
-/// Parts that one batch erases.
-const AT_ONCE: usize = 500;
+/// Parts that one batch erases. Each may lie in a file of its own that is written anew, and nothing else is recorded until
+/// that is done.
+const AT_ONCE: usize = 20;
 
 /// A shorter text is part of too many others.
 const BYTES_MIN: usize = 4;
@@ -40,7 +41,7 @@ impl Found {
 impl Desk {
     /// How many parts hold a text; it is refused when it is too short to tell from others.
     pub(super) fn count_holding(&self, text: &str) -> anyhow::Result<u64> {
-        let found = self.holding(text.to_owned())?;
+        let found = self.holding(text.to_owned(), None)?;
         Ok((found.parts.len() + found.in_use.len()) as u64)
     }
 
@@ -57,10 +58,11 @@ impl Desk {
             Some(_) | None => anyhow::bail!(Unknown(format!("proposal {proposal} erases nothing"))),
         };
         let text = self.ledger.part(&target)?.context("its text is erased already: nothing is left to look for")?;
-        self.holding(String::from_utf8(text).context("its text is no text")?)
+        self.holding(String::from_utf8(text).context("its text is no text")?, Some(proposal))
     }
 
-    fn holding(&self, target: String) -> anyhow::Result<Found> {
+    /// `proposal`: that wants it erased.
+    fn holding(&self, target: String, proposal: Option<u64>) -> anyhow::Result<Found> {
         if target.len() < BYTES_MIN {
             let why = format!("a text of less than {BYTES_MIN} bytes is part of too many others: write more of it");
             anyhow::bail!(Unknown(why));
@@ -70,7 +72,7 @@ impl Desk {
         let (needed, erased) = {
             let state = self.ledger.state();
             let unsaid = stored.erased.iter().copied().filter(|part| !state.is_erased(part));
-            (needed(&state), unsaid.collect())
+            (needed(&state, proposal), unsaid.collect())
         };
         let mut found = Found { target, parts: Vec::new(), gone: erased, in_use: Vec::new() };
         for part in stored.kept {
@@ -134,8 +136,17 @@ impl Desk {
 }
 
 /// Parts without which the daemon cannot go on, or a letter would not be sent.
-fn needed(state: &State) -> BTreeMap<Digest, String> {
+fn needed(state: &State, but: Option<u64>) -> BTreeMap<Digest, String> {
     let mut needed = BTreeMap::new();
+    // Without its author nobody could approve it.
+    for (number, record) in state.open_proposals().filter(|(number, _)| Some(*number) != but) {
+        let what = format!("proposal {number}: approve or reject it first");
+        let target = match record.act {
+            Act::Erase { target } => Some(target),
+            Act::Silence(_) | Act::CloseException { .. } | Act::AcceptClock => None,
+        };
+        needed.extend(target.into_iter().chain([record.note]).map(|part| (part, what.clone())));
+    }
     for (control, record) in state.controls() {
         let versions = record.versions.iter().map(|version| version.control_part);
         for part in versions.chain([record.state.control_part]) {

@@ -37,7 +37,7 @@ use anyhow::Context as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
-    access::{Denied, admit},
+    access::{Demand, Denied, admit},
     clock::Clock,
     config::Config,
     doctor::Observation,
@@ -163,9 +163,9 @@ impl Desk {
 
     /// Answers one question; the lines go to `lines`, which may be slow. Ends early when nobody listens any more.
     pub async fn answer(self: &Arc<Self>, author: &Author, question: Question, lines: mpsc::Sender<Line>) {
-        let answered = match admit(author, question.demand(), &self.catalogue().config().access) {
+        let answered = match self.admitted(author, question.demand()).await {
             Ok(author) => self.answer_to(&author, question, &lines).await,
-            Err(denied) => Err(denied.into()),
+            Err(denied) => Err(denied),
         };
         let last = match answered {
             Ok(None) => return,
@@ -174,6 +174,13 @@ impl Desk {
         };
         // Nobody is left to tell if this fails.
         let _ = lines.send(last).await;
+    }
+
+    /// Whoever asks, with their name, if they may. A name service may lie on another machine, and hang.
+    async fn admitted(&self, author: &Author, demand: Demand) -> anyhow::Result<Author> {
+        let (catalogue, author) = (self.catalogue(), author.clone());
+        let admitted = move || admit(&author, demand, &catalogue.config().access);
+        Ok(tokio::task::spawn_blocking(admitted).await??)
     }
 
     /// The last line of the answer, if there is one that was not sent.

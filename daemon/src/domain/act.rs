@@ -40,7 +40,12 @@ impl Silence {
     pub const ALONE_MAX: Duration = Duration::from_secs(24 * 3600);
 
     pub fn covers(&self, control: &ControlId, at: Timestamp) -> bool {
-        self.from <= at && at < self.until && self.controls.iter().any(|pattern| pattern.covers(control))
+        self.from <= at && at < self.until && self.names(control)
+    }
+
+    /// Whether it is about a control, at whatever time.
+    pub fn names(&self, control: &ControlId) -> bool {
+        self.controls.iter().any(|pattern| pattern.covers(control))
     }
 }
 
@@ -104,6 +109,8 @@ pub enum Dropped {
     Rejected,
     /// By its author.
     Withdrawn,
+    /// What it was about is over.
+    Moot,
 }
 
 #[cfg(test)]

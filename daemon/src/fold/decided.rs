@@ -57,9 +57,9 @@ impl State {
         &self.silences
     }
 
-    /// The silence by which nothing is told of a control, the oldest first; `but`: one that ends now.
-    pub fn silence_over(&self, control: &ControlId, at: Timestamp, but: Option<u64>) -> Option<u64> {
-        let covers = |(number, record): &(&u64, &SilenceRecord)| Some(**number) != but && record.covers(control, at);
+    /// The silence by which nothing is told of a control, the oldest first; `but`: those that end now.
+    pub fn silence_over(&self, control: &ControlId, at: Timestamp, but: &[u64]) -> Option<u64> {
+        let covers = |(number, record): &(&u64, &SilenceRecord)| !but.contains(number) && record.covers(control, at);
         self.silences.iter().find(covers).map(|(number, _)| *number)
     }
 

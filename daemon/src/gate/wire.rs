@@ -39,10 +39,14 @@ pub struct Login {
     pub password: Option<Secret>,
 }
 
+/// Servers explain themselves in a few lines; what is longer is no explanation.
+const SAID_CHARS_MAX: usize = 2_000;
+
 impl Login {
-    /// What a server has said, without the password.
+    /// What a server has said, without the password, and no more of it than helps.
     pub fn clean(&self, text: &str) -> String {
-        Mask::new(self.password.iter().map(|secret| secret.expose().as_str())).clean_text(text)
+        let masked = Mask::new(self.password.iter().map(|secret| secret.expose().as_str())).clean_text(text);
+        masked.chars().take(SAID_CHARS_MAX).collect()
     }
 }
 

@@ -1,13 +1,13 @@
 //! A silence has ended: what it kept from people and is so still, is told.
 
-use super::{Alert, ControlState, Decision, Testing};
+use super::{Alert, ControlState, Decision, OpenException, Testing};
 use crate::domain::{AlertCause, ControlId, ExceptionId, ExceptionRecord, SlotTime};
 
 /// What a silence kept from people, of one control.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Withheld {
     pub alerts: u32,
-    /// The newest exception that was said to have recovered.
+    /// The first exception that was said to have recovered: the only one that may have been told before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recovered: Option<ExceptionId>,
     /// It was tested again, after it had not been since then.
@@ -19,6 +19,9 @@ pub struct Withheld {
     /// It began to flap.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub flapping: bool,
+    /// It stopped flapping, which it was said to do since then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub steady: Option<SlotTime>,
 }
 
 impl Withheld {
@@ -26,14 +29,25 @@ impl Withheld {
     pub fn add(&mut self, cause: AlertCause, exception: Option<ExceptionId>, since: Option<SlotTime>) {
         self.alerts = self.alerts.saturating_add(1);
         match cause {
-            AlertCause::Recovered => self.recovered = exception,
-            AlertCause::TestedAgain => self.tested_again = since,
-            AlertCause::NotTested => self.tested_again = None,
+            AlertCause::Recovered => self.recovered = self.recovered.or(exception),
+            AlertCause::TestedAgain => self.tested_again = self.tested_again.or(since),
             AlertCause::Overdue => self.overdue = true,
             AlertCause::Flapping => self.flapping = true,
-            AlertCause::Steady => self.flapping = false,
+            // What nobody was told of need not be told to be over.
+            AlertCause::Steady if self.flapping => self.flapping = false,
+            AlertCause::Steady => self.steady = self.steady.or(since),
             _ => {}
         }
+    }
+
+    /// Adds what another silence kept, that ends at the same time.
+    pub fn merge(&mut self, other: &Self) {
+        self.alerts = self.alerts.saturating_add(other.alerts);
+        self.recovered = self.recovered.or(other.recovered);
+        self.tested_again = self.tested_again.or(other.tested_again);
+        self.overdue |= other.overdue;
+        self.flapping |= other.flapping;
+        self.steady = self.steady.or(other.steady);
     }
 }
 
@@ -60,24 +74,7 @@ pub fn decide_unsilenced(
         }
         _ => {}
     }
-    if let (true, Some(since)) = (withheld.flapping, state.flapping) {
-        let count = u32::try_from(state.changes.len()).unwrap_or(u32::MAX);
-        decision.alerts.push(Alert { count, ..Alert::new(AlertCause::Flapping, control, slot(since), since) });
-        return decision;
-    }
-    if let Some(open) = state.open_exception() {
-        let untold =
-            open.subjects.iter().filter(|(_, since)| Some(**since) > open.told_to).map(|(subject, _)| *subject);
-        let untold: Vec<_> = untold.collect();
-        let cause = if open.told_to.is_none() { AlertCause::AlreadyFailing } else { AlertCause::MoreSubjects };
-        if open.told_to.is_none() || !untold.is_empty() {
-            let alert = Alert::of_exception(cause, control, slot(open.first_slot), open);
-            decision.alerts.push(Alert { subjects: untold, ..alert });
-        } else if withheld.overdue && open.overdue {
-            let alert = Alert::of_exception(AlertCause::Overdue, control, slot(open.first_slot), open);
-            decision.alerts.push(Alert { subjects: open.subjects.keys().copied().collect(), ..alert });
-        }
-    } else if let (Some(exception), Some(record)) = (withheld.recovered, record)
+    if let (Some(exception), Some(record)) = (withheld.recovered, record)
         && record.first_alert.is_some()
     {
         let subjects = record.subjects.keys().copied().collect();
@@ -88,5 +85,37 @@ pub fn decide_unsilenced(
             ..Alert::new(AlertCause::Recovered, control, slot(record.first_slot), record.first_slot)
         });
     }
+    match (state.flapping, state.open_exception()) {
+        (Some(since), _) if withheld.flapping => {
+            let count = u32::try_from(state.changes.len()).unwrap_or(u32::MAX);
+            decision.alerts.push(Alert { count, ..Alert::new(AlertCause::Flapping, control, slot(since), since) });
+        }
+        // It is told when it has kept to one state.
+        (Some(_), _) => {}
+        (None, Some(open)) => failing(&mut decision, control, withheld, open, slot(open.first_slot)),
+        (None, None) => {
+            let over = withheld.steady.map(|since| Alert::new(AlertCause::Steady, control, slot(since), since));
+            decision.alerts.extend(over);
+        }
+    }
     decision
+}
+
+/// What people do not know of an exception that is open.
+fn failing(decision: &mut Decision, control: &ControlId, withheld: &Withheld, open: &OpenException, slot: SlotTime) {
+    let untold: Vec<_> =
+        open.subjects.iter().filter(|(_, since)| Some(**since) > open.told_to).map(|(subject, _)| *subject).collect();
+    let all = || open.subjects.keys().copied().collect();
+    let (cause, subjects) = if withheld.steady.is_some() {
+        (AlertCause::Steady, all())
+    } else if open.told_to.is_none() {
+        (AlertCause::AlreadyFailing, untold)
+    } else if !untold.is_empty() {
+        (AlertCause::MoreSubjects, untold)
+    } else if withheld.overdue && open.overdue {
+        (AlertCause::Overdue, all())
+    } else {
+        return;
+    };
+    decision.alerts.push(Alert { subjects, ..Alert::of_exception(cause, control, slot, open) });
 }

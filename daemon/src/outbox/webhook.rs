@@ -58,7 +58,12 @@ impl Webhooks {
             return Attempt::Refused { code: GONE, why };
         }
         let id = delivery_id(&delivery.mail, place);
-        let (headers, body) = match request(settings, posted, &id, now) {
+        // The secret's file may lie on a disk that hangs.
+        let written = {
+            let (settings, posted) = (settings.clone(), posted.clone());
+            tokio::task::spawn_blocking(move || request(&settings, &posted, &id, now)).await
+        };
+        let (headers, body) = match written.unwrap_or_else(|_| Err("its secret was not read".to_owned())) {
             Ok(request) => request,
             Err(why) => return Attempt::Stopped { problem: Problem::Secret, why },
         };

@@ -1,5 +1,7 @@
 //! What people decide, alone or by two: silences, closings, erasures, a clock that is believed, a plugin's state.
 
+use std::time::Duration;
+
 use super::{
     Acting, Author, Does, NoteRecord, Recorded, Recorder, RecorderError, draft::Draft, letters::Letters,
     people::has_words, post::About,
@@ -52,7 +54,7 @@ impl Recorder {
         note: &NoteRecord,
     ) -> Result<Recorded, RecorderError> {
         check_silence(state, &silence, draft)?;
-        if silence.until.since(silence.from) > Silence::ALONE_MAX {
+        if unbroken(state, &silence) > Silence::ALONE_MAX {
             return self.propose(draft, state, Act::Silence(silence), note);
         }
         let note = keep(draft, note)?;
@@ -76,7 +78,7 @@ impl Recorder {
         let note = keep(draft, note)?;
         let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
         let sequence = draft.next_sequence();
-        letters.end_silence(draft, number, Some(note))?;
+        letters.end_silence(draft, number, note)?;
         Ok(Recorded { silence: Some(number), ..Recorded::entry(sequence, draft.at()) })
     }
 
@@ -147,7 +149,8 @@ impl Recorder {
         note: &NoteRecord,
     ) -> Result<Recorded, RecorderError> {
         let record = open_proposal(state, number)?;
-        let is_own = author_of(&self.ledger, record)?.is_same_person(&note.author);
+        // Where nobody can say whose it is, it can still be rejected.
+        let is_own = author_of(&self.ledger, record).is_ok_and(|author| author.is_same_person(&note.author));
         let why = if is_own { Dropped::Withdrawn } else { Dropped::Rejected };
         let note = keep(draft, note)?;
         draft.push(Event::ProposalDropped { proposal: number, why, note })
@@ -167,6 +170,23 @@ fn reset_state(
     draft.expect(&control, known.revision);
     let note = keep(draft, note)?;
     draft.push(Event::StateReset { control, note })
+}
+
+/// How long some control would be silenced without a break, with all silences that this one joins.
+fn unbroken(state: &State, silence: &Silence) -> Duration {
+    let controls: Vec<_> = state.controls().keys().filter(|control| silence.names(control)).collect();
+    let mut others: Vec<_> = state
+        .silences()
+        .values()
+        .filter(|record| controls.iter().any(|control| record.what.names(control)))
+        .map(|record| (record.what.from, record.ended.unwrap_or(record.what.until).min(record.what.until)))
+        .collect();
+    let (mut from, mut until) = (silence.from, silence.until);
+    while let Some(at) = others.iter().position(|(begins, ends)| *begins <= until && from <= *ends) {
+        let (begins, ends) = others.swap_remove(at);
+        (from, until) = (from.min(begins), until.max(ends));
+    }
+    until.since(from)
 }
 
 fn check_silence(state: &State, silence: &Silence, draft: &Draft) -> Result<(), RecorderError> {

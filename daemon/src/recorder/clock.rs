@@ -6,7 +6,8 @@ use super::{
     draft::Draft,
 };
 use crate::{
-    domain::{AlertCause, ClockBelieved, ClockDoubt, Event},
+    domain::{Act, AlertCause, ClockBelieved, ClockDoubt, Dropped, Event},
+    fold::ProposalRecord,
     ledger::Store,
     mail::{CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, Letter},
 };
@@ -27,9 +28,11 @@ impl Recorder {
     pub(super) fn clock_believed(&mut self, draft: &mut Draft, belief: Belief) -> Result<Recorded, RecorderError> {
         let Belief { before, said, proposal, missed } = belief;
         let state = self.ledger.state();
-        if let (Some(number), Some(note)) = (proposal, &said) {
-            proposal_of_another(&self.ledger, &state, number, &note.author)?;
-        }
+        // The clock has moved already: what is wrong with the proposal now must not leave the ledger in doubt.
+        let proposal = proposal.filter(|number| {
+            let author = said.as_ref().map(|note| &note.author);
+            author.is_some_and(|author| proposal_of_another(&self.ledger, &state, *number, author).is_ok())
+        });
         draft.believe_the_clock();
         let note = match &said {
             None => None,
@@ -41,6 +44,11 @@ impl Recorder {
                 Some(part)
             }
         };
+        let accepts = |record: &ProposalRecord| record.act == Act::AcceptClock;
+        let moot = state.open_proposals().filter(|(number, record)| Some(*number) != proposal && accepts(record));
+        for (number, record) in moot {
+            draft.push(Event::ProposalDropped { proposal: number, why: Dropped::Moot, note: record.note })?;
+        }
         let sequence = draft.next_sequence();
         draft.push(Event::ClockBelieved(ClockBelieved { before, note }))?;
         let facts = ClockBelievedFacts {

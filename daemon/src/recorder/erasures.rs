@@ -1,11 +1,15 @@
 //! Evidence that holds a text is erased, as one person proposed and another approved.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Erasing, Recorded, Recorder, RecorderError, draft::Draft, runs::Runs, subjects::ERASED};
 use crate::{
     domain::{Act, Digest, Event},
     fold::{ProposalEnd, ProposalRecord, State},
+    gate::Mask,
     ledger::{EvidenceClass, Store},
 };
 
@@ -17,7 +21,8 @@ impl Recorder {
     /// others, must be durable first.
     pub(super) fn erase(&mut self, draft: &mut Draft, erasing: Erasing) -> Result<Recorded, RecorderError> {
         let Erasing { proposal, target, parts, gone } = erasing;
-        let state = self.ledger.state();
+        let ledger = Arc::clone(&self.ledger);
+        let state = ledger.state();
         let is_approved = |record: &ProposalRecord| {
             matches!(
                 record,
@@ -38,15 +43,17 @@ impl Recorder {
         // Nothing may go on from what is erased now.
         self.runs = Runs::default();
         let now: HashSet<Digest> = others.iter().copied().collect();
+        let said: HashSet<Digest> = now.iter().chain(&lists).filter(|part| state.is_erased(part)).copied().collect();
+        // Files are written anew, which takes its time: nobody who looks at the state may wait for it.
+        drop(state);
         if !now.is_empty() {
             self.ledger.erase_all(&now)?;
         }
-        let unsaid = |part: &Digest| !state.is_erased(part);
-        for part in others.into_iter().chain(gone).filter(unsaid) {
+        for part in others.into_iter().chain(gone).filter(|part| !said.contains(part)) {
             draft.push(Event::Erased { part, left: None })?;
         }
         for part in lists {
-            if unsaid(&part) {
+            if !said.contains(&part) {
                 draft.push(Event::Erased { part, left: left.get(&part).copied() })?;
             }
             draft.erase_afterwards(part);
@@ -58,7 +65,8 @@ impl Recorder {
     fn without(&self, part: &Digest, target: &str) -> Result<Option<Vec<u8>>, RecorderError> {
         let Some(bytes) = self.ledger.part(part)? else { return Ok(None) };
         let Ok(mut subjects) = serde_json::from_slice::<Vec<String>>(&bytes) else { return Ok(None) };
-        for subject in subjects.iter_mut().filter(|subject| subject.contains(target)) {
+        let mask = Mask::new([target]);
+        for subject in subjects.iter_mut().filter(|subject| mask.finds(subject.as_bytes())) {
             ERASED.clone_into(subject);
         }
         Ok(Some(serde_json::to_vec(&subjects).expect("a list of texts is JSON")))

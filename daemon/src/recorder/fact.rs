@@ -137,7 +137,9 @@ impl Author {
     }
 
     pub fn is_same_person(&self, other: &Self) -> bool {
-        self.person() == other.person()
+        // Where one of the two came without a login, the same user may be the same person.
+        let unknown = self.login_uid.is_none() || other.login_uid.is_none();
+        self.person() == other.person() || (unknown && self.uid == other.uid)
     }
 
     /// For people to read.

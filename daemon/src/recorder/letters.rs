@@ -66,7 +66,7 @@ impl Letters<'_> {
             if is_told_by_the_gap(&alert) {
                 continue;
             }
-            match self.state.silence_over(&alert.control, draft.at(), None) {
+            match self.state.silence_over(&alert.control, draft.at(), &[]) {
                 Some(silence) => self.withhold(draft, &alert, silence)?,
                 None => self.alert(draft, &alert, run, &departures)?,
             }

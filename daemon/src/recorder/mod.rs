@@ -193,7 +193,9 @@ impl Recorder {
             && let Err(error) = self.ledger.erase_all(&erased)
         {
             // Verification names what is there still; approving the erasure again erases it.
-            tracing::error!(error = &error as &dyn std::error::Error, "what an entry says is erased is there still");
+            let error = Arc::new(error);
+            tracing::error!(error = &*error as &dyn std::error::Error, "what an entry says is erased is there still");
+            answers[from..].iter_mut().for_each(|answer| *answer = Err(RecorderError::Ledger(Arc::clone(&error))));
         }
         if has_checkpoint && let Err(error) = self.ledger.checkpoint() {
             // The entry is durable; the signed note is made again with the next one.

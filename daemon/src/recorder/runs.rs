@@ -47,7 +47,9 @@ impl Runs {
             kept.and_then(|kept| {
                 let record =
                     unpack_record(&kept.part, |part| ledger.part(part).map_err(|error| error.to_string())).ok()?;
-                Some(Seen::from_record(&record, kept.sequence))
+                // What it names and was erased must not be named again.
+                let is_whole = !record.parts.values().any(|part| state.is_erased(part));
+                is_whole.then(|| Seen::from_record(&record, kept.sequence))
             })
             .unwrap_or_default()
         })

@@ -1,13 +1,15 @@
 //! Alerts about silenced controls are withheld; when the silence ends, what is so still is told.
 
+use std::collections::BTreeMap;
+
 use super::{
     RecorderError,
     draft::Draft,
     letters::{Departures, Letters},
 };
 use crate::{
-    domain::{Digest, Event, WithheldReason},
-    judge::{Alert, decide_unsilenced},
+    domain::{ControlId, Digest, Event, WithheldReason},
+    judge::{Alert, Withheld, decide_unsilenced},
 };
 
 impl Letters<'_> {
@@ -29,29 +31,34 @@ impl Letters<'_> {
         let is_over = |record: &crate::fold::SilenceRecord| record.ended.is_none() && record.what.until <= draft.at();
         let over: Vec<u64> =
             self.state.silences().iter().filter(|(_, record)| is_over(record)).map(|(number, _)| *number).collect();
-        over.into_iter().try_for_each(|number| self.end_silence(draft, number, None))
+        self.end_together(draft, &over, None)
     }
 
-    /// Ends a silence and tells what it has kept from people, as far as it is so still; `note`: by whom it is ended before
-    /// its time.
-    pub(super) fn end_silence(
-        &self,
-        draft: &mut Draft,
-        number: u64,
-        note: Option<Digest>,
-    ) -> Result<(), RecorderError> {
-        let Some(record) = self.state.silences().get(&number) else { return Ok(()) };
-        draft.push(Event::SilenceEnded { silence: number, note })?;
-        for (control, withheld) in &record.withheld {
+    /// Ends a silence before its time; `note`: by whom.
+    pub(super) fn end_silence(&self, draft: &mut Draft, number: u64, note: Digest) -> Result<(), RecorderError> {
+        self.end_together(draft, &[number], Some(note))
+    }
+
+    /// Ends silences and tells what they have kept from people, as far as it is so still: of each control once.
+    fn end_together(&self, draft: &mut Draft, numbers: &[u64], note: Option<Digest>) -> Result<(), RecorderError> {
+        let mut kept: BTreeMap<&ControlId, Withheld> = BTreeMap::new();
+        for number in numbers {
+            let Some(record) = self.state.silences().get(number) else { continue };
+            draft.push(Event::SilenceEnded { silence: *number, note })?;
+            for (control, withheld) in &record.withheld {
+                kept.entry(control).or_default().merge(withheld);
+            }
+        }
+        for (control, withheld) in kept {
             let Some(state) = self.state.control(control) else { continue };
             let recovered = withheld.recovered.and_then(|exception| self.state.exception(exception));
-            let decision = decide_unsilenced(state, control, withheld, recovered);
+            let decision = decide_unsilenced(state, control, &withheld, recovered);
             if decision.alerts.is_empty() {
                 continue;
             }
             draft.expect(control, state.revision);
             for alert in &decision.alerts {
-                match self.state.silence_over(control, draft.at(), Some(number)) {
+                match self.state.silence_over(control, draft.at(), numbers) {
                     Some(other) => self.withhold(draft, alert, other)?,
                     None => self.alert(draft, alert, None, &Departures::new())?,
                 }

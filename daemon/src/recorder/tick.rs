@@ -43,8 +43,8 @@ impl Recorder {
             let Some(policy) = self.catalogue.policy(control) else { continue };
             let is_attested = self.catalogue.control(control).is_some_and(|control| control.is_attested());
             let mut decision = decide_time(&record.state, control, policy, draft.at());
-            if let (true, Some(first)) = (is_attested, record.versions.first()) {
-                decision.append(decide_expired(&record.state, control, first.at, draft.at()));
+            if let (true, Some(newest)) = (is_attested, record.versions.last()) {
+                decision.append(decide_expired(&record.state, control, newest.at, draft.at()));
             }
             if !decision.is_empty() {
                 draft.expect(control, record.state.revision);

@@ -164,18 +164,22 @@ fn prometheus_url(asked: &PrometheusSpec, gathering: &Gathering<'_>) -> Result<U
     Ok(url)
 }
 
+/// What is longer is no explanation.
+const SAID_CHARS_MAX: usize = 2_000;
+
 /// `data` of an answer, and how many series it has. What is said to be incomplete is an error: nothing is cut silently.
 fn read_prometheus(body: &[u8], bytes_max: u64) -> Result<(Vec<u8>, u32), String> {
     let no_answer = || "the answer is not that of Prometheus' API".to_owned();
     let answer: Value = serde_json::from_slice(body).map_err(|_| no_answer())?;
-    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let short = |text: &str| text.chars().take(SAID_CHARS_MAX).collect::<String>();
+    let text = |key: &str| short(answer.get(key).and_then(Value::as_str).unwrap_or_default());
     if text("status") != "success" {
         let (kind, why) = (text("errorType"), text("error"));
         return Err(if kind.is_empty() { no_answer() } else { format!("the query is refused: {kind}: {why}") });
     }
     let warnings: Vec<_> = answer.get("warnings").and_then(Value::as_array).into_iter().flatten().collect();
     if let [first, ..] = warnings[..] {
-        return Err(format!("the answer may be incomplete: {}", first.as_str().unwrap_or_default()));
+        return Err(format!("the answer may be incomplete: {}", short(first.as_str().unwrap_or_default())));
     }
     let data = answer.get("data").ok_or_else(no_answer)?;
     let kind = data.get("resultType").and_then(Value::as_str).ok_or_else(no_answer)?;

@@ -54,15 +54,6 @@ pub(super) fn caller(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<Call
     Caller::new(CallerSettings { proxy, ca, now }).map(Arc::new)
 }
 
-/// Whether the same way is asked for.
-pub(super) fn is_same_way(config: &Config, other: &Config) -> bool {
-    let asked = |config: &Config| {
-        let webhooks: Vec<_> = config.recipients.iter().map(|one| (one.id.clone(), one.webhooks.clone())).collect();
-        (config.mail.clone(), config.instance.clone(), config.network.clone(), webhooks)
-    };
-    asked(config) == asked(other)
-}
-
 /// The outbox of a service.
 pub(super) fn outbox(service: &Service, clock: Arc<dyn Clock>) -> Outbox {
     Outbox::new(service.mail_way.subscribe(), clock, Policy::default())

@@ -70,9 +70,8 @@ impl Service {
         };
         self.tell_other_plugins(&shelf);
         self.account_for_disabled().await?;
-        if !post::is_same_way(self.catalogue.config(), &config) {
-            self.mail_way.send_replace(mail_way);
-        }
+        // Also where nothing else was written: a file that it names, such as one of roots, may be another one now.
+        self.mail_way.send_replace(mail_way);
         self.heartbeat.take_up(caller, config.heartbeat.as_ref(), self.clock.now());
         self.catalogue = Arc::new(Catalogue::new(Arc::clone(&config), open::plugin_facts(&shelf, &config)));
         self.executor = Arc::new(Executor {

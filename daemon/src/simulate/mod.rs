@@ -134,11 +134,12 @@ impl Life {
         let mut next_tick = from;
         let mut away: Option<Timestamp> = None;
         loop {
-            let held = next_due(self.ledger.state().held().values());
+            // A daemon that is down tells nothing.
+            let held = if away.is_none() { next_due(self.ledger.state().held().values()) } else { None };
             let next_slot = agenda.next_deadline();
             let now = [next_slot, Some(next_tick), held].into_iter().flatten().min().unwrap_or(to).max(from);
             if now > to {
-                return Ok(());
+                return away.take().map_or(Ok(()), |since| self.come_back(since, to));
             }
             seen(now);
             let is_down = history.is_down(now);

@@ -131,3 +131,25 @@ fn a_story_that_makes_no_sense_is_refused_with_its_line() {
         assert!(error.contains(words), "{error}");
     }
 }
+
+#[test]
+fn a_daemon_that_goes_down_with_an_alert_in_hand_tells_it_when_it_is_back() {
+    let story = r#"
+        [[happening]]
+        controls = ["AVL-01", "SEC-01"]
+        from = "2026-03-03T05:30"
+        to = "2026-03-09"
+        result = "fail"
+
+        [[happening]]
+        from = "2026-03-03T07:02"
+        to = "2026-03-03T09:30"
+        result = "down"
+    "#;
+    let held = simulated(story, MONDAY, "2026-03-04T00:00:00Z");
+    assert!(subjects(&held).iter().any(|subject| subject.contains("FAILED")), "{:?}", subjects(&held));
+    // Down up to the end: what is missed then is counted too.
+    let down = "[[happening]]\nfrom = \"2026-03-03T05:30\"\nto = \"2026-03-09\"\nresult = \"down\"";
+    let never_back = simulated(down, MONDAY, "2026-03-04T00:00:00Z");
+    assert_eq!(never_back.slots.values().map(|slots| slots.missed).collect::<Vec<_>>(), [19, 1]);
+}

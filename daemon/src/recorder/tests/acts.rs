@@ -252,3 +252,70 @@ fn what_a_person_attests_holds_until_it_expires_and_is_then_not_tested() {
     );
     assert_eq!(refused, "SEC-01 is tested by a check: nobody attests it; `evidenced check SEC-01` runs it now");
 }
+
+#[test]
+fn silences_that_join_are_as_long_as_all_of_them() {
+    let mut bench = Bench::new();
+    let first = bench.record(2, vec![does(1001, Does::Silence(silence(&["SEC-*"], at(2), 24)))]).remove(0);
+    let second = bench.record(2, vec![does(1001, Does::Silence(silence(&["SEC-01"], at(3), 2)))]).remove(0);
+    let apart = Timestamp::from_millis(at(5).as_millis());
+    let third = bench.record(2, vec![does(1001, Does::Silence(silence(&["SEC-01"], apart, 24)))]).remove(0);
+    assert_eq!((first.silence.is_some(), first.proposal), (true, None));
+    assert_eq!((second.silence, second.proposal.is_some()), (None, true), "26 hours without a break");
+    assert_eq!((third.silence.is_some(), third.proposal), (true, None));
+}
+
+#[test]
+fn two_silences_that_end_together_tell_once() {
+    let mut bench = Bench::new();
+    bench.day("SEC-01", 2, Status::Pass);
+    for from in [at(2), Timestamp::from_millis(at(2).as_millis() + 1)] {
+        let until = at(3);
+        let controls = vec!["SEC-01".parse().unwrap()];
+        bench.record(2, vec![does(1001, Does::Silence(Silence { controls, from, until }))]);
+    }
+    let run = bench.ran("SEC-01", 3, report("k", Status::Fail));
+    bench.recorder.record(Timestamp::from_millis(at(3).as_millis() - 3_600_000), vec![run]).remove(0).unwrap();
+    bench.tick(at(3));
+    assert_eq!(bench.alerts(), [(AlertCause::Failed, false), (AlertCause::AlreadyFailing, true)]);
+    assert!(bench.ledger.state().silences().values().all(|record| record.ended.is_some()));
+}
+
+#[test]
+fn what_was_erased_from_what_a_run_saw_is_kept_anew_by_the_next() {
+    let mut bench = Bench::new();
+    let saw = |bench: &Bench, day| {
+        let Fact::Ran(mut finished) = bench.ran("SEC-01", day, report("k", Status::Pass)) else { panic!("a run") };
+        let bytes: Arc<[u8]> = Arc::from(&b"alice@example.com"[..]);
+        let input = evidenced_contract::Input {
+            name: "people".to_owned(),
+            source: "file:/people".to_owned(),
+            query: String::new(),
+            media_type: String::new(),
+            observed: at(day).to_string(),
+            bytes: bytes.len() as u64,
+            rows: None,
+            source_total: None,
+            digest: Digest::of(&bytes).to_string(),
+            http: None,
+        };
+        finished.inputs = vec![crate::sandbox::InputBytes { input, bytes: Ok(bytes), events: None }];
+        Fact::Ran(finished)
+    };
+    let holding = |bench: &Bench| -> Vec<Digest> {
+        let mask = crate::gate::Mask::new(["alice@example.com"]);
+        let kept = bench.ledger.parts().unwrap().kept;
+        kept.into_iter().filter(|part| mask.finds(&bench.ledger.part(part).unwrap().unwrap())).collect()
+    };
+    let run = saw(&bench, 2);
+    bench.record(2, vec![run]);
+    let target = "alice@example.com".to_owned();
+    let proposal = bench.record(2, vec![does(1001, Does::Erase { target: target.clone() })])[0].proposal.unwrap();
+    bench.record(2, vec![does(1002, Does::Approve(proposal))]);
+    let parts = holding(&bench);
+    bench.record(2, vec![Fact::Erase(Box::new(Erasing { proposal, target, parts, gone: Vec::new() }))]);
+    assert_eq!(holding(&bench), []);
+    let run = saw(&bench, 3);
+    bench.record(3, vec![run]);
+    assert_eq!(holding(&bench).len(), 1, "the source has it still, and the next run has its own evidence");
+}
