@@ -134,6 +134,7 @@ fn controls(state: &State, only: Option<&[ControlId]>) -> BTreeMap<ControlId, (D
             criteria: Vec::new(),
             exclusions: Vec::new(),
             retired: control.retired,
+            attested: false,
             untested_since,
             versions,
         };
@@ -147,8 +148,10 @@ fn presented(ledger: &Ledger<State>, part: &Digest, facts: ControlFacts) -> Cont
     let part = ledger.part(part).ok().flatten();
     match part.and_then(|bytes| serde_json::from_slice::<ControlPart>(&bytes).ok()) {
         Some(ControlPart { control, .. }) => {
+            let attested = control.enabled && control.is_attested();
             let exclusions = control.check.exclude;
-            ControlFacts { title: control.title, owner: control.owner, criteria: control.criteria, exclusions, ..facts }
+            let (title, owner, criteria) = (control.title, control.owner, control.criteria);
+            ControlFacts { title, owner, criteria, exclusions, attested, ..facts }
         }
         None => facts,
     }

@@ -109,6 +109,20 @@ fn a_daemon_that_is_down_is_told_once_and_its_slots_are_missed() {
 }
 
 #[test]
+fn an_attested_control_counts_and_is_not_tested_until_somebody_attests_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("evidenced.toml");
+    let attested = "[[control]]\nid = \"MON-02\"\nfamily = \"security\"\nowner = \"platform\"\nattested = \"90d\"\n";
+    std::fs::write(&file, format!("{CONFIG}{attested}")).unwrap();
+    let config = Arc::new(config::load(&file).unwrap().config);
+    let (from, to) = (MONDAY.parse().unwrap(), "2026-03-16T12:00:00Z".parse().unwrap());
+    let told = simulate(&config, &mut Story::quiet(), from, to, &mut |_| ()).unwrap();
+    let week = subjects(&told).pop().unwrap();
+    assert!(week.contains("2 of 3 controls passed all tests"), "{week}");
+    assert!(subjects(&told).iter().any(|subject| subject.starts_with("NOT ATTESTED MON-02")), "{:?}", subjects(&told));
+}
+
+#[test]
 fn a_story_that_makes_no_sense_is_refused_with_its_line() {
     let zone = TimeZone::UTC;
     for (story, words) in [

@@ -31,6 +31,9 @@ pub struct ControlFacts {
     pub severity: Severity,
     pub criteria: Vec<String>,
     pub retired: bool,
+    /// People state how it stands: it has no scheduled tests.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub attested: bool,
     /// The first slot without a good result, if it is untested now.
     pub untested_since: Option<SlotTime>,
     /// As configured now.
@@ -272,7 +275,15 @@ impl DayMark {
 impl ControlSummary {
     /// It was tested, and no test failed or stayed without an answer.
     pub const fn passed_all(&self) -> bool {
+        if self.facts.attested {
+            return !self.went_untested() && self.failing.is_zero();
+        }
         self.total.tested() > 0 && self.total.deviations == 0 && self.total.error == 0
+    }
+
+    /// Whether the period says anything of it.
+    pub fn is_in_scope(&self) -> bool {
+        self.total.due() > 0 || (self.facts.attested && !self.facts.retired)
     }
 
     /// For a time of the period so many slots in a row gave no result that nobody can say whether it worked.

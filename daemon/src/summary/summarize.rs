@@ -97,7 +97,7 @@ impl<'a> Tally<'a> {
             ..Headline::default()
         };
         for control in &controls {
-            headline.controls += u64::from(control.total.due() > 0);
+            headline.controls += u64::from(control.is_in_scope());
             headline.passed_all += u64::from(control.passed_all());
             headline.total.add(&control.total, 0);
         }
@@ -203,7 +203,7 @@ fn families(controls: &[ControlSummary]) -> Vec<FamilySummary> {
         let mut summary =
             FamilySummary { family, controls: 0, passed_all: 0, exceptions: 0, untested: 0, total: DayRow::default() };
         for control in members {
-            summary.controls += u64::from(control.total.due() > 0);
+            summary.controls += u64::from(control.is_in_scope());
             summary.passed_all += u64::from(control.passed_all());
             summary.exceptions += control.exceptions;
             summary.untested += u64::from(control.went_untested());

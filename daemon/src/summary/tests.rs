@@ -56,6 +56,7 @@ fn controls() -> BTreeMap<ControlId, ControlFacts> {
         severity,
         criteria: criteria.iter().map(|criterion| (*criterion).to_owned()).collect(),
         retired: false,
+        attested: false,
         untested_since: None,
         exclusions: Vec::new(),
         versions: vec![version(1, "2025-12-30T10:00:00Z", "one")],
