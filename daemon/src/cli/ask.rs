@@ -78,7 +78,7 @@ pub(super) fn write(context: &Context, question: Question) -> anyhow::Result<Exi
     }
 }
 
-/// As [`write`], by a configuration that was read already.
+/// As [`write()`], by a configuration that was read already.
 pub(super) fn write_by(context: &Context, loaded: Loaded, question: Question) -> anyhow::Result<ExitStatus> {
     let mut last = None;
     let refused = ask_by(context, loaded, question, |line| {

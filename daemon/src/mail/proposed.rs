@@ -13,7 +13,7 @@ pub(super) fn proposed(facts: &ProposedFacts, head: &Letterhead) -> Prepared {
     let author = clean::line(&facts.author, 80);
     document.paragraph([
         strong(format!("{author} proposes: {what}. ")),
-        text("It has no effect until somebody else approves it.".to_owned()),
+        text("It has no effect until somebody else approves it."),
     ]);
     document.facts([
         ("Proposal", vec![text(facts.proposal.to_string())]),
