@@ -1,8 +1,8 @@
 """A real SMTP server on the loopback, with STARTTLS and AUTH, that can be told to misbehave while it runs.
 
-    smtp_target.py --certificates DIR --spool DIR [--port PORT] [--tls starttls|implicit|none]
+    smtp_target.py --certificates DIR --spool DIR [--port PORT] [--tls starttls|implicit|none] [--password-file FILE]
 
-It says "listening PORT" once it does. A login is user "evidenced", password "correct horse"; without STARTTLS (but for
+It says "listening PORT" once it does. A login is user "evidenced", password "correct horse", or what is in FILE; without STARTTLS (but for
 --tls none) and without a login nothing is taken. Every accepted mail is SPOOL/NNNN.eml with its envelope in
 SPOOL/NNNN.json; SPOOL/commands has every command of every client, a line each, without arguments of AUTH.
 
@@ -23,6 +23,8 @@ One word in SPOOL/mode says how it behaves from the next command on:
     slow            a quarter of a second before every answer
     stall           no answer after DATA for local parts that begin with "stall"
     no-auth         535 to every AUTH
+    tell-auth       535 to every AUTH, with the password in it
+    tell-rcpt       550 to RCPT, with the password in it
     no-starttls     do not offer STARTTLS
     inject          be the thief on the way: write a whole conversation behind the answer to STARTTLS, take nothing
     garbage         greet with something that is not SMTP
@@ -30,6 +32,7 @@ One word in SPOOL/mode says how it behaves from the next command on:
 
 import argparse
 import asyncio
+import base64
 import itertools
 import json
 import logging
@@ -37,20 +40,28 @@ import os
 import pathlib
 import signal
 import ssl
+import urllib.parse
 import warnings
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-USER, PASSWORD = b"evidenced", b"correct horse"
+USER = b"evidenced"
 
 
 class Behaviour:
     """The mode, and what was seen and taken so far."""
 
-    def __init__(self, spool):
+    def __init__(self, spool, password):
         self.spool = spool
+        self.password = password
         self.seen = set()
         self.numbers = itertools.count(len(list(spool.glob("*.eml"))))
+
+    def told(self):
+        """The password as a server may repeat it, that explains too much."""
+        plain = self.password.decode()
+        encoded = [base64.b64encode(text).decode() for text in (self.password, b"\0" + USER + b"\0" + self.password)]
+        return " ".join([plain, urllib.parse.quote(plain, safe=""), *encoded])
 
     def mode(self):
         try:
@@ -98,6 +109,8 @@ class Answers:
         mode = self.behaviour.mode()
         if mode == "temp-rcpt":
             return "451 4.3.0 try again later"
+        if mode == "tell-rcpt":
+            return f"550 5.7.1 you logged in with {self.behaviour.told()}"
         if mode == "perm-rcpt" or (mode == "partial" and address.startswith("bad")):
             return "550 5.1.1 no such mailbox"
         if mode == "greylist" and (envelope.mail_from, address) not in self.behaviour.seen:
@@ -182,19 +195,25 @@ def main():
     arguments.add_argument("--certificates", type=pathlib.Path, required=True)
     arguments.add_argument("--spool", type=pathlib.Path, required=True)
     arguments.add_argument("--port", type=int, default=0)
+    arguments.add_argument("--password-file", type=pathlib.Path)
     arguments.add_argument("--tls", choices=["starttls", "implicit", "none"], default="starttls")
     arguments = arguments.parse_args()
     arguments.spool.mkdir(parents=True, exist_ok=True)
     # Broken sessions are what it is here for.
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    behaviour = Behaviour(arguments.spool)
+    password = arguments.password_file.read_bytes().strip() if arguments.password_file else b"correct horse"
+    behaviour = Behaviour(arguments.spool, password)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(arguments.certificates / "server.pem", arguments.certificates / "server.key")
 
     def authenticate(server, session, envelope, mechanism, data):
-        known = isinstance(data, LoginPassword) and (data.login, data.password) == (USER, PASSWORD)
-        return AuthResult(success=known and behaviour.mode() != "no-auth", handled=False)
+        known = isinstance(data, LoginPassword) and (data.login, data.password) == (USER, behaviour.password)
+        mode = behaviour.mode()
+        message = f"535 5.7.8 not with {behaviour.told()}" if mode == "tell-auth" else None
+        if known:
+            (arguments.spool / "logged-in").touch()
+        return AuthResult(success=known and mode not in ("no-auth", "tell-auth"), handled=False, message=message)
 
     def connection():
         starttls = arguments.tls == "starttls"

@@ -215,3 +215,119 @@ fn the_ledger_tells_how_slots_of_other_controls_ended() {
     assert!(found["words"].as_str().unwrap().contains(" rows of ledger: slots of AVL-* from 20"), "{found}");
     ends(daemon);
 }
+
+/// A directory that answers a login with more than any message of LDAP is. It is scripted: no real one does so.
+fn hostile_directory(answer: Vec<u8>) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            // Who asks hangs up in the middle.
+            let _ = stream.write_all(&answer);
+            let _ = stream.read(&mut request);
+        }
+    });
+    port
+}
+
+#[test]
+fn a_directory_that_nests_without_end_or_never_ends_is_an_error_and_harms_nobody() {
+    fixture("rows");
+    // So many values of BER, each in the next one: the library that reads them would need as much of a stack.
+    let nested = (0..5_000_u32).fold(Vec::new(), |inner: Vec<u8>, _| {
+        let length = u32::try_from(inner.len()).unwrap().to_be_bytes();
+        [&[0x30, 0x84][..], &length, &inner].concat()
+    });
+    // One text that is longer than an input may be.
+    let endless =
+        [&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xf0, 0x04, 0x84, 0x7f, 0xff, 0xff, 0xe0][..], &vec![b'x'; 4 << 20]].concat();
+    let mut daemon = Daemon::new();
+    daemon.write("password", "audit-password");
+    let source = |id: &str, port: u16| {
+        format!(
+            "[[source]]\nid = \"{id}\"\nldap = \"ldap://127.0.0.1:{port}\"\nbind = \"cn=auditor\"\ncredential = \"auditor\"\n\
+             addresses = [\"127.0.0.0/8\"]\n"
+        )
+    };
+    let ask = |id: &str| {
+        let origin = format!("ldap = {{ source = \"{id}\", base = \"dc=example\", attributes = [\"uid\"] }}");
+        asking(id, &origin, "/dn", "").replace("wall = \"20s\"", "wall = \"20s\", input = \"1MiB\"")
+    };
+    let credential = "[[credential]]\nid = \"auditor\"\nkind = \"password\"\nsecret = { file = \"password\" }\n";
+    daemon.configure(
+        &[
+            MAIL,
+            credential,
+            &source("nested", hostile_directory(nested)),
+            &source("endless", hostile_directory(endless)),
+            &ask("nested"),
+            &ask("endless"),
+        ]
+        .concat(),
+    );
+    daemon.start();
+    let words = refused(&daemon, "nested");
+    assert!(words.contains("the server does not speak LDAP as is expected"), "{words}");
+    let words = refused(&daemon, "endless");
+    assert!(words.contains("longer than the limit of 1048576 bytes"), "{words}");
+    ends(daemon);
+}
+
+/// A MySQL that lets everybody in, and answers the first question with columns without end (protocol 4.1). It is scripted: no real
+/// one does so.
+fn hostile_mysql() -> u16 {
+    use std::io::{Read as _, Write as _};
+    let packet = |number: u8, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
+        [&length[..3], &[number], payload].concat()
+    };
+    let greeting = [
+        &b"\x0a8.0.0\0\x01\0\0\0scramble\0\x08\xa2\x21\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0"[..],
+        b"twelve-bytes\0mysql_native_password\0",
+    ];
+    let name = [&[0xfd, 0x00, 0x00, 0x01][..], &vec![b'x'; 1 << 16]].concat();
+    let column = [&b"\x03def\0\0\0"[..], &name, b"\0\x0c\x21\0\0\0\0\x01\xfd\0\0\0\0\0"].concat();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 4096];
+            // Who asks hangs up in the middle.
+            let _ = stream.write_all(&packet(0, &greeting.concat()));
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(&packet(2, &[0, 0, 0, 2, 0, 0, 0]));
+            let _ = stream.read(&mut request);
+            let mut sent = stream.write_all(&packet(1, &[0xfc, 0xff, 0xff]));
+            for number in (0..=u8::MAX).cycle().skip(2) {
+                if sent.is_err() {
+                    break;
+                }
+                sent = stream.write_all(&packet(number, &column));
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_database_that_never_ends_is_an_error() {
+    fixture("rows");
+    let mut daemon = Daemon::new();
+    daemon.write("password", "audit-password");
+    let port = hostile_mysql();
+    let tables = format!(
+        "[[credential]]\nid = \"auditor\"\nkind = \"password\"\nsecret = {{ file = \"password\" }}\n\
+         [[source]]\nid = \"endless\"\nmysql = \"mysql://auditor@127.0.0.1:{port}/ml?sslmode=disable\"\ncredential = \"auditor\"\n\
+         addresses = [\"127.0.0.0/8\"]\n"
+    );
+    let asked = asking("endless", "sql = { source = \"endless\", query = \"select 1 as name\" }", "/name", "");
+    let asked = asked.replace("wall = \"20s\"", "wall = \"20s\", input = \"1MiB\"");
+    daemon.configure(&(MAIL.to_owned() + &tables + &asked));
+    daemon.start();
+    let words = refused(&daemon, "endless");
+    assert!(words.contains("longer than the limit of 1048576 bytes"), "{words}");
+    ends(daemon);
+}

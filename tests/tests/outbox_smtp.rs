@@ -414,6 +414,23 @@ async fn a_wrong_password_is_a_problem_of_ours_and_no_reason_to_give_up_a_mail()
     outbox.end().await;
 }
 
+/// Whatever it answers: reasons go to the log, to pages and to the status.
+#[tokio::test]
+async fn a_password_that_the_server_repeats_is_told_nowhere() {
+    let server = Server::with_password("starttls", "s3cr\"et/of+the&mail");
+    server.mode("tell-auth");
+    let mut outbox = Running::with(settings_of(&server));
+    outbox.send(1, "compliance@example.com").await;
+    let why = outbox.problem(Problem::Login).await;
+    assert!(why.contains("535") && why.contains("not with *** *** ***"), "{why}");
+    server.mode("tell-rcpt");
+    let End::Refused { code, why } = outbox.outcome().await.end else { panic!("it was taken") };
+    assert!(code == 550 && why.contains("you logged in with *** *** ***"), "{why}");
+    // Nor what is in the base64 of a whole login: `\0evidenced\0PASSWORD`.
+    assert!(!why.contains("M2NyImV0L29mK3RoZSZtYWls"), "{why}");
+    outbox.end().await;
+}
+
 #[tokio::test]
 async fn without_starttls_nothing_is_sent_in_clear() {
     let server = Server::start("starttls");

@@ -20,8 +20,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(tls: &'static str) -> Self {
+        Self::with_password(tls, "correct horse")
+    }
+
+    pub(crate) fn with_password(tls: &'static str, password: &str) -> Self {
         let place = tempfile::tempdir().unwrap();
-        fs::write(place.path().join("password"), "correct horse\n").unwrap();
+        fs::write(place.path().join("password"), format!("{password}\n")).unwrap();
         succeed(
             Command::new(smtp_python()).arg(script("make_ca.py")).arg(place.path().join("ca")),
             "look at its message",
@@ -36,6 +40,7 @@ impl Server {
         let mut command = Command::new(smtp_python());
         command.arg(script("smtp_target.py")).arg("--certificates").arg(self.place.path().join("ca"));
         command.arg("--spool").arg(self.spool()).args(["--tls", self.tls, "--port", &self.port.to_string()]);
+        command.arg("--password-file").arg(self.place.path().join("password"));
         let target = Target::start(&mut command);
         self.port = target.port;
         self.target = Some(target);

@@ -34,6 +34,8 @@ mod verify;
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
+use tracing::Level;
+use tracing_subscriber::{filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::{
     config::{self, Config},
@@ -176,16 +178,23 @@ pub fn main() -> ExitCode {
 fn start_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("EVIDENCED_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,evidenced=info"));
-    // These tell the hosts that are called, and such a host may be a part of a secret URL.
-    let quiet = ["hyper_util=warn", "reqwest=warn", "rustls=warn"].iter().filter_map(|quiet| quiet.parse().ok());
-    let filter = quiet.fold(filter, tracing_subscriber::EnvFilter::add_directive);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // A file and the journal keep colours as garbage.
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
+        .with_target(false);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(|metadata| may_be_told(metadata.target(), *metadata.level())))
+        .with(layer)
         .init();
+}
+
+/// Whatever is asked for, of libraries only what is wrong is told: more closely they tell hosts (which may be a part of a
+/// secret URL), what servers say (which may repeat what they were sent), and what is written on connections.
+fn may_be_told(target: &str, level: Level) -> bool {
+    let is_ours = target.split("::").next() == Some(env!("CARGO_CRATE_NAME"));
+    is_ours || level <= Level::WARN
 }
 
 #[cfg(test)]
@@ -202,6 +211,13 @@ mod tests {
             }
         }
         words
+    }
+
+    #[test]
+    fn of_libraries_only_what_is_wrong_is_told() {
+        assert!(may_be_told("evidenced::gate", Level::TRACE) && may_be_told("evidenced", Level::DEBUG));
+        assert!(may_be_told("hyper::proto", Level::WARN) && !may_be_told("hyper::proto", Level::INFO));
+        assert!(!may_be_told("evidenced_of_another", Level::INFO));
     }
 
     #[test]

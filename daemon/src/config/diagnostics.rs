@@ -2,7 +2,7 @@
 //!
 //! Callers say what is wrong and where; what it is called and what a person is told to type is said here.
 
-use std::{collections::HashSet, io, path::Path};
+use std::{borrow::Cow, collections::HashSet, io, path::Path};
 
 use super::{
     diagnostic::{Diagnostic, Diagnostics, Level},
@@ -453,6 +453,13 @@ impl Errors {
         self.warn("looks-like-secret", at, message, hint);
     }
 
+    /// Without the name: it may be the secret itself.
+    pub(super) fn add_bad_credential_name(&mut self, at: Place) {
+        let message = "this is not the name of a systemd credential; if it is the secret itself, change it".to_owned();
+        let hint = "it is the name of a file in $CREDENTIALS_DIRECTORY: 1 to 255 bytes without `/` and `:`".to_owned();
+        self.error("bad-credential-name", at, message, hint);
+    }
+
     pub(super) fn add_no_secret_source(&mut self, at: Place, key: &str) {
         let message = format!("{} names exactly one place to read the secret from", quoted(key));
         let hint = format!("write {key} = {{ credential = \"NAME\" }} or {key} = {{ file = \"PATH\" }}");
@@ -742,11 +749,21 @@ impl Errors {
 /// What somebody wrote, between backticks, short enough for a line.
 fn quoted(text: &str) -> String {
     const SHOWN_MAX: usize = 80;
+    let text = without_login(text);
     let mut shown: String = text.chars().take(SHOWN_MAX).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
     format!("`{}`", escaped(&shown))
+}
+
+/// `https://***@example.com` for what has a login there, URL or not: what is told is kept, and mailed.
+fn without_login(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.into() };
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}").into(),
+        None => text.into(),
+    }
 }
 
 /// What the writer probably meant, by the words of the parser.
@@ -766,5 +783,22 @@ fn syntax_hint(why: &str) -> &'static str {
         "write a number in digits, such as 10 or 0.5; put text between \"…\""
     } else {
         "a setting is one line: name = value; text stands between \"…\", a list between [ and ]"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_not_quoted_also_where_there_is_no_url() {
+        for (written, told) in [
+            ("https://auditor:pass@word@example.com:port/x", "`https://***@example.com:port/x`"),
+            ("smtp://token@mail.example.com", "`smtp://***@mail.example.com`"),
+            ("https://example.com/x", "`https://example.com/x`"),
+            ("a@example.com", "`a@example.com`"),
+        ] {
+            assert_eq!(quoted(written), told);
+        }
     }
 }

@@ -35,14 +35,7 @@ impl Section<'_> {
         }
         match (credential, file) {
             (Some(name), _) if !is_credential_name(name.value) => {
-                let hint = "it is the name of a file in $CREDENTIALS_DIRECTORY: 1 to 255 bytes without `/` and `:`";
-                errors.add_malformed(
-                    name.at,
-                    "bad-credential-name",
-                    name.value,
-                    "the name of a systemd credential",
-                    hint,
-                );
+                errors.add_bad_credential_name(name.at);
                 None
             }
             (Some(name), _) => Some(SecretSource::Credential(name.value.to_owned())),

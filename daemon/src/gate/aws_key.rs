@@ -94,9 +94,8 @@ impl AwsKey {
             },
         );
         add(headers, header::AUTHORIZATION, &signature.authorization)?;
-        let mut sent = vec![self.secret.clone(), Secret::new(signature.signature)];
-        sent.extend(self.session_token.clone());
-        Ok(Sent(sent))
+        let lasting = std::iter::once(self.secret.clone()).chain(self.session_token.clone()).collect();
+        Ok(Sent { lasting, passing: vec![Secret::new(signature.signature)] })
     }
 }
 

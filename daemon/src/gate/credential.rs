@@ -42,7 +42,12 @@ pub(super) enum Loaded {
 
 /// What was sent and must not be seen in an answer.
 #[derive(Default)]
-pub(super) struct Sent(pub Vec<Secret>);
+pub(super) struct Sent {
+    /// What proves who asks in other requests, too.
+    pub lasting: Vec<Secret>,
+    /// What is of this request alone.
+    pub passing: Vec<Secret>,
+}
 
 /// The secret of a credential as it is now.
 pub(super) async fn read_secret(settings: &CredentialSettings) -> Result<Secret, HttpError> {
@@ -139,12 +144,12 @@ impl Loaded {
             Self::Header { name, value } => {
                 add(headers, name.clone(), value.expose())?;
                 let bare = value.expose().strip_prefix("Bearer ").unwrap_or(value.expose());
-                Ok(Sent(vec![Secret::new(bare.to_owned())]))
+                Ok(Sent { lasting: vec![Secret::new(bare.to_owned())], ..Sent::default() })
             }
             Self::Basic { user, password } => {
                 let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
                 add(headers, header::AUTHORIZATION, &format!("Basic {pair}"))?;
-                Ok(Sent(vec![password.clone(), Secret::new(pair)]))
+                Ok(Sent { lasting: vec![password.clone(), Secret::new(pair)], ..Sent::default() })
             }
             Self::AwsSigV4(key) => {
                 let (service, region) = service_and_region(request)?;

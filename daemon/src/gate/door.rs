@@ -2,7 +2,6 @@
 
 use evidenced_contract::{Exchange, HttpError, HttpRequest, HttpResponse, Peer};
 use futures_util::stream::{self, StreamExt};
-use http::{HeaderName, header};
 use std::{
     sync::{
         Arc,
@@ -17,11 +16,11 @@ use tokio::{
 
 use super::{
     Gate,
+    cleaning::Cleaning,
     connect::Stopwatch,
     credential::Sent,
     exchange::{Raw, Room, exchange},
     limiter::{Lane, Quiet, Turn},
-    mask::Mask,
     message::{add_own_headers, message},
     proxy::ProxyPass,
     quota,
@@ -264,19 +263,16 @@ impl Door {
         let mut watch = Stopwatch::start();
         let way = self.gate.way(request.grant, identity.as_ref());
         let mut connection = self.gate.connector.connect(&request.target, way, &mut watch).await?;
-        let peer = connection.peer.take();
+        let mut peer = connection.peer.take();
         let message = message(&request.method, &request.url, headers, request.body.clone(), &connection)?;
-        sent.0.extend(
-            connection
-                .proxied
-                .as_ref()
-                .and_then(|proxied| proxied.pass.clone())
-                .into_iter()
-                .flat_map(ProxyPass::secrets),
-        );
+        let of_proxy = connection.proxied.as_ref().and_then(|proxied| proxied.pass.clone());
+        sent.passing.extend(of_proxy.into_iter().flat_map(ProxyPass::secrets));
+        self.gate.confided.note(&request.target, &sent.lasting);
         let limit = self.budget.response_bytes.into();
         let raw = exchange(connection, message, &request.target, limit, room, &mut watch).await?;
-        let Raw { status, headers, body } = mask(raw, &sent);
+        let mask = Cleaning::of(&self.gate.confided.of(&request.target), &sent);
+        let Raw { status, headers, body } = mask.answer(raw);
+        mask.certificates(peer.as_mut());
         let headers = headers
             .into_iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(&value).into_owned()))
@@ -318,24 +314,4 @@ impl Queue<'_> {
 
 fn out_of_time() -> HttpError {
     HttpError::Limit("wall".to_owned())
-}
-
-/// Takes what was sent in confidence out of the answer, and the values of cookies, which are secrets of the same rank.
-fn mask(raw: Raw, sent: &Sent) -> Raw {
-    let mask = Mask::new(sent.0.iter().map(|secret| secret.expose().as_str()));
-    let clean_header = |(name, value): (HeaderName, Vec<u8>)| {
-        let value = if name == header::SET_COOKIE { without_cookie_value(&value) } else { value };
-        let cleaned_name = mask.clean_text(name.as_str());
-        let name = HeaderName::from_bytes(cleaned_name.as_bytes()).unwrap_or(name);
-        (name, mask.clean(value))
-    };
-    Raw { status: raw.status, headers: raw.headers.into_iter().map(clean_header).collect(), body: mask.clean(raw.body) }
-}
-
-/// `session=abc; Secure` → `session=***; Secure`.
-fn without_cookie_value(cookie: &[u8]) -> Vec<u8> {
-    let end = cookie.iter().position(|&byte| byte == b';').unwrap_or(cookie.len());
-    let (pair, attributes) = cookie.split_at(end);
-    let name = pair.iter().position(|&byte| byte == b'=').map_or(&pair[..0], |equals| &pair[..=equals]);
-    [name, b"***", attributes].concat()
 }

@@ -47,7 +47,7 @@ impl Mask {
     }
 
     /// `bytes` with `***` in every place where a secret was.
-    pub(super) fn clean(&self, bytes: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn clean(&self, bytes: Vec<u8>) -> Vec<u8> {
         let Some(exact) = &self.exact else { return bytes };
         let mut cleaned = bytes;
         if exact.is_match(&cleaned) {
@@ -70,7 +70,7 @@ impl Mask {
             || self.spelled.iter().any(|text| clean_spelled(bytes.to_vec(), text).len() != bytes.len())
     }
 
-    pub(super) fn clean_text(&self, text: &str) -> String {
+    pub(crate) fn clean_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.clean(text.as_bytes().to_vec())).into_owned()
     }
 }

@@ -11,6 +11,8 @@
 mod address;
 mod aws_key;
 mod baton;
+mod cleaning;
+mod confided;
 mod connect;
 mod credential;
 mod door;
@@ -46,6 +48,7 @@ pub use wire::{GREETING_MAX, Login, SourceTurn, certified_name, tls_fault};
 use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::atomic::AtomicU32};
 
 use crate::domain::{ControlId, CredentialId, Grant, Rate, SourceId, Timestamp};
+use confided::Confided;
 use connect::Connector;
 use limiter::Limiter;
 use tls::Trusts;
@@ -91,6 +94,7 @@ pub struct Gate {
     trusts: Trusts,
     tokens: Tokens,
     limiter: Arc<Limiter>,
+    confided: Arc<Confided>,
     credentials: HashMap<CredentialId, CredentialSettings>,
     now: Now,
 }
@@ -100,7 +104,7 @@ impl Gate {
     /// A file in `ca` cannot be read, or holds no certificate.
     pub fn new(settings: GateSettings) -> Result<Self, GateError> {
         let limiter = Arc::new(Limiter::new(settings.rates.iter().cloned()));
-        Self::with(settings, limiter)
+        Self::with(settings, limiter, Arc::default())
     }
 
     /// The gate of another configuration, for the same systems: what they have asked for holds on. Tokens are got anew: what
@@ -110,17 +114,18 @@ impl Gate {
     /// As [`Self::new`]; then nothing has changed.
     pub fn succeeding(&self, settings: GateSettings) -> Result<Self, GateError> {
         let rates = settings.rates.clone();
-        let gate = Self::with(settings, Arc::clone(&self.limiter))?;
+        let gate = Self::with(settings, Arc::clone(&self.limiter), Arc::clone(&self.confided))?;
         self.limiter.use_rates(rates);
         Ok(gate)
     }
 
-    fn with(settings: GateSettings, limiter: Arc<Limiter>) -> Result<Self, GateError> {
+    fn with(settings: GateSettings, limiter: Arc<Limiter>, confided: Arc<Confided>) -> Result<Self, GateError> {
         Ok(Self {
             connector: Connector::new(settings.proxy),
             trusts: Trusts::new(&settings.ca, &settings.ca_of_sources, &settings.now)?,
             tokens: Tokens::default(),
             limiter,
+            confided,
             credentials: settings.credentials.into_iter().map(|one| (one.id.clone(), one)).collect(),
             now: settings.now,
         })

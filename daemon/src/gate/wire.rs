@@ -1,10 +1,10 @@
 //! Ways to servers that are no web servers: databases and directories, which the host itself asks before a run.
 //!
 //! The same rules as for requests: every address is checked, and the checked one is connected to; a chain is held against
-//! the same roots and the same clock. They go by no proxy: what a proxy of the web lets through are requests.
+//! the same roots and the same clock. (Of MySQL against the clock of the system: its driver speaks TLS by itself, and takes
+//! roots and nothing else.) They go by no proxy: what a proxy of the web lets through are requests.
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, atomic::AtomicU32},
     time::Duration,
 };
@@ -45,8 +45,16 @@ const SAID_CHARS_MAX: usize = 2_000;
 impl Login {
     /// What a server has said, without the password, and no more of it than helps.
     pub fn clean(&self, text: &str) -> String {
-        let masked = Mask::new(self.password.iter().map(|secret| secret.expose().as_str())).clean_text(text);
-        masked.chars().take(SAID_CHARS_MAX).collect()
+        self.mask().clean_text(text).chars().take(SAID_CHARS_MAX).collect()
+    }
+
+    /// What a server has answered, without the password.
+    pub fn clean_answer(&self, bytes: Vec<u8>) -> Vec<u8> {
+        self.mask().clean(bytes)
+    }
+
+    pub(crate) fn mask(&self) -> Mask {
+        Mask::new(self.password.iter().map(|secret| secret.expose().as_str()))
     }
 }
 
@@ -98,14 +106,6 @@ impl Gate {
         // What cannot be set is only slower.
         stream.set_nodelay(true).ok();
         Ok(stream)
-    }
-
-    /// The addresses of the server, each of them checked: for a driver that connects by itself.
-    ///
-    /// # Errors
-    /// As [`Self::dial`], but that nothing is connected to.
-    pub async fn addresses_of(&self, server: &Server) -> Result<Vec<SocketAddr>, HttpError> {
-        self.connector.checked_addresses(&target(server)?, self.way_to(server)).await
     }
 
     /// How TLS is spoken where no protocol is agreed on in the handshake.
@@ -180,3 +180,18 @@ fn target(server: &Server) -> Result<Target, HttpError> {
 
 /// How long a server may take to say who it is, when nothing else says.
 pub const GREETING_MAX: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_answers_is_without_the_password() {
+        let login = Login { user: "auditor".to_owned(), password: Some(Secret::new("s3cr\"et/word".to_owned())) };
+        let rows = br#"[{"name":"s3cr\"et/word","b":"czNjciJldC93b3Jk","who":"auditor"}]"#.to_vec();
+        let cleaned = String::from_utf8(login.clean_answer(rows)).unwrap();
+        assert_eq!(cleaned, r#"[{"name":"***","b":"***","who":"auditor"}]"#);
+        let nobody = Login { user: "auditor".to_owned(), password: None };
+        assert_eq!(nobody.clean_answer(b"a".to_vec()), b"a");
+    }
+}

@@ -26,7 +26,8 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{Attempt, OutboxError, Outgoing, Problem, Transport, Trying, one_line::OneLine};
 use crate::{
     clock::{Stopwatch, stopwatch},
-    secret::SecretSource,
+    gate::Mask,
+    secret::{Secret, SecretSource},
 };
 
 #[derive(Debug, Clone)]
@@ -95,6 +96,8 @@ pub struct SmtpTransport {
     tls: Option<TlsParameters>,
     hello: ClientId,
     idle: Arc<Mutex<Vec<Session>>>,
+    /// The password that the server was told last.
+    told: Mutex<Option<Secret>>,
 }
 
 /// An open connection, logged in.
@@ -134,7 +137,7 @@ impl SmtpTransport {
             Tls::None => None,
             Tls::Starttls | Tls::Implicit => Some(tls_parameters(&settings)?),
         };
-        Ok(Self { settings, from, tls, hello: ClientId::default(), idle: Arc::default() })
+        Ok(Self { settings, from, tls, hello: ClientId::default(), idle: Arc::default(), told: Mutex::default() })
     }
 
     /// Goes as far as every mail goes, up to its sender, and takes leave: nothing is sent.
@@ -209,7 +212,7 @@ impl SmtpTransport {
                 return Err(self.stopped(Problem::NoStarttls, why));
             }
             let encrypted = connection.starttls(tls.clone(), &self.hello).await;
-            encrypted.map_err(|error| self.stopped(Problem::Tls, &said(&error)))?;
+            encrypted.map_err(|error| self.stopped(Problem::Tls, &self.said(&error)))?;
         }
         if let Some(login) = &self.settings.login {
             self.log_in(&mut connection, login).await?;
@@ -219,6 +222,7 @@ impl SmtpTransport {
 
     async fn log_in(&self, connection: &mut AsyncSmtpConnection, login: &Login) -> Result<(), Stopped> {
         let password = login.password.read().map_err(|error| self.stopped(Problem::Login, &chain(&error)))?;
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(password.clone());
         let credentials = Credentials::new(login.username.clone(), password.expose().clone());
         match connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await {
             Ok(_) => Ok(()),
@@ -226,7 +230,7 @@ impl SmtpTransport {
                 let why = if error.is_client() {
                     "the server offers no login (AUTH PLAIN or LOGIN)".to_owned()
                 } else {
-                    format!("the login as `{}` was not taken: {}", login.username, said(&error))
+                    format!("the login as `{}` was not taken: {}", login.username, self.said(&error))
                 };
                 connection.abort().await;
                 // 4xx: the server cannot check the password at present (RFC 4954, 454), it is not wrong.
@@ -278,7 +282,7 @@ impl SmtpTransport {
             }
             Fault::Smtp(error) => error,
         };
-        let why = format!("{}: {what} was not taken: {}", self.name(), said(&error));
+        let why = format!("{}: {what} was not taken: {}", self.name(), self.said(&error));
         match error.status().map(u16::from) {
             // The server shuts down (RFC 5321, section 3.8).
             Some(421) => Attempt::Stopped { problem: Problem::Unreachable, why },
@@ -306,7 +310,7 @@ impl SmtpTransport {
                     Some(_) if error.is_permanent() => Problem::Sender,
                     _ => Problem::Unreachable,
                 };
-                self.stopped(problem, &format!("MAIL FROM <{}> was not taken: {}", self.from, said(&error)))
+                self.stopped(problem, &format!("MAIL FROM <{}> was not taken: {}", self.from, self.said(&error)))
             }
         }
     }
@@ -315,11 +319,26 @@ impl SmtpTransport {
         // lettre reports a failed handshake as an error of the connection.
         let text = chain(error).to_lowercase();
         let is_tls = error.is_tls() || ["certificate", "tls", "handshake"].iter().any(|word| text.contains(word));
-        self.stopped(if is_tls { Problem::Tls } else { Problem::Unreachable }, &said(error))
+        self.stopped(if is_tls { Problem::Tls } else { Problem::Unreachable }, &self.said(error))
     }
 
     fn stopped(&self, problem: Problem, why: &str) -> Stopped {
         Stopped { problem, why: format!("{}: {why}", self.name()) }
+    }
+
+    /// An error and its causes, cut, and without the password: what a server says goes to logs and pages, and it may repeat what
+    /// it was sent.
+    fn said(&self, error: &Error) -> String {
+        let text = chain(error);
+        let text = match &*self.told.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(password) => Mask::new([password.expose().as_str()]).clean_text(&text),
+            None => text,
+        };
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        match text.char_indices().nth(300) {
+            None => text,
+            Some((at, _)) => format!("{}… (cut)", &text[..at]),
+        }
     }
 
     fn name(&self) -> String {
@@ -376,15 +395,6 @@ fn tls_parameters(settings: &SmtpSettings) -> Result<TlsParameters, OutboxError>
 /// By its name alone; where the name leads is looked at when the connection stands.
 fn names_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-}
-
-/// An error and its causes, cut: what a server says goes to logs and pages.
-fn said(error: &Error) -> String {
-    let text: String = chain(error).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    match text.char_indices().nth(300) {
-        None => text,
-        Some((at, _)) => format!("{}… (cut)", &text[..at]),
-    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -8,6 +8,18 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// A row comes with a few bytes for each value that JSON has too, and binary data at most twice as long: an answer within its
+/// limit is never over this.
+const WIRE_FACTOR: u64 = 2;
+
+/// What comes before the rows, and around them.
+pub(super) const WIRE_BYTES_MORE: u64 = 1 << 20;
+
+/// How many bytes may come for an answer of so many.
+pub(super) const fn wire_max(bytes_max: u64) -> u64 {
+    bytes_max.saturating_mul(WIRE_FACTOR).saturating_add(WIRE_BYTES_MORE)
+}
+
 /// A stream with an end.
 #[derive(Debug)]
 pub(super) struct Counted<S> {

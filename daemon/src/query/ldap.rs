@@ -3,22 +3,28 @@
 //! All pages of a search are asked for, and entries come in order of their names, so that a directory that has not changed
 //! gives the same bytes. Where it refers to another directory, or says less than all, the search is an error.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, pin::pin};
+use std::{collections::BTreeMap, io, panic::AssertUnwindSafe, pin::pin};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use evidenced_contract::HttpError;
 use futures_util::FutureExt as _;
 use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchEntry, StdStream,
     adapters::{Adapter, EntriesOnly, PagedResults},
 };
 use serde_json::json;
+use tokio::net::UnixStream;
+use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::{Answer, Bounds, Greeting, QueryError};
+use super::{
+    Answer, Bounds, Greeting, QueryError,
+    counted::{Counted, wire_max},
+    frames::Frames,
+    relay::{beside, relayed},
+};
 use crate::{
     domain::{CredentialId, LdapScope, LdapSpec, Server},
-    gate::{Gate, Login, tls_fault},
+    gate::{Gate, Login, Mask, certified_name, tls_fault},
 };
 
 /// Entries of one page: servers give 1,000 at most, if nobody has changed it.
@@ -45,8 +51,8 @@ const BINARY: [&str; 9] = [
 
 pub(super) async fn ask(gate: &Gate, spec: &LdapSpec, server: &Server, bounds: Bounds) -> Result<Answer, QueryError> {
     let login = gate.login(spec.database.credential.as_ref(), server).await?;
-    let search = async |ldap: Ldap| search(ldap, spec, &login, server, bounds).await;
-    let entries = logged_in(gate, server, &login, search).await?;
+    let search = async |ldap: Ldap| search(ldap, spec, &login, bounds).await;
+    let entries = logged_in(gate, server, &login, bounds.bytes_max, search).await?;
     let mut json = b"[".to_vec();
     let rows = u32::try_from(entries.len()).unwrap_or(u32::MAX);
     for (number, entry) in entries.into_values().enumerate() {
@@ -57,7 +63,7 @@ pub(super) async fn ask(gate: &Gate, spec: &LdapSpec, server: &Server, bounds: B
     if json.len() as u64 > bounds.bytes_max {
         return Err(QueryError::TooLong(bounds.bytes_max));
     }
-    Ok(Answer { bytes: json, rows, who: who(&login, server) })
+    Ok(Answer { bytes: login.clean_answer(json), rows, who: who(&login, server) })
 }
 
 pub(super) async fn greet(
@@ -66,7 +72,7 @@ pub(super) async fn greet(
     server: &Server,
 ) -> Result<Greeting, QueryError> {
     let login = gate.login(credential, server).await?;
-    logged_in(gate, server, &login, async |_| Ok(())).await?;
+    logged_in(gate, server, &login, 0, async |_| Ok(())).await?;
     Ok(Greeting { who: who(&login, server), is_superuser: false })
 }
 
@@ -74,20 +80,45 @@ fn who(login: &Login, server: &Server) -> String {
     format!("{} at {}:{}", login.user, server.host, server.port)
 }
 
-/// Connects, logs in and does the work, while the connection is driven.
+/// Connects, logs in and does the work, while the connection is driven. The library has a stream of ours, on which nothing comes
+/// that is too much for it.
 async fn logged_in<T>(
     gate: &Gate,
     server: &Server,
     login: &Login,
+    bytes_max: u64,
     work: impl AsyncFnOnce(Ldap) -> Result<T, QueryError>,
 ) -> Result<T, QueryError> {
-    let fault = |error| fault(&error, server);
-    let stream = gate.dial(server).await?.into_std().map_err(|_| QueryError::Lost)?;
-    let settings = LdapConnSettings::new().set_std_stream(StdStream::Tcp(stream)).set_config(gate.tls()?);
-    let scheme = if server.tls { "ldaps" } else { "ldap" };
-    let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() };
-    let url = Url::parse(&format!("{scheme}://{host}:{}", server.port))
-        .map_err(|_| QueryError::Way(HttpError::Refused(format!("`{}` is no name of a host", server.host))))?;
+    let stream = Counted::new(gate.dial(server).await?, wire_max(bytes_max));
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(|_| QueryError::Lost)?;
+    ours.set_nonblocking(true).map_err(|_| QueryError::Lost)?;
+    let driver = UnixStream::from_std(ours).map_err(|_| QueryError::Lost)?;
+    let work = driven(theirs, login, work);
+    let told = |error: &io::Error| match error.get_ref() {
+        Some(inner) if inner.is::<rustls::Error>() => Some(QueryError::Way(tls_fault(server, error))),
+        _ => (error.kind() == io::ErrorKind::InvalidData).then_some(QueryError::Unexpected("LDAP")),
+    };
+    if server.tls {
+        let shake = TlsConnector::from(gate.tls()?).connect(certified_name(server)?, stream);
+        let stream = shake.await.map_err(|error| QueryError::Way(tls_fault(server, &error)))?;
+        let (from, to) = tokio::io::split(stream);
+        beside(relayed((Frames::new(from), to), driver), work, told, bytes_max).await
+    } else {
+        let (from, to) = tokio::io::split(stream);
+        beside(relayed((Frames::new(from), to), driver), work, told, bytes_max).await
+    }
+}
+
+/// Logs in and does the work by way of `stream`.
+async fn driven<T>(
+    stream: std::os::unix::net::UnixStream,
+    login: &Login,
+    work: impl AsyncFnOnce(Ldap) -> Result<T, QueryError>,
+) -> Result<T, QueryError> {
+    let fault = |error| fault(&error);
+    let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(stream));
+    // Where that leads is decided already.
+    let url = Url::parse("ldapi://relay").map_err(|_| QueryError::Lost)?;
     let all = async {
         let (connection, mut ldap) = LdapConnAsync::from_url_with_settings(settings, &url).await.map_err(fault)?;
         let work = async {
@@ -126,10 +157,9 @@ async fn search(
     mut ldap: Ldap,
     spec: &LdapSpec,
     login: &Login,
-    server: &Server,
     bounds: Bounds,
 ) -> Result<BTreeMap<String, String>, QueryError> {
-    let fault = |error| fault(&error, server);
+    let fault = |error| fault(&error);
     let scope = match spec.scope {
         LdapScope::Base => Scope::Base,
         LdapScope::One => Scope::OneLevel,
@@ -139,12 +169,12 @@ async fn search(
         vec![Box::new(EntriesOnly::new()), Box::new(PagedResults::new(PAGE_ENTRIES))];
     let found = ldap.streaming_search_with(adapters, &spec.base, scope, &spec.filter, &spec.attributes).await;
     let mut found = found.map_err(fault)?;
-    let (mut entries, mut bytes) = (BTreeMap::new(), 0);
+    let (mut entries, mut bytes, mask) = (BTreeMap::new(), 0, login.mask());
     while let Some(entry) = found.next().await.map_err(fault)? {
         if entries.len() as u64 == u64::from(spec.max_entries) {
             return Err(QueryError::TooManyEntries(spec.max_entries));
         }
-        let entry = SearchEntry::construct(entry);
+        let entry = cleaned(SearchEntry::construct(entry), &mask);
         let json = entry_json(&entry, &spec.attributes);
         bytes += json.len() as u64 + 2;
         if bytes > bounds.bytes_max {
@@ -171,6 +201,17 @@ async fn search(
             login.user
         ))),
         _ => Err(QueryError::Refused(words(&result, login))),
+    }
+}
+
+/// Without what the mask knows, in names and values.
+fn cleaned(entry: SearchEntry, mask: &Mask) -> SearchEntry {
+    let texts = |values: Vec<String>| values.iter().map(|value| mask.clean_text(value)).collect();
+    let bytes = |values: Vec<Vec<u8>>| values.into_iter().map(|value| mask.clean(value)).collect();
+    SearchEntry {
+        dn: mask.clean_text(&entry.dn),
+        attrs: entry.attrs.into_iter().map(|(name, values)| (name, texts(values))).collect(),
+        bin_attrs: entry.bin_attrs.into_iter().map(|(name, values)| (name, bytes(values))).collect(),
     }
 }
 
@@ -215,12 +256,9 @@ fn words(result: &LdapResult, login: &Login) -> String {
     login.clean(&format!("result {}{text}", result.rc))
 }
 
-fn fault(error: &LdapError, server: &Server) -> QueryError {
+fn fault(error: &LdapError) -> QueryError {
     match error {
         LdapError::FilterParsing => QueryError::Refused("`filter` is no filter of LDAP (RFC 4515)".to_owned()),
-        LdapError::Io { source } if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            QueryError::Way(tls_fault(server, source))
-        }
         LdapError::Io { .. }
         | LdapError::OpSend { .. }
         | LdapError::ResultRecv { .. }

@@ -6,9 +6,11 @@
 //! Must not know: the ledger, plugins, what an answer means.
 
 mod counted;
+mod frames;
 mod ldap;
 mod mysql;
 mod postgres;
+mod relay;
 mod rows;
 mod sqlite;
 

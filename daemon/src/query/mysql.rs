@@ -2,16 +2,26 @@
 //!
 //! The statement is prepared first, which runs nothing: what would give no columns is not run at all, so that nothing is
 //! written by it, also no file of the server. The transaction is read-only besides.
+//!
+//! The driver would read on by itself what nobody wants any more. It has a way of ours to the server, which ends with the question.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use evidenced_contract::HttpError;
 use mysql_async::{
     Column, Conn, Error, IoError, OptsBuilder, Row, SslOpts, Value, consts::ColumnType, prelude::Queryable as _,
 };
 
+use tokio::net::TcpListener;
+
 use super::{
-    Answer, Bounds, Greeting, QueryError, millis_until,
+    Answer, Bounds, Greeting, QueryError,
+    counted::{Counted, WIRE_BYTES_MORE, wire_max},
+    millis_until,
+    relay::{beside, relayed_once},
     rows::{Cell, Rows},
 };
 use crate::{
@@ -28,9 +38,31 @@ const PACKET_BYTES_MIN: u64 = 1 << 20;
 
 pub(super) async fn ask(gate: &Gate, spec: &SqlSpec, server: &Server, bounds: Bounds) -> Result<Answer, QueryError> {
     let login = gate.login(spec.database.credential.as_ref(), server).await?;
-    let mut connection = connect(gate, server, &login, bounds.bytes_max).await?;
-    let told = |error| fault(&error, &login, server);
-    let greeting = greeting(&mut connection, &login, server).await.map_err(told)?;
+    let (listener, port) = door().await?;
+    let relay = relayed_once(listener, Counted::new(gate.dial(server).await?, wire_max(bounds.bytes_max)));
+    let work = asked(gate, spec, server, &login, port, bounds);
+    let answer = beside(relay, work, |_| None, bounds.bytes_max).await?;
+    Ok(Answer { bytes: login.clean_answer(answer.bytes), ..answer })
+}
+
+/// Where the driver finds our side of the way to its server.
+async fn door() -> Result<(TcpListener, u16), QueryError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|_| QueryError::Lost)?;
+    let port = listener.local_addr().map_err(|_| QueryError::Lost)?.port();
+    Ok((listener, port))
+}
+
+async fn asked(
+    gate: &Gate,
+    spec: &SqlSpec,
+    server: &Server,
+    login: &Login,
+    port: u16,
+    bounds: Bounds,
+) -> Result<Answer, QueryError> {
+    let mut connection = connect(gate, server, login, port, bounds.bytes_max).await?;
+    let told = |error| fault(&error, login, server);
+    let greeting = greeting(&mut connection, login, server).await.map_err(told)?;
     // MySQL counts in milliseconds, MariaDB in seconds.
     let (millis, began) = (millis_until(bounds.end), timer_now());
     let limit = if greeting.is_mariadb {
@@ -41,7 +73,7 @@ pub(super) async fn ask(gate: &Gate, spec: &SqlSpec, server: &Server, bounds: Bo
     for statement in [&limit, "set session time_zone = '+00:00'", "start transaction read only"] {
         connection.query_drop(statement).await.map_err(told)?;
     }
-    let (bytes, rows) = match read(&mut connection, spec, bounds).await {
+    let (bytes, rows) = match read(&mut connection, spec, login, bounds).await {
         Ok(read) => read,
         Err(Fault::Query(error)) => return Err(error),
         Err(Fault::Server(error)) => return Err(told(error)),
@@ -61,10 +93,16 @@ pub(super) async fn greet(
     server: &Server,
 ) -> Result<Greeting, QueryError> {
     let login = gate.login(credential, server).await?;
-    let mut connection = connect(gate, server, &login, PACKET_BYTES_MIN).await?;
-    let greeting = greeting(&mut connection, &login, server).await.map_err(|error| fault(&error, &login, server))?;
-    connection.disconnect().await.ok();
-    Ok(Greeting { who: greeting.who, is_superuser: false })
+    let (listener, port) = door().await?;
+    let relay = relayed_once(listener, Counted::new(gate.dial(server).await?, WIRE_BYTES_MORE));
+    let work = async {
+        let mut connection = connect(gate, server, &login, port, PACKET_BYTES_MIN).await?;
+        let greeting = greeting(&mut connection, &login, server).await;
+        let greeting = greeting.map_err(|error| fault(&error, &login, server))?;
+        connection.disconnect().await.ok();
+        Ok(Greeting { who: greeting.who, is_superuser: false })
+    };
+    beside(relay, work, |_| None, WIRE_BYTES_MORE).await
 }
 
 struct Greeted {
@@ -75,15 +113,15 @@ struct Greeted {
 async fn greeting(connection: &mut Conn, login: &Login, server: &Server) -> Result<Greeted, Error> {
     let version: String = connection.query_first("select version()").await?.unwrap_or_default();
     let is_mariadb = version.contains("MariaDB");
+    let version = login.clean(&version);
     let product = if is_mariadb { "MariaDB" } else { "MySQL" };
     let database = server.database.as_deref().map(|name| format!("/{name}")).unwrap_or_default();
     let who = format!("{} at {}:{}{database}, {product} {version}", login.user, server.host, server.port);
     Ok(Greeted { who, is_mariadb })
 }
 
-async fn connect(gate: &Gate, server: &Server, login: &Login, bytes_max: u64) -> Result<Conn, QueryError> {
-    // The driver connects by itself, to addresses that were checked, and speaks TLS with the roots of the gate.
-    let addresses: Vec<_> = gate.addresses_of(server).await?.into_iter().map(|address| address.ip()).collect();
+/// By way of `port` of this machine. The driver speaks TLS by itself, with the roots of the gate, but by the clock of the system.
+async fn connect(gate: &Gate, server: &Server, login: &Login, port: u16, bytes_max: u64) -> Result<Conn, QueryError> {
     let tls = server.tls.then(|| {
         let roots = gate.roots().iter().map(|root| root.as_ref().to_vec().into()).collect();
         SslOpts::default().with_root_certs(roots).with_disable_built_in_roots(true)
@@ -91,8 +129,8 @@ async fn connect(gate: &Gate, server: &Server, login: &Login, bytes_max: u64) ->
     let packet_max = usize::try_from(bytes_max.max(PACKET_BYTES_MIN)).unwrap_or(usize::MAX);
     let options = OptsBuilder::default()
         .ip_or_hostname(server.host.clone())
-        .tcp_port(server.port)
-        .resolved_ips(Some(addresses))
+        .tcp_port(port)
+        .resolved_ips(Some([IpAddr::V4(Ipv4Addr::LOCALHOST)]))
         .user(Some(login.user.clone()))
         .pass(login.password.as_ref().map(|secret| secret.expose().clone()))
         .db_name(server.database.clone())
@@ -150,7 +188,7 @@ fn fault(error: &Error, login: &Login, server: &Server) -> QueryError {
     }
 }
 
-async fn read(connection: &mut Conn, spec: &SqlSpec, bounds: Bounds) -> Result<(Vec<u8>, u32), Fault> {
+async fn read(connection: &mut Conn, spec: &SqlSpec, login: &Login, bounds: Bounds) -> Result<(Vec<u8>, u32), Fault> {
     let statement = connection.prep(spec.query.as_str()).await?;
     let (wanted, given) = (usize::from(statement.num_params()), spec.parameters.len());
     if wanted != given {
@@ -158,7 +196,8 @@ async fn read(connection: &mut Conn, spec: &SqlSpec, bounds: Bounds) -> Result<(
     }
     let columns = statement.columns();
     let names: Vec<_> = columns.iter().map(|column| column.name_str().into_owned()).collect();
-    let mut rows = Rows::new(names.iter().map(String::as_str), spec.max_rows, bounds.bytes_max)?;
+    let rows = Rows::new(names.iter().map(String::as_str), spec.max_rows, bounds.bytes_max)?;
+    let mut rows = rows.without(login.mask());
     let parameters: Vec<Value> = spec.parameters.iter().map(bound).collect();
     let mut found = connection.exec_iter(statement, parameters).await?;
     // What a value that hangs on a parameter is, is known only now.

@@ -27,7 +27,7 @@ use tokio_postgres::{
 
 use super::{
     Answer, Bounds, Greeting, QueryError,
-    counted::{Counted, is_over},
+    counted::{Counted, WIRE_BYTES_MORE, is_over, wire_max},
     millis_until,
     rows::{Cell, Rows},
 };
@@ -36,22 +36,14 @@ use crate::{
     gate::{Gate, Login, certified_name, tls_fault},
 };
 
-/// A row comes with a few bytes for each value that JSON has too, and binary data twice as long: an answer within its
-/// limit is never over this.
-const WIRE_FACTOR: u64 = 2;
-
-/// What comes before the rows, and around them.
-const WIRE_BYTES_MORE: u64 = 1 << 20;
-
 type Plain = Counted<TcpStream>;
 
 pub(super) async fn ask(gate: &Gate, spec: &SqlSpec, server: &Server, bounds: Bounds) -> Result<Answer, QueryError> {
     let login = gate.login(spec.database.credential.as_ref(), server).await?;
-    let wire_max = bounds.bytes_max.saturating_mul(WIRE_FACTOR).saturating_add(WIRE_BYTES_MORE);
-    let (client, connection) = connect(gate, server, &login, wire_max).await?;
+    let (client, connection) = connect(gate, server, &login, wire_max(bounds.bytes_max)).await?;
     let Greeting { who, is_superuser } = greeting(&connection, &login, server);
     let work = async {
-        let read = read(&client, spec, bounds).await;
+        let read = read(&client, spec, &login, bounds).await;
         // Goodbye; the connection ends once it is said.
         drop(client);
         read
@@ -69,6 +61,7 @@ pub(super) async fn ask(gate: &Gate, spec: &SqlSpec, server: &Server, bounds: Bo
         // Whether the goodbye arrives changes nothing.
         connection.await.ok();
     }
+    let bytes = login.clean_answer(bytes);
     Ok(Answer { bytes, rows, who: if is_superuser { format!("{who}, a superuser") } else { who } })
 }
 
@@ -91,7 +84,7 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
-    let version = connection.parameter("server_version").unwrap_or("of an unknown version");
+    let version = login.clean(connection.parameter("server_version").unwrap_or("of an unknown version"));
     let database = server.database.as_deref().unwrap_or(&login.user);
     let who = format!("{} at {}:{}/{database}, PostgreSQL {version}", login.user, server.host, server.port);
     Greeting { who, is_superuser: connection.parameter("is_superuser") == Some("on") }
@@ -185,7 +178,7 @@ fn connection_fault(error: &Error, server: &Server) -> QueryError {
     if error.is_closed() { QueryError::Lost } else { QueryError::Unexpected("PostgreSQL's protocol") }
 }
 
-async fn read(client: &Client, spec: &SqlSpec, bounds: Bounds) -> Result<(Vec<u8>, u32), Fault> {
+async fn read(client: &Client, spec: &SqlSpec, login: &Login, bounds: Bounds) -> Result<(Vec<u8>, u32), Fault> {
     // Of the transaction alone, so that a pooler that shares sessions hands nothing on. All of a batch is sent at once.
     let begin = format!(
         "begin transaction read only; set local statement_timeout = {}; set local client_min_messages = 'error'; \
@@ -201,7 +194,7 @@ async fn read(client: &Client, spec: &SqlSpec, bounds: Bounds) -> Result<(Vec<u8
         return Err(QueryError::Parameters { wanted, given }.into());
     }
     let names = statement.columns().iter().map(tokio_postgres::Column::name);
-    let mut rows = Rows::new(names, spec.max_rows, bounds.bytes_max)?;
+    let mut rows = Rows::new(names, spec.max_rows, bounds.bytes_max)?.without(login.mask());
     let types: Vec<Type> = statement.columns().iter().map(|column| column.type_().clone()).collect();
     let parameters: Vec<Parameter> = spec.parameters.iter().map(Parameter::of).collect();
     let parameters: Vec<_> = parameters.iter().map(|parameter| parameter as &(dyn ToSql + Sync)).collect();

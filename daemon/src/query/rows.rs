@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use super::QueryError;
+use crate::gate::Mask;
 
 /// JSON is exact up to here (RFC 8259, section 6); a larger whole number is text.
 const EXACT_MAX: i128 = (1 << 53) - 1;
@@ -22,8 +23,9 @@ pub(super) enum Cell<'a> {
 }
 
 /// All rows so far.
-#[derive(Debug)]
 pub(super) struct Rows {
+    /// What each value is cleaned of before it is written: two layers of escapes would hide it.
+    mask: Option<Mask>,
     /// As they begin each value: `"name":`.
     keys: Vec<String>,
     json: Vec<u8>,
@@ -48,7 +50,12 @@ impl Rows {
         if keys.is_empty() {
             return Err(QueryError::NoRows);
         }
-        Ok(Self { keys, json: b"[".to_vec(), rows: 0, rows_max, bytes_max })
+        Ok(Self { mask: None, keys, json: b"[".to_vec(), rows: 0, rows_max, bytes_max })
+    }
+
+    /// The same, with values without what the mask knows.
+    pub(super) fn without(self, mask: Mask) -> Self {
+        Self { mask: Some(mask), ..self }
     }
 
     /// One row; its values are in the order of the columns.
@@ -65,7 +72,8 @@ impl Rows {
                 self.json.push(b',');
             }
             self.json.extend_from_slice(key.as_bytes());
-            write_cell(&mut self.json, &cell?);
+            let cell = cleaned(cell?, self.mask.as_ref());
+            write_cell(&mut self.json, &cell);
             // The end of the list is two bytes.
             if self.json.len() as u64 + 2 > self.bytes_max {
                 return Err(QueryError::TooLong(self.bytes_max));
@@ -83,6 +91,14 @@ impl Rows {
             return Err(QueryError::TooLong(self.bytes_max));
         }
         Ok((self.json, self.rows))
+    }
+}
+
+fn cleaned<'a>(cell: Cell<'a>, mask: Option<&Mask>) -> Cell<'a> {
+    match (mask, cell) {
+        (Some(mask), Cell::Text(text)) => Cell::Text(mask.clean_text(&text).into()),
+        (Some(mask), Cell::Bytes(bytes)) => Cell::Bytes(mask.clean(bytes.into_owned()).into()),
+        (_, cell) => cell,
     }
 }
 
@@ -133,6 +149,14 @@ mod tests {
                      {\"id\":\"9007199254740992\",\"na\\\"me\":\"/wA=\"}\n]\n";
         assert_eq!((std::str::from_utf8(&json).unwrap(), count), (shown, 2));
         assert_eq!(rows(3).finish().unwrap(), (b"[]\n".to_vec(), 0));
+    }
+
+    #[test]
+    fn a_value_that_holds_json_is_cleaned_before_it_is_written_as_json() {
+        let mut list = rows(1_000).without(Mask::new(["pass\"word"]));
+        list.push([text(r#"{"told":"pass\"word"}"#), Ok(Cell::Bytes(b"a pass\"word"[..].into()))]).unwrap();
+        let json = String::from_utf8(list.finish().unwrap().0).unwrap();
+        assert_eq!(json, "[\n{\"id\":\"{\\\"told\\\":\\\"***\\\"}\",\"na\\\"me\":\"YSAqKio=\"}\n]\n");
     }
 
     #[test]

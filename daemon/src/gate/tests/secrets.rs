@@ -92,6 +92,44 @@ async fn an_error_is_masked_as_an_answer_is() {
 }
 
 #[tokio::test]
+async fn a_secret_in_the_name_of_a_header_is_masked_although_names_lose_their_capitals() {
+    let secrets = Secrets::new();
+    let token = "Tok-EN.7F3a9c";
+    let server = Server::answering(format!("HTTP/1.1 200 OK\r\n{token}: x\r\ncontent-length: 0\r\n\r\n")).await;
+    let gate = gate(vec![secrets.credential("key", CredentialKind::Bearer, token)], Vec::new(), None);
+    let grant = Grant { credential: Some("key".parse().unwrap()), ..server.grant() };
+    let response = door_of(&gate, [grant]).send(get(server.url("/"))).await.unwrap();
+    assert_eq!(response.exchange.headers[0], ("***".to_owned(), "x".to_owned()), "{response:?}");
+}
+
+/// A list of the latest requests, or an explanation of what was wrong with the token before.
+#[tokio::test]
+async fn what_a_server_was_told_before_is_masked_in_its_later_answers() {
+    let secrets = Secrets::new();
+    let latest = Arc::new(std::sync::Mutex::new(String::new()));
+    let repeat = move |request: Request| {
+        let latest = Arc::clone(&latest);
+        async move {
+            let mut latest = latest.lock().unwrap();
+            for (name, value) in request.headers() {
+                *latest += &format!("{name}: {};", value.to_str().unwrap());
+            }
+            latest.clone()
+        }
+    };
+    let server = Server::http(Router::new().fallback(repeat)).await;
+    let gate = gate(vec![secrets.credential("key", CredentialKind::Bearer, TOKEN)], Vec::new(), None);
+    let door = door_of(&gate, [Grant { credential: Some("key".parse().unwrap()), ..server.grant() }]);
+    assert!(text(door.send(get(server.url("/"))).await).contains("authorization: Bearer ***;"));
+    secrets.write("key", "another-one");
+    let later = text(door.send(get(server.url("/"))).await);
+    assert_eq!(later.matches("authorization: Bearer ***;").count(), 2, "{later}");
+    let anonymous = text(door.send(HttpRequest { auth: Auth::Anonymous, ..get(server.url("/")) }).await);
+    assert_eq!(anonymous.matches("authorization: Bearer ***;").count(), 2, "{anonymous}");
+    assert!(!anonymous.contains("7f3a9c") && !anonymous.contains("another-one"), "{anonymous}");
+}
+
+#[tokio::test]
 async fn the_value_of_a_cookie_is_a_secret_too() {
     let server = echo().await;
     let response = door([server.grant()]).send(get(server.url("/"))).await.unwrap();

@@ -45,6 +45,8 @@ pub(super) struct Question {
     pub url: Url,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// What of it must not be seen again, should the same server be asked for something else.
+    pub confided: Vec<Secret>,
 }
 
 /// What was answered. It may hold a token, and so is never shown.
@@ -56,7 +58,7 @@ pub(super) struct Reply {
 
 impl Question {
     pub(super) fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), confided: Vec::new() }
     }
 
     /// A form, as tokens are asked for almost everywhere.
@@ -66,7 +68,7 @@ impl Question {
         let mut headers = HeaderMap::new();
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(header::CONTENT_TYPE, form_type);
-        Self { method: Method::POST, url, headers, body: form.finish().into() }
+        Self { method: Method::POST, url, headers, body: form.finish().into(), confided: Vec::new() }
     }
 }
 
@@ -108,7 +110,8 @@ impl Asking<'_> {
         let lane = gate.limiter.lane_of_host(target, id);
         let wants_quiet = |Quiet| refused(format!("{target} asks to come back later; the next run asks again"));
         let turn = lane.turn(control, gate.limiter.places(target), end).await.map_err(wants_quiet)?;
-        let Question { method, url, mut headers, body } = question;
+        let Question { method, url, mut headers, body, confided } = question;
+        gate.confided.note(target, &confided);
         add_own_headers(&mut headers, target)?;
         let way = Way { addresses, trust: gate.trusts.of(None), identity: None, whose: "credential" };
         let mut watch = Stopwatch::start();

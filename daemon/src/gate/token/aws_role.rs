@@ -55,7 +55,8 @@ fn question(
     let target = Target::of(&question.url).ok_or_else(|| no_token(&settings.id, "`sts_url` is not of a server"))?;
     // The host is signed too.
     add_own_headers(&mut question.headers, &target)?;
-    let Question { method, url, headers, body } = &mut question;
-    key.sign(&Call { service: "sts", region: &role.region, method, url, body }, headers, asking.now())?;
+    let Question { method, url, headers, body, confided } = &mut question;
+    let sent = key.sign(&Call { service: "sts", region: &role.region, method, url, body }, headers, asking.now())?;
+    *confided = sent.lasting;
     Ok(question)
 }

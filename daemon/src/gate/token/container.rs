@@ -44,6 +44,7 @@ pub(super) async fn given(id: &CredentialId, asking: &Asking<'_>) -> Result<Give
     };
     if let Some(authorization) = authorization {
         add(&mut question.headers, header::AUTHORIZATION, authorization.expose())?;
+        question.confided.push(authorization);
     }
     instance::key(id, &asking.ask(id, &addresses, question).await?)
 }

@@ -47,6 +47,7 @@ pub(super) async fn given(
     question.headers.insert(header::ACCEPT, JSON);
     question.headers.insert("x-github-api-version", API_VERSION);
     add(&mut question.headers, header::AUTHORIZATION, &format!("Bearer {}", assertion.expose()))?;
+    question.confided.push(assertion);
     let reply = asking.ask(id, &app.place.addresses, question).await?;
     if !reply.is_good() {
         return Err(reply.refusal(id, None, advice(reply.status)));

@@ -54,7 +54,8 @@ pub(super) async fn given(
     let assertion = assertion.map_err(|why| settings.unusable(why))?;
     let fields =
         [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion.expose().as_str())];
-    let reply = asking.ask(id, &account.addresses, Question::form(url, &fields)).await?;
+    let question = Question { confided: vec![assertion.clone()], ..Question::form(url, &fields) };
+    let reply = asking.ask(id, &account.addresses, question).await?;
     if !reply.is_good() {
         return Err(oauth2::refusal(id, &reply));
     }

@@ -76,6 +76,7 @@ async fn with_session(
     let mut question = Question::get(url);
     let name = http::HeaderName::from_static("x-aws-ec2-metadata-token");
     add(&mut question.headers, name, session.expose())?;
+    question.confided.push(session.clone());
     asking.ask(id, &place.addresses, question).await
 }
 
@@ -118,7 +119,7 @@ async fn from_web_identity(
         ("RoleSessionName", session_name),
         ("WebIdentityToken", token.expose().as_str()),
     ];
-    let question = Question::form(url_of(id, &place.url)?, &fields);
+    let question = Question { confided: vec![token.clone()], ..Question::form(url_of(id, &place.url)?, &fields) };
     sts::given(id, &asking.ask(id, &place.addresses, question).await?)
 }
 

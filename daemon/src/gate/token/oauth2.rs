@@ -13,6 +13,7 @@ use super::{
 use crate::{
     domain::{ClientAuth, CredentialId, Oauth2Client, Timestamp},
     gate::credential::{CredentialSettings, add, read_secret},
+    secret::Secret,
 };
 
 /// How long a token is kept whose lifetime nobody tells.
@@ -45,7 +46,9 @@ pub(super) async fn given(
         let form = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let pair = STANDARD.encode(format!("{}:{}", form(&client.client_id), form(secret.expose())));
         add(&mut question.headers, header::AUTHORIZATION, &format!("Basic {pair}"))?;
+        question.confided.extend([Secret::new(pair), Secret::new(form(secret.expose()))]);
     }
+    question.confided.push(secret);
     let asked = asking.now();
     let reply = asking.ask(id, &client.place.addresses, question).await?;
     if !reply.is_good() {

@@ -1,0 +1,71 @@
+//! A way of our own between a driver and its server: what comes is counted and looked at before the driver has it, and when the work
+//! is over nothing of the driver goes on.
+
+use std::{future::Future, io, pin::pin};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy, split},
+    net::TcpListener,
+};
+
+use super::{QueryError, counted::is_over};
+
+/// Passes on what either side says, until one of them ends.
+pub(super) async fn relayed(
+    server: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    driver: impl AsyncRead + AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let ((mut from_server, mut to_server), (mut from_driver, mut to_driver)) = (server, split(driver));
+    let down = async {
+        copy(&mut from_server, &mut to_driver).await?;
+        to_driver.shutdown().await
+    };
+    let up = async {
+        copy(&mut from_driver, &mut to_server).await?;
+        to_server.shutdown().await?;
+        // The server may still have something to say.
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = down => ended,
+        ended = up => ended,
+    }
+}
+
+/// The same for a driver that connects by itself, to the one that `listener` waits for.
+pub(super) async fn relayed_once(listener: TcpListener, server: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    let (driver, _) = listener.accept().await?;
+    drop(listener);
+    relayed(split(server), driver).await
+}
+
+/// Works while `relay` passes on. What ended that is why the work failed.
+pub(super) async fn beside<T>(
+    relay: impl Future<Output = io::Result<()>>,
+    work: impl Future<Output = Result<T, QueryError>>,
+    told: impl FnOnce(&io::Error) -> Option<QueryError>,
+    bytes_max: u64,
+) -> Result<T, QueryError> {
+    let (mut relay, mut work) = (Box::pin(relay), pin!(work));
+    let mut broken = None;
+    let done = tokio::select! {
+        // What came whole counts, also if the connection ended right behind it.
+        biased;
+        done = &mut work => Some(done),
+        ended = &mut relay => {
+            broken = ended.err();
+            None
+        }
+    };
+    // The driver learns from the end of its stream that there is nothing more.
+    drop(relay);
+    let done = match done {
+        Some(done) => done,
+        None => work.await,
+    };
+    match (done, broken) {
+        (Err(_), Some(error)) if is_over(&error) => Err(QueryError::TooLong(bytes_max)),
+        (Err(why), Some(error)) => Err(told(&error).unwrap_or(why)),
+        (done, _) => done,
+    }
+}
