@@ -3,8 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "real servers and processes run in real time")]
 
 pub mod daemon;
+pub mod hostile_peer;
 pub mod machine;
 pub mod package;
+pub mod planted;
 pub mod plugins;
 pub mod schema;
 pub mod targets;

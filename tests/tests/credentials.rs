@@ -97,7 +97,7 @@ sources  = ["iam"]
 }
 
 /// An authority, and certificates of it for a server on this machine and for a client.
-fn make_certificates(folder: &Path) {
+pub(crate) fn make_certificates(folder: &Path) {
     let openssl = |words: &[&str]| {
         succeed(Command::new("openssl").args(words).current_dir(folder), "install openssl");
     };

@@ -16,6 +16,7 @@ mod one_check;
 mod outbox_smtp;
 mod people;
 mod real_servers;
+mod secrets;
 mod signals;
 mod small_disk;
 mod smtp;
