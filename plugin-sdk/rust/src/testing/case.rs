@@ -1,10 +1,10 @@
 use std::{fs, path::Path};
 
-use evidenced_contract::{Certificate, Failure, HttpError, Input, Interval, Peer, Report, Status};
-use serde::Deserialize;
+use evidenced_cases::{Case, words};
+use evidenced_contract::{Failure, HttpError, Report, Status};
 use serde_json::Value;
 
-use super::{Scripted, ScriptedHost, facts_at, run, scripted::response, words};
+use super::{Scripted, ScriptedHost, facts_at, run, scripted::response};
 use crate::{Check, Facts};
 
 /// Runs every case of a folder and compares what comes out with what it expects, word for word.
@@ -51,35 +51,35 @@ fn schema_takes<C: Check>(config: &Value) -> bool {
 
 fn check_file<C: Check>(file: &Path) -> Result<(), String> {
     let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let case: Case = toml::from_str(&text).map_err(|error| error.to_string())?;
-    if !schema_takes::<C>(&case.config) {
-        return Err(format!("the schema of the description refuses the case's configuration: {}", case.config));
+    let case = Case::parse(&text).map_err(|error| error.to_string())?;
+    if !schema_takes::<C>(case.config()) {
+        return Err(format!("the schema of the description refuses the case's configuration: {}", case.config()));
     }
-    let mut host = case.host(None);
-    let result = run::<C>(&case.config, case.facts(), &mut host);
+    let mut host = host(&case, None);
+    let result = run::<C>(case.config(), facts(&case), &mut host);
     host.assert_all_asked();
     let came_out = words(&result);
     if std::env::var_os("EVIDENCED_REWRITE").is_some_and(|value| value == "1") {
         return rewrite(file, &text, &came_out);
     }
-    if came_out != case.expect.text {
-        return Err(format!("--- expected\n{}--- came out\n{came_out}", case.expect.text));
+    if came_out != case.expected() {
+        return Err(format!("--- expected\n{}--- came out\n{came_out}", case.expected()));
     }
     never_passes_in_the_dark::<C>(&case)
 }
 
 /// Spoils one answer after the other, each in six ways: a run that could not look must say so.
 fn never_passes_in_the_dark<C: Check>(case: &Case) -> Result<(), String> {
-    for at in 0..case.call.len() {
+    for at in 0..case.calls().len() {
         for spoiled in [Some(401), Some(403), Some(404), Some(429), Some(500), None] {
-            if spoiled.is_some_and(|status| case.call[at].accepts.contains(&status)) {
+            if spoiled.is_some_and(|status| case.calls()[at].accepts().contains(&status)) {
                 continue;
             }
-            let mut host = case.host(Some((at, spoiled))).forgiving();
-            let result = run::<C>(&case.config, case.facts(), &mut host);
+            let mut host = host(case, Some((at, spoiled))).forgiving();
+            let result = run::<C>(case.config(), facts(case), &mut host);
             if could_pass(&result) {
                 let how = spoiled.map_or("a time-out".to_owned(), |status| format!("status {status}"));
-                return Err(format!("with {how} for `{}` it passes:\n{}", case.call[at].url, words(&result)));
+                return Err(format!("with {how} for `{}` it passes:\n{}", case.calls()[at].url(), words(&result)));
             }
         }
     }
@@ -99,165 +99,31 @@ fn rewrite(file: &Path, text: &str, came_out: &str) -> Result<(), String> {
     fs::write(file, text).map_err(|error| error.to_string())
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    now: String,
-    #[serde(default = "empty_object")]
-    config: Value,
-    interval: Option<Interval>,
-    #[serde(default)]
-    input: Vec<GivenInput>,
-    #[serde(default)]
-    call: Vec<GivenCall>,
-    #[serde(default)]
-    expect: Expected,
+fn facts(case: &Case) -> Facts {
+    let mut facts = facts_at(case.now());
+    facts.interval = case.interval().cloned();
+    facts.inputs = case.inputs().map(|(facts, _)| facts).collect();
+    facts
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expected {
-    text: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GivenInput {
-    name: String,
-    text: String,
-    #[serde(default)]
-    media_type: String,
-    rows: Option<u32>,
-    source_total: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GivenCall {
-    #[serde(default = "get")]
-    method: String,
-    url: String,
-    body: Option<String>,
-    /// The body as JSON, written as the check writes it: keys in order, no white space.
-    json: Option<Value>,
-    /// Of the answer; absent: there is none, and `error` says why.
-    status: Option<u16>,
-    /// Statuses that the check accepts for this call, so that they are not used to spoil it.
-    #[serde(default)]
-    accepts: Vec<u16>,
-    #[serde(default)]
-    headers: Vec<(String, String)>,
-    #[serde(default)]
-    answer: String,
-    #[serde(default)]
-    total_ms: f64,
-    /// End of the certificate that the server showed.
-    not_after: Option<String>,
-    /// Why the certificate is not trusted.
-    untrusted: Option<String>,
-    /// `timeout`, `unreachable`, `tls`, `refused`, `limit`.
-    error: Option<String>,
-}
-
-impl Case {
-    fn facts(&self) -> Facts {
-        let mut facts = facts_at(&self.now);
-        facts.interval.clone_from(&self.interval);
-        facts.inputs = self.input.iter().map(|input| input.facts(&self.now)).collect();
-        facts
+/// The outside world of a case, with one answer spoiled: a status, or `None` for a time-out.
+fn host(case: &Case, spoiled: Option<(usize, Option<u16>)>) -> ScriptedHost {
+    let mut host = ScriptedHost::new();
+    for (input, bytes) in case.inputs() {
+        host.input(&input.name, bytes);
     }
-
-    /// The outside world of this case, with one answer spoiled: a status, or `None` for a time-out.
-    fn host(&self, spoiled: Option<(usize, Option<u16>)>) -> ScriptedHost {
-        let mut host = ScriptedHost::new();
-        for input in &self.input {
-            host.input(&input.name, input.text.as_bytes());
-        }
-        for (at, call) in self.call.iter().enumerate() {
-            let mut scripted = call.scripted();
-            match spoiled {
-                Some((spoiled, Some(status))) if spoiled == at => {
-                    scripted.answer = Ok(response(status, Vec::new(), b"no".to_vec()));
-                }
-                Some((spoiled, None)) if spoiled == at => scripted.answer = Err(HttpError::Timeout),
-                _ => {}
-            }
-            host.script(scripted);
-        }
-        host
-    }
-}
-
-impl GivenInput {
-    fn facts(&self, now: &str) -> Input {
-        Input {
-            name: self.name.clone(),
-            source: format!("file:{}", self.name),
-            query: String::new(),
-            media_type: self.media_type.clone(),
-            observed: now.to_owned(),
-            bytes: self.text.len() as u64,
-            rows: self.rows,
-            source_total: self.source_total,
-            digest: format!("sha256:{}", "0".repeat(64)),
-            http: None,
-        }
-    }
-}
-
-impl GivenCall {
-    fn scripted(&self) -> Scripted {
-        let body = match (&self.body, &self.json) {
-            (Some(body), _) => Some(body.clone().into_bytes()),
-            (None, Some(json)) => Some(json.to_string().into_bytes()),
-            (None, None) => None,
+    for (at, call) in case.calls().iter().enumerate() {
+        let answer = match spoiled {
+            Some((spoiled, Some(status))) if spoiled == at => Ok(response(status, Vec::new(), b"no".to_vec())),
+            Some((spoiled, None)) if spoiled == at => Err(HttpError::Timeout),
+            _ => call.answer().expect("a case that was read has answers"),
         };
-        Scripted { method: self.method.clone(), url: self.url.clone(), body, answer: self.answered() }
+        host.script(Scripted {
+            method: call.method().to_owned(),
+            url: call.url().to_owned(),
+            body: call.body(),
+            answer,
+        });
     }
-
-    fn answered(&self) -> Result<evidenced_contract::HttpResponse, HttpError> {
-        let why = || "as the case says".to_owned();
-        match (self.status, self.error.as_deref()) {
-            (Some(status), None) => {
-                let mut answer = response(status, self.headers.clone(), self.answer.clone().into_bytes());
-                answer.exchange.timings.total = self.total_ms;
-                answer.exchange.peer = self.peer();
-                Ok(answer)
-            }
-            (None, Some("timeout")) => Err(HttpError::Timeout),
-            (None, Some("unreachable")) => Err(HttpError::Unreachable(why())),
-            (None, Some("tls")) => Err(HttpError::Tls(why())),
-            (None, Some("refused")) => Err(HttpError::Refused(why())),
-            (None, Some("limit")) => Err(HttpError::Limit("requests".to_owned())),
-            _ => panic!("a call has either a `status` or an `error` that is known: {self:?}"),
-        }
-    }
-
-    fn peer(&self) -> Option<Peer> {
-        let not_after = self.not_after.clone()?;
-        Some(Peer {
-            address: "192.0.2.1:443".to_owned(),
-            protocol: "TLSv1.3".to_owned(),
-            cipher: "TLS13_AES_256_GCM_SHA384".to_owned(),
-            untrusted: self.untrusted.clone(),
-            chain: vec![Certificate {
-                subject: "CN=example".to_owned(),
-                issuer: "CN=example CA".to_owned(),
-                serial: "01".to_owned(),
-                names: Vec::new(),
-                not_before: "2026-01-01T00:00:00.000Z".to_owned(),
-                not_after,
-                key: "EC P-256".to_owned(),
-                digest: format!("sha256:{}", "0".repeat(64)),
-            }],
-        })
-    }
-}
-
-fn get() -> String {
-    "GET".to_owned()
-}
-
-fn empty_object() -> Value {
-    Value::Object(serde_json::Map::new())
+    host
 }

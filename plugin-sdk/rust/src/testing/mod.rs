@@ -1,38 +1,17 @@
 //! Testing a check natively, without WebAssembly and without a network.
 //!
-//! [`ScriptedHost`] is the outside world in memory. [`transcripts`] runs a folder of recorded cases, each a TOML file:
-//!
-//! ```toml
-//! now = "2026-03-02T06:00:00.000Z"
-//!
-//! [config]
-//! max_age_days = 90
-//!
-//! [[input]]                                  # what the host gathered before the run
-//! name = "inventory"
-//! text = '[{"id": "k1"}]'
-//!
-//! [[call]]                                   # in any order; each is answered once
-//! url = "https://api.example.com/keys"
-//! status = 200
-//! answer = '[]'
-//!
-//! [expect]                                   # what `words` makes of the report
-//! text = '''
-//! …
-//! '''
-//! ```
+//! [`ScriptedHost`] is the outside world in memory. [`transcripts`] runs a folder of recorded cases, each a TOML file, as
+//! [`evidenced_cases::Case`] shows.
 //!
 //! Each case is also run with every one of its answers made 401, 403, 404, 429, 500 and a time-out in turn: unless the
 //! call accepts that status, the run must then not pass. What was not looked at is not a pass.
 
 mod case;
 mod scripted;
-mod words;
 
 pub use case::{refuses_config, transcripts};
+pub use evidenced_cases::words;
 pub use scripted::{Scripted, ScriptedHost};
-pub use words::words;
 
 use crate::{Check, Facts, Failure, Limits, Report, Run, check::run_check};
 
