@@ -12,6 +12,7 @@ pub mod schedule;
 
 pub mod caller;
 pub mod gate;
+pub mod monitoring;
 pub mod query;
 pub mod runner;
 pub mod sandbox;

@@ -103,12 +103,18 @@ impl Daemon {
         fs::rename(&hidden, &path).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
     }
 
-    /// Writes the configuration: what every one has, then `rest`, which begins with tables.
+    /// Writes the configuration: what every one has, then `rest`, which begins with tables. The daemon does not test itself
+    /// in it: a test that runs past midnight is to see what it asked for and no more.
     pub fn configure(&self, rest: &str) {
+        self.configure_with("monitoring.enabled = false\n", rest);
+    }
+
+    /// The same with keys of one's own before the tables, in which the daemon tests itself unless they say otherwise.
+    pub fn configure_with(&self, keys: &str, rest: &str) {
         let layout = Layout::of_this_checkout();
         let (plugins, fixtures) = (layout.target.join("plugins"), layout.target.join("fixtures"));
         let head = format!(
-            "organization = \"Example AI\"\ninstance = \"test\"\ntimezone = \"UTC\"\nstate_dir = \"state\"\n\
+            "organization = \"Example AI\"\n{keys}instance = \"test\"\ntimezone = \"UTC\"\nstate_dir = \"state\"\n\
              socket = \"evidenced.sock\"\nplugin_dirs = [{plugins:?}, {fixtures:?}]\nfree_space_floor = \"1MiB\"\n\n"
         );
         self.write("evidenced.toml", &(head + rest));

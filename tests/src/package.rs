@@ -53,7 +53,12 @@ pub fn build(layout: &Layout, binary: &Path) -> Result<PathBuf> {
     ensure!(!names.is_empty(), "{} has no plugins: `make build`", plugins.display());
     for plugin in names {
         let name = plugin.file_name().context("a file has a name")?;
-        place(&plugin, &tree.join("usr/lib/evidenced/plugins").join(name), 0o644)?;
+        let folder = tree.join("usr/lib/evidenced/plugins");
+        place(&plugin, &folder.join(name), 0o644)?;
+        let cases = plugin.with_extension("cases");
+        for case in if cases.exists() { files(&cases)? } else { Vec::new() } {
+            place(&case, &folder.join(case.strip_prefix(&plugins).context("a file of the plugins")?), 0o644)?;
+        }
     }
     let program = tree.join("usr/bin/evidenced");
     place(binary, &program, 0o755)?;

@@ -12,6 +12,7 @@ mod doctor;
 mod full_disk;
 mod input_systems;
 mod inputs;
+mod monitoring;
 mod one_check;
 mod outbox_smtp;
 mod people;

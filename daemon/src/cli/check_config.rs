@@ -9,6 +9,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Diagnostic, Endpoint, Level, Loaded, Transport, limit_values, limit_words, schedule_words},
     domain::{AlertCause, Control, Digest, Grant, InputOrigin, InputSpec, PluginName, SourceId, Timestamp},
+    monitoring,
     schedule::{Firing, Schedule},
 };
 
@@ -126,8 +127,10 @@ fn words(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plugi
     for firing in next(control, now) {
         line("", &local(&firing, &check.timezone));
     }
-    if !control.is_attested() {
-        line("plugin", &plugins.find(config, &check.plugin).words(&check.plugin));
+    match control.built_in() {
+        Some(built_in) => line("plugin", &format!("none: built in, rule {}", monitoring::digest(built_in))),
+        None if control.is_attested() => {}
+        None => line("plugin", &plugins.find(config, &check.plugin).words(&check.plugin)),
     }
     for grant in &check.grants {
         line("reaches", &reach(grant));
@@ -152,7 +155,10 @@ fn object(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plug
             "shift": firing.shift.as_ref().map(|shift| shift.as_str()),
         })
     });
-    let plugin = plugins.find(config, &check.plugin);
+    let plugin = match control.built_in() {
+        Some(built_in) => Found { path: None, digest: Some(monitoring::digest(built_in)) },
+        None => plugins.find(config, &check.plugin),
+    };
     let reaches = check.grants.iter().map(|grant| {
         json!({
             "url": endpoint(grant).to_string(),
@@ -185,9 +191,12 @@ fn object(config: &Config, control: &Control, now: Timestamp, plugins: &mut Plug
 
 fn expanded_words(loaded: &Loaded, control: &Control) -> String {
     const COLUMN: usize = 44;
-    let mut text = "[[control]]\n".to_owned();
+    // What is built in cannot be written.
+    let (head, mark) =
+        if control.built_in().is_some() { ("# built in; [monitoring] sets it", "# ") } else { ("[[control]]", "") };
+    let mut text = format!("{head}\n");
     for value in loaded.expanded(control) {
-        let line = value.to_toml();
+        let line = format!("{mark}{}", value.to_toml());
         let origin = match value.origin {
             Some(origin) => format!("{}:{}", origin.file.display(), origin.line),
             None => "default".to_owned(),

@@ -16,7 +16,7 @@ pub(super) fn shelf(config: &Config, compile: CompileWhere) -> anyhow::Result<Sh
 
 /// One for each enabled control that the daemon would run in vain.
 pub(super) fn faults(loaded: &Loaded, shelf: &Shelf) -> Vec<Diagnostic> {
-    let controls = loaded.config.controls.iter().filter(|control| control.enabled && !control.is_attested());
+    let controls = loaded.config.controls.iter().filter(|control| control.enabled && control.has_plugin());
     controls.filter_map(|control| Some(diagnostic(loaded, control, shelf.fitted(control).err()?))).collect()
 }
 

@@ -176,7 +176,8 @@ impl Sought<'_> {
         section.finish(errors);
         let names = names.filter(|names| !names.is_empty())?;
         self.patterns.extend(names.iter().map(|name| (name.value.to_owned(), name.at)));
-        Some(LedgerSpec { controls: names.iter().map(|name| name.value.to_owned()).collect(), since })
+        let controls = names.iter().map(|name| name.value.to_owned()).collect();
+        Some(LedgerSpec { controls, since, not_before: Vec::new() })
     }
 }
 

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     domain::{
-        CatchUp, Check, Control, ControlId, Exclusion, Grant, Limits, OnEmpty, Overlap, PluginName, ScheduleSpec,
-        Severity, TranscriptClass, Within,
+        BuiltIn, CatchUp, Check, Control, ControlId, Exclusion, Grant, Limits, OnEmpty, Overlap, PluginName,
+        ScheduleSpec, Severity, TranscriptClass, Within,
     },
     schedule::Schedule,
 };
@@ -29,8 +29,6 @@ use jiff::tz::TimeZone;
 
 /// A shorter reason says nothing to a reader who was not there.
 const REASON_CHARACTERS_MIN: usize = 20;
-/// The control with which the daemon tests itself.
-const BUILT_IN: &str = "MON-01";
 /// What the control is called whose file names no owner; a warning says so.
 const NO_OWNER: &str = "unassigned";
 
@@ -57,8 +55,8 @@ impl Reader<'_> {
         let section = if draft.incomplete { section.lenient() } else { section };
         section.require("id", "id = \"SEC-01\"", errors);
         let id = section.id::<ControlId>(Named::Control, errors);
-        if let Some(id) = id.as_ref().filter(|id| id.value.as_str() == BUILT_IN) {
-            errors.add_reserved_id(id.at, BUILT_IN);
+        if let Some(id) = id.as_ref().filter(|id| !draft.built_in && BuiltIn::is_control(id.value.as_str())) {
+            errors.add_reserved_id(id.at, id.value.as_str());
         }
         let family = section.word("family", &FAMILIES, errors);
         let family = family.or_else(|| family_by_id(id.as_ref()?.value.as_str()));
@@ -67,7 +65,7 @@ impl Reader<'_> {
         }
         let title = section.text("title", errors).map(|title| title.value.to_owned());
         let owner = section.text("owner", errors).map(|owner| owner.value.to_owned());
-        if section.key_at("owner").is_none() && !draft.incomplete {
+        if section.key_at("owner").is_none() && !draft.incomplete && !draft.built_in {
             errors.add_no_owner(id.as_ref().map_or(draft.at, |id| id.at));
         }
         let criteria = self.criteria(&section, errors);
@@ -159,6 +157,10 @@ impl Reader<'_> {
         let is_path = written.value.ends_with(".wasm") || written.value.starts_with(['/', '.']);
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let name = if is_path { stem } else { written.value };
+        if name.starts_with(BuiltIn::PREFIX) && !is_built_in(section) {
+            errors.add_reserved_plugin(written.at, name);
+            return None;
+        }
         let climbs = name.split('/').any(|step| step.is_empty() || step == "." || step == "..");
         let Some(name) = name.parse::<PluginName>().ok().filter(|_| !climbs) else {
             errors.add_bad_plugin(written.at, written.value);
@@ -253,6 +255,11 @@ const SEVERITY: Severity = Severity::Medium;
 const MEMORY_MAX: u64 = 4 << 30;
 /// A week: what most policies give to what is not critical.
 const REMEDIATE_WITHIN: Within = Within::Elapsed(std::time::Duration::from_secs(7 * 86_400));
+
+/// Whether the daemon tests it itself: of a control of that name that somebody wrote, the name was reported.
+fn is_built_in(section: &Section<'_>) -> bool {
+    matches!(section.node("id").map(|node| &node.value), Some(Value::Text(id)) if BuiltIn::is_control(id))
+}
 
 /// What belongs to a check has no place in a control that no check tests.
 fn attested_plugin(section: &Section<'_>, errors: &mut Errors) -> Option<PluginName> {

@@ -59,6 +59,7 @@ pub(super) enum Expected {
     Text,
     Texts,
     WholeNumber,
+    Number,
     TrueOrFalse,
     Duration,
     Size,
@@ -76,6 +77,7 @@ impl Expected {
             Self::Text => ("text", "write \"…\""),
             Self::Texts => ("a list of text", "write [\"…\", \"…\"]"),
             Self::WholeNumber => ("a whole number", "write digits, without quotes"),
+            Self::Number => ("a number", "write digits, without quotes"),
             Self::TrueOrFalse => ("true or false", "write true or false, without quotes"),
             Self::Duration => ("a duration", "write it as text, such as \"30s\""),
             Self::Size => ("a size", "write it as text, such as \"128MiB\""),
@@ -319,7 +321,21 @@ impl Errors {
 
     pub(super) fn add_reserved_id(&mut self, at: Place, id: &str) {
         let message = format!("{} is built in: evidenced tests itself under this name", quoted(id));
-        self.error("reserved-id", at, message, "give the control another id".to_owned());
+        let hint = "give the control another id; what is to be otherwise in that one, `[monitoring]` says".to_owned();
+        self.error("reserved-id", at, message, hint);
+    }
+
+    pub(super) fn add_reserved_plugin(&mut self, at: Place, name: &str) {
+        let message = format!("{} is the name of a check that is built in, and of no plugin", quoted(name));
+        self.error("reserved-plugin", at, message, "call the plugin's file otherwise".to_owned());
+    }
+
+    pub(super) fn add_monitoring_off(&mut self, at: Place) {
+        let message =
+            "evidenced does not test itself: nobody is told when controls are not tested as scheduled, or when a \
+                       plugin can no longer fail"
+                .to_owned();
+        self.warn("monitoring-off", at, message, "take out `enabled = false`".to_owned());
     }
 
     pub(super) fn add_unknown<'k>(

@@ -25,6 +25,7 @@ mod intervals;
 mod last_resort;
 mod mail;
 mod model;
+mod monitoring;
 mod network;
 mod quantities;
 mod resolve;

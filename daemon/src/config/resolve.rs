@@ -16,6 +16,7 @@ use super::{
     holidays::holidays,
     mail,
     model::{Access, Config, Quiet, Runner},
+    monitoring,
     network::network,
     quantities::zone,
     section::{Located, Section},
@@ -87,8 +88,9 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
         history: Vec::new(),
         patterns: Vec::new(),
     };
-    let Drafts { drafts, spares } = drafts(&root, errors);
-    let (controls, tables, places) = controls(drafts, &mut reader, errors);
+    let Drafts { drafts, spares, defaults } = drafts(&root, errors);
+    let own = monitoring::own_drafts(&root, &defaults, errors);
+    let (mut controls, mut tables, mut places) = controls(drafts, &mut reader, errors);
     for spare in spares {
         // Only for what is wrong in it: what it would have been, or would have named, is nobody's.
         let named = (reader.plugin_files.clone(), reader.plugin_names.clone());
@@ -96,6 +98,12 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
         reader.control(&spare, errors);
         (reader.plugin_files, reader.plugin_names) = named;
         (reader.history, reader.patterns) = asked;
+    }
+    for own in own {
+        let Some(control) = reader.control(&own.draft, errors) else { continue };
+        places.insert(control.id.clone(), own.draft.at);
+        tables.insert(control.id.clone(), own.written);
+        controls.push(control);
     }
     let Reader { plugin_files, history, patterns, .. } = reader;
     let ids: BTreeSet<&ControlId> = places.keys().collect();
@@ -110,6 +118,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
         }
     }
     let windows = windows(&root, &zone.0, &ids, errors);
+    monitoring::look_no_further_back(&mut controls, &windows);
     let rollup_zones = rollup_zones(&root, &zone.0, &windows, &recipients, errors);
     let counts_business_days = |control: &Control| matches!(control.check.remediate_within, Within::BusinessDays(_));
     let is_quiet_on_holidays = |quiet: &Quiet| quiet.business_days_only;
@@ -317,8 +326,8 @@ fn read_holidays(root: &Section<'_>, base: &Path, needed: bool, errors: &mut Err
 
 /// Warns of controls that fail unheard.
 fn check_audience(config: &Config, places: &BTreeMap<ControlId, Place>, start: Place, errors: &mut Errors) {
-    if config.controls.is_empty() {
-        errors.add_no_controls(start);
+    if !config.controls.iter().any(|control| control.built_in().is_none()) {
+        return errors.add_no_controls(start);
     } else if config.recipients.is_empty() {
         return errors.add_no_recipients(start);
     }

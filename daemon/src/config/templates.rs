@@ -55,6 +55,8 @@ pub(super) struct Draft {
     pub from_row: bool,
     /// A template that it names is not there.
     pub incomplete: bool,
+    /// The daemon's own; no file holds it.
+    pub built_in: bool,
 }
 
 /// All controls, and what none of them is built on.
@@ -64,6 +66,8 @@ pub(super) struct Drafts {
     /// Defaults and unused templates as if they were controls, so that what is wrong in them is told before somebody
     /// relies on it.
     pub spares: Vec<Draft>,
+    /// Those of every control.
+    pub defaults: Table,
 }
 
 /// Everything that a control may be built on.
@@ -110,7 +114,7 @@ pub(super) fn drafts(root: &Section<'_>, errors: &mut Errors) -> Drafts {
         }
     }
     let spares = layers.spares(root.at, errors);
-    Drafts { drafts, spares }
+    Drafts { drafts, spares, defaults: layers.defaults }
 }
 
 /// The items of a list of tables; items of another kind are reported.
@@ -199,11 +203,11 @@ impl<'t> Layers<'t> {
         lay(&mut table, written);
         table.remove("template");
         let Some(rows) = table.remove("for_each") else {
-            return drafts.push(Draft { table, at, from_row: false, incomplete });
+            return drafts.push(Draft { table, at, from_row: false, incomplete, built_in: false });
         };
         for row in rows_of(&rows.node, errors) {
             let table = substitute_table(&table, &row, Fill::Text, errors);
-            drafts.push(Draft { table, at, from_row: true, incomplete });
+            drafts.push(Draft { table, at, from_row: true, incomplete, built_in: false });
         }
     }
 
@@ -220,7 +224,7 @@ impl<'t> Layers<'t> {
         }
         // What a placeholder will stand for is known to a row alone.
         let whole = tables.into_iter().filter(|table| !has_placeholder(table));
-        whole.map(|table| Draft { table, at, from_row: false, incomplete: true }).collect()
+        whole.map(|table| Draft { table, at, from_row: false, incomplete: true, built_in: false }).collect()
     }
 
     /// On the defaults of every control.

@@ -16,6 +16,7 @@ use crate::{
 
 const CONFIG: &str = r#"
 organization = "Example AI"
+monitoring.enabled = false
 state_dir = "state"
 [mail]
 transport = "directory"

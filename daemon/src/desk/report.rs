@@ -143,6 +143,7 @@ fn proof(
     let note = ledger.newest_checkpoint()?;
     let signed = note.as_deref().and_then(|note| ledger.signed_head(note));
     Ok(Proof {
+        tests_itself: config.controls.iter().any(|control| control.built_in().is_some()),
         size: signed.map_or(0, |head| head.size),
         root: signed.map(|head| Digest(head.root)),
         at: signed.and(checkpoint).map(|newest| newest.at),

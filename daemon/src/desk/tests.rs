@@ -21,6 +21,7 @@ use crate::{
 
 pub(super) const CONFIG: &str = r#"
 organization = "Example AI"
+monitoring.enabled = false
 timezone = "UTC"
 state_dir = "state"
 [[control]]

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(super) fn plugins(patient: &Patient) -> Vec<Observation> {
-    let enabled = || patient.config.controls.iter().filter(|control| control.enabled && !control.is_attested());
+    let enabled = || patient.config.controls.iter().filter(|control| control.enabled && control.has_plugin());
     let names: BTreeSet<_> = enabled().map(|control| &control.check.plugin).collect();
     let mut all: Vec<_> = names.into_iter().map(|name| plugin(patient, name)).collect();
     for control in enabled() {

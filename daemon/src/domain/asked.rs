@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{path::PathBuf, time::Duration};
 
-use super::{AddressRange, CredentialId, Grant, SourceId};
+use super::{AddressRange, CredentialId, Grant, SourceId, Timestamp};
 
 /// A source that is asked in a language of its own, and how it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +133,18 @@ pub struct LedgerSpec {
     pub controls: Vec<String>,
     /// So long before the run.
     pub since: Duration,
+    /// Of these times the newest that is over: what was before it is not told, however long `since` is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_before: Vec<Timestamp>,
+}
+
+impl LedgerSpec {
+    /// What a run at `now` is told of.
+    pub fn during(&self, now: Timestamp) -> std::ops::Range<Timestamp> {
+        let begun = self.not_before.iter().copied().filter(|begin| *begin <= now).max();
+        let since = now.minus(self.since);
+        begun.map_or(since, |begun| begun.max(since))..now
+    }
 }
 
 /// Whether an attribute of a directory holds a password, or what stands for one: nothing a check may see.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use super::{
-    ControlId, CredentialId, Digest, EventsSpec, IntervalRules, LdapSpec, LedgerSpec, PluginName, PrometheusSpec,
-    S3Spec, SourceId, SqlSpec, Timestamp,
+    BuiltIn, ControlId, CredentialId, Digest, EventsSpec, IntervalRules, LdapSpec, LedgerSpec, PluginName,
+    PrometheusSpec, S3Spec, SourceId, SqlSpec, Timestamp,
 };
 
 /// What the company promises, and how the promise is tested.
@@ -33,6 +33,16 @@ impl Control {
     /// A person states how it stands; no check tests it.
     pub const fn is_attested(&self) -> bool {
         self.check.schedule.attested().is_some()
+    }
+
+    /// The check of the daemon itself that tests it, if it is one of those.
+    pub fn built_in(&self) -> Option<BuiltIn> {
+        BuiltIn::of(&self.check.plugin)
+    }
+
+    /// A plugin tests it, and neither a person nor the daemon itself.
+    pub fn has_plugin(&self) -> bool {
+        !self.is_attested() && self.built_in().is_none()
     }
 }
 

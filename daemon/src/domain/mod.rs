@@ -7,6 +7,7 @@
 mod act;
 mod alert;
 mod asked;
+mod built_in;
 mod calendar;
 mod canonical;
 mod control;
@@ -29,6 +30,7 @@ mod proxy;
 mod run;
 mod run_bytes;
 mod slot_end;
+mod slots_told;
 mod subjects;
 mod time;
 mod webhook;
@@ -43,6 +45,7 @@ pub use asked::{
     Database, DatabasePlace, LdapScope, LdapSpec, LedgerSpec, PromRange, PrometheusSpec, S3Spec, Server, SqlSpec,
     is_secret_attribute,
 };
+pub use built_in::BuiltIn;
 pub use calendar::Calendar;
 pub(crate) use canonical::to_bytes as canonical_json;
 pub use control::{
@@ -72,6 +75,7 @@ pub use outcome::{Counts, Outcome, ReportFault, Verdict, covered_until, verdict}
 pub use proxy::PastProxy;
 pub use run::{Evidence, RunEntry, RunReason};
 pub use slot_end::{RanSlot, SlotEnd, SlotEntry};
+pub use slots_told::{ToldControl, ToldCounts, ToldEnd, ToldStretch};
 pub use subjects::{Departure, ExceptionSubjects, SuspectedSubjects};
 pub use time::{LocalDay, SlotTime, TimeError, Timestamp};
 pub use webhook::{WebhookKind, WebhookName};

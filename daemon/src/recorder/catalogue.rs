@@ -10,10 +10,12 @@ use jiff::tz::TimeZone;
 use crate::{
     config::{Alerts, Config, Quiet, Recipient},
     domain::{
-        Calendar, Control, ControlId, Detail, Digest, LocalDay, PluginName, RecipientId, Timestamp, Window, WindowId,
+        BuiltIn, Calendar, Control, ControlId, Detail, Digest, LocalDay, PluginName, RecipientId, Timestamp, Window,
+        WindowId,
     },
     judge::Policy,
     mail::Letterhead,
+    monitoring,
     routing::{QuietHours, Reader},
 };
 
@@ -42,6 +44,18 @@ pub struct PluginFacts {
     pub digest: Digest,
     /// Kept in the ledger, so that its runs can be re-performed.
     pub bytes: Arc<[u8]>,
+}
+
+impl PluginFacts {
+    /// Of the daemon's own check: its version is the daemon's, and its bytes are its rule in words, since no copy of the
+    /// daemon is kept in the ledger.
+    pub fn of_built_in(built_in: BuiltIn) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            digest: monitoring::digest(built_in),
+            bytes: Arc::from(monitoring::rule(built_in).as_bytes()),
+        }
+    }
 }
 
 impl Catalogue {

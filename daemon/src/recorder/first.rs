@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Recorder, RecorderError, draft::Draft, letters::Letters, post::About};
 use crate::{
-    domain::{AlertCause, Outcome},
+    domain::{AlertCause, BuiltIn, Outcome},
     fold::State,
     judge::{ControlState, Phase, Testing},
     mail::{FirstResult, FirstResultsFacts, FirstRow, Letter},
@@ -18,7 +18,7 @@ impl Recorder {
     pub(super) fn first_results(&self, draft: &mut Draft, state: &State) -> Result<(), RecorderError> {
         let (Some(started), None) = (state.head().first_started, state.head().first_results) else { return Ok(()) };
         let readers = self.catalogue.config().recipients_for_daemon();
-        if readers.is_empty() || self.catalogue.config().controls.is_empty() {
+        if readers.is_empty() || !self.catalogue.config().controls.iter().any(|control| control.built_in().is_none()) {
             return Ok(());
         }
         let mut controls: Vec<_> = self
@@ -32,7 +32,9 @@ impl Recorder {
                 FirstRow { id: control.id.clone(), title: control.title.clone(), result }
             })
             .collect();
-        let waits = controls.iter().any(|row| row.result == FirstResult::NotDueYet);
+        // The daemon's own are not waited for: the first test of the tests may be a month away.
+        let waits =
+            controls.iter().any(|row| row.result == FirstResult::NotDueYet && !BuiltIn::is_control(row.id.as_str()));
         if waits && draft.at().since(started) < AT_LATEST {
             return Ok(());
         }

@@ -33,6 +33,7 @@ struct Bench {
 
 const CONFIG: &str = r#"
 organization = "Example AI"
+monitoring.enabled = false
 timezone = "UTC"
 state_dir = "state"
 [mail]

@@ -6,12 +6,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    domain::{Digest, Entry, Event, Evidence, RunEntry, TranscriptClass},
+    domain::{BuiltIn, Digest, Entry, Event, Evidence, RunEntry, TranscriptClass},
     evidence::{EndedRecord, EvidenceError, RunRecord, unpack, unpack_record},
     fold::State,
     ledger::{Ledger, LedgerError, Store},
+    monitoring,
     recorder::{ControlPart, settled},
-    runner::{Order, ended_record, request},
+    runner::{Order, ended_record, judged_by_itself, request},
     sandbox::{LoadError, Plugin, ReplaySpec, Sandbox},
 };
 
@@ -90,7 +91,6 @@ impl Replayer {
         if let EndedRecord::Other { words, is_deterministic: false, .. } = &unpacked.record.ended {
             return Ok(Replayed::NotReperformable(words.clone()));
         }
-        let plugin = self.plugin(sequence, &control)?;
         let order = Order {
             control: Arc::new(control.control.clone()),
             definition: control.control.check.definition(),
@@ -102,8 +102,17 @@ impl Replayer {
             seed_from: self.seed_from(run.seed_size)?,
             state: unpacked.state.clone(),
         };
+        let request = request(&order, run.now, &unpacked.inputs);
+        if let Some(built_in) = control.control.built_in() {
+            if let Some(why) = self.other_rule(sequence, built_in, &control)? {
+                return Ok(Replayed::NotReperformable(why));
+            }
+            let ended = judged_by_itself(built_in, &request, &unpacked.inputs);
+            return Ok(compare(&unpacked.record, &settled(&control.control, run.now, run.interval, ended)));
+        }
+        let plugin = self.plugin(sequence, &control)?;
         let spec = ReplaySpec {
-            request: request(&order, run.now, &unpacked.inputs),
+            request,
             inputs: unpacked.inputs,
             state: unpacked.state,
             limits: control.control.check.limits,
@@ -161,6 +170,28 @@ impl Replayer {
         let plugin = self.sandbox.load(&bytes)?;
         self.plugins.insert(part, plugin.clone());
         Ok(plugin)
+    }
+
+    /// Why this daemon cannot judge as the one did that made the run: its own check has another rule.
+    fn other_rule(
+        &self,
+        sequence: u64,
+        built_in: BuiltIn,
+        control: &ControlPart,
+    ) -> Result<Option<String>, ReplayError> {
+        let part = control.plugin.ok_or(ReplayError::NoPlugin(sequence))?;
+        let recorded = self.ledger.part(&part)?.ok_or(ReplayError::NoPlugin(sequence))?;
+        if recorded == monitoring::rule(built_in).as_bytes() {
+            return Ok(None);
+        }
+        let version = control.plugin_version.as_deref().unwrap_or("of another version");
+        Ok(Some(format!(
+            "it was judged by a rule of evidenced {version} ({}), and evidenced {} has another one ({}): replay it with a \
+             release that has that rule",
+            Digest::of(&recorded),
+            env!("CARGO_PKG_VERSION"),
+            monitoring::digest(built_in)
+        )))
     }
 
     /// The checkpoint entry stands at the place that its size names.

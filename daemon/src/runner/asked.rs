@@ -243,7 +243,7 @@ pub(super) async fn from_ledger(spec: &InputSpec, asked: &LedgerSpec, gathering:
     let stop = CancellationToken::new();
     let _stopped_with_the_run = stop.clone().drop_guard();
     let (history, of) = (Arc::clone(gathering.history), asked.clone());
-    let during = now.minus(asked.since)..now;
+    let during = asked.during(now);
     let asked_of = during.clone();
     let halted = move || stop.is_cancelled();
     let told = beside(since, wall, move || history.slots_told(&of.controls, &asked_of, bytes_max, &halted)).await;

@@ -9,15 +9,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Shelf,
+    cases::Trial,
     inputs::{self, Gathering},
 };
 use crate::{
-    clock::{self, Clock},
+    clock::{self, Clock, Stopwatch},
     domain::{
-        ClockState, Control, ControlId, Digest, EventInterval, InputOrigin, InputSpec, RunReason, SlotTime, Timestamp,
+        BuiltIn, ClockState, Control, ControlId, Digest, EventInterval, InputOrigin, InputSpec, RunReason, SlotTime,
+        Timestamp,
     },
     evidence::EndedRecord,
-    gate::{Budget, Gate},
+    gate::{Budget, Door, Gate},
+    monitoring,
     sandbox::{Ended, History, InputBytes, Live, RunSpec, Sandbox, Transcript},
 };
 
@@ -102,6 +105,9 @@ impl Executor {
         let clock_in_doubt = self.clock.doubt().is_some();
         let started = clock::stopwatch();
         let control = Arc::clone(&order.control);
+        if let Some(built_in) = control.built_in() {
+            return self.run_built_in(built_in, shelf, Begun { order, now, clock_in_doubt, started }).await;
+        }
         // Ended before its plugin could start.
         let not_started = |order, reason, words, inputs| Finished {
             order,
@@ -118,24 +124,10 @@ impl Executor {
             Err(fault) => return not_started(order, fault.reason, fault.message, Vec::new()),
         };
         let limits = &control.check.limits;
-        let grants: Arc<[_]> = control.check.grants.clone().into();
-        let budget = Budget {
-            requests: limits.requests,
-            response_bytes: limits.response_bytes,
-            deadline: started.deadline(limits.wall).into(),
-        };
-        let door = self.gate.for_run(control.id.clone(), grants, budget);
-        let gathering = Gathering {
-            bytes_max: limits.input_bytes,
-            door: &door,
-            now,
-            interval: order.interval,
-            history: &self.history,
-            by_this_clock: !clock_in_doubt && self.clock.kernel_state() != ClockState::Virtual,
-            since: started,
-            wall: limits.wall,
-        };
-        let inputs = inputs::gather(&control.check.inputs, &gathering).await;
+        let door = self.door(&control, started);
+        let begun = Begun { order, now, clock_in_doubt, started };
+        let inputs = self.gather(&begun, &door).await;
+        let order = begun.order;
         if let Some(why) = unread_events(&control.check.inputs, &inputs) {
             return not_started(order, RunReason::InputUnreadable, why, inputs);
         }
@@ -164,6 +156,85 @@ impl Executor {
             inputs,
             new_state: result.state_after,
         }
+    }
+}
+
+/// A run that has begun.
+struct Begun {
+    order: Order,
+    now: Timestamp,
+    clock_in_doubt: bool,
+    started: Stopwatch,
+}
+
+impl Executor {
+    fn door(&self, control: &Control, started: Stopwatch) -> Door {
+        let limits = &control.check.limits;
+        let grants: Arc<[_]> = control.check.grants.clone().into();
+        let budget = Budget {
+            requests: limits.requests,
+            response_bytes: limits.response_bytes,
+            deadline: started.deadline(limits.wall).into(),
+        };
+        self.gate.for_run(control.id.clone(), grants, budget)
+    }
+
+    async fn gather(&self, begun: &Begun, door: &Door) -> Vec<InputBytes> {
+        let Begun { order, now, clock_in_doubt, started } = begun;
+        let limits = &order.control.check.limits;
+        let gathering = Gathering {
+            bytes_max: limits.input_bytes,
+            door,
+            now: *now,
+            interval: order.interval,
+            history: &self.history,
+            by_this_clock: !clock_in_doubt && self.clock.kernel_state() != ClockState::Virtual,
+            since: *started,
+            wall: limits.wall,
+        };
+        inputs::gather(&order.control.check.inputs, &gathering).await
+    }
+
+    /// A run of the daemon's own check: what it reads is gathered and kept like the inputs of a plugin, and nothing else
+    /// is judged.
+    async fn run_built_in(&self, built_in: BuiltIn, shelf: &Shelf, begun: Begun) -> Finished {
+        let control = Arc::clone(&begun.order.control);
+        let inputs = match built_in {
+            BuiltIn::MonitoringRan => {
+                let door = self.door(&control, begun.started);
+                self.gather(&begun, &door).await
+            }
+            BuiltIn::PluginsCanFail => {
+                let trial = Trial {
+                    sandbox: &self.sandbox,
+                    now: begun.now,
+                    limits: control.check.limits,
+                    since: begun.started,
+                    stop: &self.stop,
+                };
+                vec![trial.gather(shelf).await]
+            }
+        };
+        let ended = if self.stop.is_cancelled() {
+            ended_record(Ended::Stopped)
+        } else {
+            judged_by_itself(built_in, &request(&begun.order, begun.now, &inputs), &inputs)
+        };
+        let Begun { order, now, clock_in_doubt, started } = begun;
+        let transcript = Transcript::default();
+        Finished { order, now, clock_in_doubt, took: started.elapsed(), ended, transcript, inputs, new_state: None }
+    }
+}
+
+/// What the daemon's own check makes of its input; the same for a run and for its re-performance.
+pub fn judged_by_itself(built_in: BuiltIn, request: &Request, inputs: &[InputBytes]) -> EndedRecord {
+    let input = inputs.first().map_or(Err("there is no input"), |input| match &input.bytes {
+        Ok(bytes) => Ok(&**bytes),
+        Err(why) => Err(why.as_str()),
+    });
+    match monitoring::judge(built_in, request, input) {
+        Ok(report) => EndedRecord::Report(report),
+        Err(failure) => EndedRecord::Failure(failure),
     }
 }
 

@@ -5,6 +5,7 @@
 //! Must not know: what a result means, how it is kept.
 
 mod asked;
+mod cases;
 pub mod events;
 mod execute;
 mod glob;
@@ -13,6 +14,6 @@ mod queue;
 mod reading;
 mod shelf;
 
-pub use execute::{Executor, Finished, HistoryReader, Order, SlotsTold, ended_record, request, seed};
+pub use execute::{Executor, Finished, HistoryReader, Order, SlotsTold, ended_record, judged_by_itself, request, seed};
 pub use queue::{Action, Queue};
 pub use shelf::{PluginFault, Shelf, Shelved, find};

@@ -1,7 +1,7 @@
 //! The plugins that the controls name, loaded and fitted to their configuration.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -35,6 +35,8 @@ pub struct Shelved {
 #[derive(Debug, Default)]
 pub struct Shelf {
     plugins: BTreeMap<PluginName, Result<Shelved, PluginFault>>,
+    /// Those that an enabled control names.
+    in_use: BTreeSet<PluginName>,
 }
 
 impl Shelf {
@@ -45,15 +47,24 @@ impl Shelf {
 
     /// [`Self::load`], which may take minutes; `begun` is told of each plugin before it is read.
     pub fn load_telling(sandbox: &Sandbox, config: &Config, begun: impl Fn(&PluginName)) -> Self {
-        let mut plugins = BTreeMap::new();
-        for control in config.controls.iter().filter(|control| !control.is_attested()) {
+        let (mut plugins, mut in_use) = (BTreeMap::new(), BTreeSet::new());
+        for control in config.controls.iter().filter(|control| control.has_plugin()) {
             let name = &control.check.plugin;
+            if control.enabled {
+                in_use.insert(name.clone());
+            }
             if !plugins.contains_key(name) {
                 begun(name);
                 plugins.insert(name.clone(), load_one(sandbox, config, name));
             }
         }
-        Self { plugins }
+        Self { plugins, in_use }
+    }
+
+    /// The plugins that enabled controls name, as far as they could be loaded, in order of name.
+    pub fn in_use(&self) -> impl Iterator<Item = (&PluginName, Result<&Shelved, &PluginFault>)> {
+        let of_use = self.plugins.iter().filter(|(name, _)| self.in_use.contains(*name));
+        of_use.map(|(name, shelved)| (name, shelved.as_ref()))
     }
 
     /// The plugin by itself, as far as it could be loaded.

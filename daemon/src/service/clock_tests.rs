@@ -265,6 +265,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// No plugin is there: each run ends at once, as an error of the control, and is recorded.
 const CONFIG: &str = r#"
 organization = "Test"
+monitoring.enabled = false
 timezone = "UTC"
 state_dir = "state"
 [mail]

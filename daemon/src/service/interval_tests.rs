@@ -86,7 +86,7 @@ impl World {
 
     fn write(&self, keys: &str) {
         let mut text = format!(
-            "organization = \"Test\"\nstate_dir = \"{}\"\nfree_space_floor = \"1MiB\"\n",
+            "organization = \"Test\"\nmonitoring.enabled = false\nstate_dir = \"{}\"\nfree_space_floor = \"1MiB\"\n",
             self.folder.path().join("state").display()
         );
         writeln!(

@@ -17,6 +17,8 @@ mod history;
 #[cfg(test)]
 mod interval_tests;
 mod live;
+#[cfg(test)]
+mod monitoring_tests;
 mod notify;
 mod open;
 mod post;

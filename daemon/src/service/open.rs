@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     config::{Config, Network, Source},
     desk::{Asked, Desk, Live, PulseLine},
-    domain::{Control, Event, PluginName},
+    domain::{BuiltIn, Control, Event, PluginName},
     fold::State,
     gate::{CredentialSettings, Gate, GateError, GateSettings, Proxy, ProxyLogin},
     ledger::{self, Ledger, LedgerError, Progressing, Store},
@@ -261,7 +261,7 @@ impl Service {
     /// One letter a plugin, however many controls it concerns.
     fn faults(&self) -> Vec<PluginFaultFacts> {
         let mut faults: BTreeMap<(PluginName, String), PluginFaultFacts> = BTreeMap::new();
-        let tested = |control: &&Arc<Control>| control.enabled && !control.is_attested();
+        let tested = |control: &&Arc<Control>| control.enabled && control.has_plugin();
         for control in self.catalogue.controls().filter(tested) {
             let Err(PluginFault { reason, message }) = self.firing.shelf().fitted(control) else { continue };
             let plugin = control.check.plugin.clone();
@@ -355,6 +355,9 @@ pub(super) fn plugin_facts(shelf: &Shelf, config: &Config) -> BTreeMap<PluginNam
     let names = config.controls.iter().map(|control| &control.check.plugin);
     names
         .filter_map(|name| {
+            if let Some(built_in) = BuiltIn::of(name) {
+                return Some((name.clone(), PluginFacts::of_built_in(built_in)));
+            }
             let shelved = shelf.plugin(name).ok()?;
             let facts = PluginFacts {
                 version: shelved.plugin.description().version.clone(),

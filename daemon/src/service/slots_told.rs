@@ -2,70 +2,17 @@
 
 use std::ops::Range;
 
-use serde::Serialize;
-
 use crate::{
     domain::{
-        ControlId, MissedReason, Outcome, RunReason, SlotEnd, SlotEntry, SlotTime, Timestamp, canonical_json, wildcard,
+        ControlId, Digest, Outcome, SlotEnd, SlotEntry, SlotTime, Timestamp, ToldControl, ToldCounts, ToldEnd,
+        ToldStretch, canonical_json, wildcard,
     },
     fold::{ControlRecord, State},
     ledger::{Ledger, SlotOrder, Store as _},
+    recorder::ControlPart,
     runner::SlotsTold,
+    schedule::Schedule,
 };
-
-/// One control, and how its slots of the time ended, oldest first.
-#[derive(Serialize)]
-struct Told {
-    control: ControlId,
-    enabled: bool,
-    /// When the ledger first heard of it.
-    known_since: Option<Timestamp>,
-    /// When it left the configuration, if it has.
-    retired: Option<Timestamp>,
-    counts: Counts,
-    stretches: Vec<Stretch>,
-}
-
-#[derive(Default, Serialize)]
-struct Counts {
-    due: u64,
-    run: u64,
-    /// Those of `run` that were late.
-    late: u64,
-    missed: u64,
-    pass: u64,
-    fail: u64,
-    error: u64,
-    not_applicable: u64,
-}
-
-/// Slots one after the other that ended in the same way.
-#[derive(Serialize)]
-struct Stretch {
-    #[serde(flatten)]
-    end: End,
-    first: SlotTime,
-    last: SlotTime,
-    slots: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-enum End {
-    Run {
-        outcome: Outcome,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<RunReason>,
-    },
-    Late {
-        outcome: Outcome,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<RunReason>,
-    },
-    Missed {
-        reason: MissedReason,
-    },
-}
 
 /// What the ledger says of the controls that `patterns` name: of the entries that it has now, and of no later ones.
 pub(super) fn slots_told(
@@ -78,7 +25,7 @@ pub(super) fn slots_told(
     let (controls, entries) = known(ledger, patterns)?;
     let mut json = format!("{{\"from\":\"{}\",\"until\":\"{}\",\"controls\":[", during.start, during.end).into_bytes();
     let mut slots = 0;
-    for (number, mut told) in controls.into_iter().enumerate() {
+    for (number, (mut told, promised)) in controls.into_iter().enumerate() {
         if halted() {
             return Err("stopped by the daemon".to_owned());
         }
@@ -86,7 +33,8 @@ pub(super) fn slots_told(
         // What is damaged is not left out here: fewer slots would look like a better ledger.
         let damaged = |error| format!("the slots of {} cannot be read: {error}", told.control);
         let found: Vec<SlotEntry> = found.map_err(damaged)?.collect::<Result<_, _>>().map_err(damaged)?;
-        told.take(found.into_iter().filter(|entry| entry.sequence < entries));
+        take(&mut told, found.into_iter().filter(|entry| entry.sequence < entries));
+        told.next_due = next_due(ledger, &told, &promised);
         slots += told.counts.due;
         json.extend_from_slice(if number == 0 { b"\n" } else { b",\n" });
         json.extend(canonical_json(&told).map_err(|error| error.to_string())?);
@@ -100,8 +48,14 @@ pub(super) fn slots_told(
     Ok(SlotsTold { bytes: json, slots: u32::try_from(slots).unwrap_or(u32::MAX) })
 }
 
+/// Which control is in force, and from when on.
+struct Promised {
+    part: Digest,
+    since: Option<Timestamp>,
+}
+
 /// In the order of their ids, and how many entries there are.
-fn known(ledger: &Ledger<State>, patterns: &[String]) -> Result<(Vec<Told>, u64), String> {
+fn known(ledger: &Ledger<State>, patterns: &[String]) -> Result<(Vec<(ToldControl, Promised)>, u64), String> {
     let state = ledger.state();
     for pattern in patterns {
         if !state.controls().keys().any(|control| wildcard(pattern, control.as_str())) {
@@ -110,83 +64,94 @@ fn known(ledger: &Ledger<State>, patterns: &[String]) -> Result<(Vec<Told>, u64)
     }
     let is_asked = |control: &&ControlId| patterns.iter().any(|pattern| wildcard(pattern, control.as_str()));
     let controls = state.controls().iter().filter(|(control, _)| is_asked(control));
-    Ok((controls.map(|(control, record)| Told::of(control, record)).collect(), state.head().entries))
+    let told = |(control, record): (&ControlId, &ControlRecord)| {
+        let since = record.versions.last().map(|version| version.at);
+        (told_of(control, record), Promised { part: record.state.control_part, since })
+    };
+    Ok((controls.map(told).collect(), state.head().entries))
 }
 
-impl Told {
-    fn of(control: &ControlId, record: &ControlRecord) -> Self {
-        Self {
-            control: control.clone(),
-            enabled: record.state.enabled,
-            known_since: record.versions.first().map(|version| version.at),
-            retired: record.retired.filter(|_| record.state.retired),
-            counts: Counts::default(),
-            stretches: Vec::new(),
-        }
-    }
+fn next_due(ledger: &Ledger<State>, told: &ToldControl, promised: &Promised) -> Option<SlotTime> {
+    let last = told.stretches.iter().map(|stretch| stretch.last.0).max().filter(|_| told.retired.is_none())?;
+    let part: ControlPart = serde_json::from_slice(&ledger.part(&promised.part).ok()??).ok()?;
+    let check = &part.control.check;
+    let schedule = Schedule::parse(&check.schedule, &check.timezone).ok()?;
+    // Of what was due by an earlier schedule this one knows nothing.
+    let after = promised.since.map_or(last, |since| since.max(last));
+    schedule.next_after(after).map(|firing| firing.slot)
+}
 
-    fn take(&mut self, entries: impl Iterator<Item = SlotEntry>) {
-        let mut ends: Vec<Stretch> = Vec::new();
-        // A slot is told once, by its first run, however many intervals it caught up with.
-        let mut told = None;
-        for entry in entries {
-            match entry.end {
-                SlotEnd::Ran(ran) if ran.by_hand || (ran.interval.is_some() && told == Some(ran.slot)) => {}
-                SlotEnd::Ran(ran) => {
-                    told = Some(ran.slot);
-                    let (outcome, reason) = (ran.outcome, ran.reason);
-                    let end = if ran.late { End::Late { outcome, reason } } else { End::Run { outcome, reason } };
-                    ends.push(Stretch { end, first: ran.slot, last: ran.slot, slots: 1 });
-                }
-                SlotEnd::Missed { from, to, count, reason } => {
-                    ends.push(Stretch { end: End::Missed { reason }, first: from, last: to, slots: count });
-                }
-            }
-        }
-        // What was missed is recorded later than what ran after it.
-        ends.sort_by_key(|stretch| (stretch.first, stretch.last));
-        for stretch in ends {
-            self.counts.add(&stretch);
-            match self.stretches.last_mut() {
-                Some(before) if before.end == stretch.end => {
-                    before.last = stretch.last;
-                    before.slots = before.slots.saturating_add(stretch.slots);
-                }
-                _ => self.stretches.push(stretch),
-            }
-        }
+fn told_of(control: &ControlId, record: &ControlRecord) -> ToldControl {
+    ToldControl {
+        control: control.clone(),
+        enabled: record.state.enabled,
+        known_since: record.versions.first().map(|version| version.at),
+        retired: record.retired.filter(|_| record.state.retired),
+        next_due: None,
+        counts: ToldCounts::default(),
+        stretches: Vec::new(),
     }
 }
 
-impl Counts {
-    fn add(&mut self, stretch: &Stretch) {
-        let slots = stretch.slots;
-        self.due = self.due.saturating_add(slots);
-        let outcome = match stretch.end {
-            End::Missed { .. } => {
-                self.missed = self.missed.saturating_add(slots);
-                return;
+fn take(control: &mut ToldControl, entries: impl Iterator<Item = SlotEntry>) {
+    let mut ends: Vec<ToldStretch> = Vec::new();
+    // A slot is told once, by its first run, however many intervals it caught up with.
+    let mut told = None;
+    for entry in entries {
+        match entry.end {
+            SlotEnd::Ran(ran) if ran.by_hand || (ran.interval.is_some() && told == Some(ran.slot)) => {}
+            SlotEnd::Ran(ran) => {
+                told = Some(ran.slot);
+                let (outcome, reason) = (ran.outcome, ran.reason);
+                let end = if ran.late { ToldEnd::Late { outcome, reason } } else { ToldEnd::Run { outcome, reason } };
+                ends.push(ToldStretch { end, first: ran.slot, last: ran.slot, slots: 1 });
             }
-            End::Run { outcome, .. } => outcome,
-            End::Late { outcome, .. } => {
-                self.late += slots;
-                outcome
+            SlotEnd::Missed { from, to, count, reason } => {
+                ends.push(ToldStretch { end: ToldEnd::Missed { reason }, first: from, last: to, slots: count });
             }
-        };
-        self.run += slots;
-        *match outcome {
-            Outcome::Pass => &mut self.pass,
-            Outcome::Fail => &mut self.fail,
-            Outcome::Error => &mut self.error,
-            Outcome::NotApplicable => &mut self.not_applicable,
-        } += slots;
+        }
     }
+    // What was missed is recorded later than what ran after it.
+    ends.sort_by_key(|stretch| (stretch.first, stretch.last));
+    for stretch in ends {
+        add(&mut control.counts, &stretch);
+        match control.stretches.last_mut() {
+            Some(before) if before.end == stretch.end => {
+                before.last = stretch.last;
+                before.slots = before.slots.saturating_add(stretch.slots);
+            }
+            _ => control.stretches.push(stretch),
+        }
+    }
+}
+
+fn add(counts: &mut ToldCounts, stretch: &ToldStretch) {
+    let slots = stretch.slots;
+    counts.due = counts.due.saturating_add(slots);
+    let outcome = match stretch.end {
+        ToldEnd::Missed { .. } => {
+            counts.missed = counts.missed.saturating_add(slots);
+            return;
+        }
+        ToldEnd::Run { outcome, .. } => outcome,
+        ToldEnd::Late { outcome, .. } => {
+            counts.late += slots;
+            outcome
+        }
+    };
+    counts.run += slots;
+    *match outcome {
+        Outcome::Pass => &mut counts.pass,
+        Outcome::Fail => &mut counts.fail,
+        Outcome::Error => &mut counts.error,
+        Outcome::NotApplicable => &mut counts.not_applicable,
+    } += slots;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::RanSlot;
+    use crate::domain::{MissedReason, RanSlot, RunReason};
 
     fn slot(minute: i64) -> SlotTime {
         SlotTime(Timestamp::from_millis(minute * 60_000))
@@ -207,16 +172,17 @@ mod tests {
     }
 
     fn told(ends: Vec<SlotEnd>) -> serde_json::Value {
-        let mut told = Told {
+        let mut told = ToldControl {
             control: "AVL-01".parse().unwrap(),
             enabled: true,
             known_since: None,
             retired: None,
-            counts: Counts::default(),
+            next_due: None,
+            counts: ToldCounts::default(),
             stretches: Vec::new(),
         };
         let entry = |(sequence, end)| SlotEntry { sequence, version: 1, end };
-        told.take((0..).zip(ends).map(entry));
+        take(&mut told, (0..).zip(ends).map(entry));
         serde_json::to_value(&told).unwrap()
     }
 

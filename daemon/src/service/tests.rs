@@ -108,7 +108,7 @@ impl World {
     /// No plugin is there: each run ends at once, as an error of the control, and is recorded.
     fn write(&self, controls: usize) {
         let mut text = format!(
-            "organization = \"Test\"\nstate_dir = \"{}\"\nfree_space_floor = \"{}\"\n\n[runner]\nconcurrency = 2\n",
+            "organization = \"Test\"\nmonitoring.enabled = false\nstate_dir = \"{}\"\nfree_space_floor = \"{}\"\n\n[runner]\nconcurrency = 2\n",
             self.folder.path().join("state").display(),
             self.floor
         );

@@ -7,6 +7,7 @@ use crate::config;
 
 const CONFIG: &str = r#"
 organization = "Example AI"
+monitoring.enabled = false
 timezone = "Europe/Berlin"
 state_dir = "state"
 [alerts]

@@ -231,6 +231,7 @@ fn report() -> Report {
         }],
         systems: vec![ReportedSystem { system: "iam".to_owned(), controls: vec![id(KEYS)] }],
         proof: Proof {
+            tests_itself: true,
             checkpoint: Some("example.ai/prod\n48211\nqJ8…=\n\n— example.ai/prod AbC…=\n".to_owned()),
             entries: 48_300,
             size: 48_211,

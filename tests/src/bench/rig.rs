@@ -103,7 +103,7 @@ impl Rig {
 /// Writes `evidenced.toml` and returns its path.
 pub(crate) fn write_config(dir: &Path, plugins: &Path, controls: &str) -> Result<PathBuf> {
     let text = format!(
-        "organization = \"Example AI\"\ninstance = \"bench\"\ntimezone = \"{ZONE}\"\nstate_dir = \"state\"\n\
+        "organization = \"Example AI\"\nmonitoring.enabled = false\ninstance = \"bench\"\ntimezone = \"{ZONE}\"\nstate_dir = \"state\"\n\
          plugin_dirs = [\"{}\"]\n\n[[recipient]]\nid = \"all\"\nemail = [\"all@example.com\"]\n\n{controls}",
         plugins.display()
     );

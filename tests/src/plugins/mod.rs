@@ -1,9 +1,10 @@
 //! Compiled plugins, for the build and for tests: sources under `plugins/` and `tests/fixtures/` come in, one
-//! WebAssembly file for each goes out, under `target/` and nowhere else.
+//! WebAssembly file for each goes out, and its recorded cases beside it, under `target/` and nowhere else.
 //!
 //! Nothing here knows what a plugin does, and nothing of the daemon is used: a build must work before it does.
 
 mod c;
+mod cases;
 mod component;
 pub(crate) mod debian;
 mod javascript;
@@ -72,7 +73,11 @@ fn build_all_of(layout: &Layout, home: Home) -> Result<()> {
     };
     rust::build(layout, &of(Language::Rust))?;
     c::build(layout, &of(Language::C))?;
-    javascript::build(layout, &of(Language::JavaScript))
+    javascript::build(layout, &of(Language::JavaScript))?;
+    for source in sources.iter().filter(|source| source.home == home) {
+        cases::place(layout, source)?;
+    }
+    Ok(())
 }
 
 /// Where this checkout's files are.

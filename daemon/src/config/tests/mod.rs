@@ -3,6 +3,7 @@
 mod accepted;
 mod asked;
 mod credentials;
+mod monitoring;
 mod mutations;
 mod refused;
 

@@ -76,6 +76,8 @@ pub struct ReportedSystem {
 /// How the ledger behind the report can be checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Proof {
+    /// Whether the daemon tested itself when the report was made.
+    pub tests_itself: bool,
     /// The signed note, as it is kept.
     pub checkpoint: Option<String>,
     /// Entries of the ledger when the report was made.

@@ -21,6 +21,10 @@ pub const NOT_PROVEN: [&str; 4] = [
     "Anything about what people did outside these systems.",
 ];
 
+/// The same, where the daemon does not test itself.
+const NOT_TESTED: &str = "That the monitoring ran as it should, and that each check can still fail: evidenced does not test \
+                          itself here (`[monitoring]` of its configuration).";
+
 /// Holders of checkpoints that the page lists.
 const HOLDERS_SHOWN_MAX: usize = 50;
 
@@ -62,7 +66,10 @@ pub(super) fn section(report: &Report, clock: &Clock) -> Markup {
                 }
                 div {
                     h3 { "Not proven" }
-                    ul { @for line in NOT_PROVEN { li { (line) } } }
+                    ul {
+                        @for line in NOT_PROVEN { li { (line) } }
+                        @if !proof.tests_itself { li { (NOT_TESTED) } }
+                    }
                 }
             }
             h3 { "Checkpoint" }
