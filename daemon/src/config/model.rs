@@ -205,7 +205,7 @@ pub struct Recipient {
     /// Only controls of these owners; `None`: all.
     pub owners: Option<BTreeSet<String>>,
     pub summaries: BTreeSet<SummaryKind>,
-    /// IANA name of the zone that weeks and months of the summaries are counted in, and quiet hours are told in.
+    /// IANA name of the zone that weeks, months and quarters of the summaries are counted in, and quiet hours are told in.
     pub timezone: String,
     #[serde(default)]
     pub detail: Detail,

@@ -45,8 +45,12 @@ pub(super) const LDAP_SCOPES: [(&str, LdapScope); 3] =
     [("sub", LdapScope::Sub), ("one", LdapScope::One), ("base", LdapScope::Base)];
 pub(super) const TLS: [(&str, MailTls); 3] =
     [("starttls", MailTls::Starttls), ("implicit", MailTls::Implicit), ("none", MailTls::None)];
-pub(super) const SUMMARIES: [(&str, SummaryKind); 3] =
-    [("weekly", SummaryKind::Weekly), ("monthly", SummaryKind::Monthly), ("window", SummaryKind::Window)];
+pub(super) const SUMMARIES: [(&str, SummaryKind); 4] = [
+    ("weekly", SummaryKind::Weekly),
+    ("monthly", SummaryKind::Monthly),
+    ("quarterly", SummaryKind::Quarterly),
+    ("window", SummaryKind::Window),
+];
 pub(super) const DETAILS: [(&str, Detail); 2] = [("full", Detail::Full), ("counts", Detail::Counts)];
 pub(super) const WEBHOOKS: [(&str, WebhookKind); 4] = [
     (WebhookKind::Generic.as_str(), WebhookKind::Generic),

@@ -11,7 +11,7 @@ use crate::{
     summary::report::HeldCheckpoint,
 };
 
-/// Newest first; a year has 65 summaries of weeks and months.
+/// Newest first; a year has 69 summaries of weeks, months and quarters.
 const SUMMARIES_LOOKED_AT: usize = 80;
 
 /// Summaries that somebody has got, the newest first.

@@ -78,5 +78,7 @@ pub enum Detail {
 pub enum SummaryKind {
     Weekly,
     Monthly,
+    /// A calendar quarter.
+    Quarterly,
     Window,
 }

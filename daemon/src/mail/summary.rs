@@ -1,4 +1,4 @@
-//! The weekly, the monthly and the whole-window letter. Sent also when all is well: the absence of a mail must mean
+//! The weekly, monthly, quarterly and whole-window letters. Sent also when all is well: the absence of a mail must mean
 //! a fault.
 
 use super::document::{Align, Document, Table, Tone, strong, text};
@@ -13,6 +13,7 @@ pub(super) fn summary(facts: &SummaryFacts, head: &Letterhead) -> Prepared {
     let (name, noun) = match &facts.period {
         Period::Week { year, week } => (format!("Week {year}-W{week:02}"), "week"),
         Period::Month { year, month } => (format!("Month {year}-{month:02}"), "month"),
+        Period::Quarter { year, quarter } => (format!("Quarter {year}-Q{quarter}"), "quarter"),
         Period::Window { window } => (format!("Window {window}"), "window"),
     };
     let headline = headline(&facts.headline);

@@ -1,4 +1,4 @@
-//! The facts of the weekly, monthly and whole-window letters.
+//! The facts of the weekly, monthly, quarterly and whole-window letters.
 
 use std::time::Duration;
 
@@ -35,11 +35,11 @@ pub struct SummaryFacts {
     /// What waits for a second person.
     pub proposals: Vec<ProposalRow>,
     pub changes: Vec<ChangeRow>,
-    /// One row a control: in the monthly and the window's letter.
+    /// One row a control: in all but the weekly letter.
     pub controls: Vec<ControlRow>,
-    /// Earlier periods, oldest first: in the monthly letter.
+    /// Earlier periods, oldest first: in the monthly and the quarterly letter.
     pub trend: Vec<TrendRow>,
-    /// In the monthly and the window's letter.
+    /// In all but the weekly letter.
     pub criteria: Vec<CriterionRow>,
     /// In the window's letter.
     pub questions: Option<AuditorQuestions>,
@@ -58,6 +58,11 @@ pub enum Period {
     Month {
         year: i16,
         month: u8,
+    },
+    Quarter {
+        year: i16,
+        /// 1 to 4.
+        quarter: u8,
     },
     Window {
         window: WindowId,

@@ -355,6 +355,15 @@ fn month() -> SummaryFacts {
     facts
 }
 
+fn quarter() -> SummaryFacts {
+    let day = |text: &str| LocalDay::from_date(text.parse().unwrap());
+    let mut facts = month();
+    facts.period = Period::Quarter { year: 2026, quarter: 1 };
+    (facts.from, facts.to) = (day("2026-01-01"), day("2026-03-31"));
+    facts.trend = vec![TrendRow { period: "Quarter 2025-Q4".into(), headline: quiet() }];
+    facts
+}
+
 fn window() -> SummaryFacts {
     let day = |text: &str| LocalDay::from_date(text.parse().unwrap());
     let mut facts = month();
@@ -480,6 +489,7 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("week", Letter::Summary(Box::new(week())), monday()),
         ("week-all-well", Letter::Summary(Box::new(all_well())), monday()),
         ("month", Letter::Summary(Box::new(month())), posting()),
+        ("quarter", Letter::Summary(Box::new(quarter())), Posting { queued: at("2026-04-01T06:00:00Z"), ..posting() }),
         ("window", Letter::Summary(Box::new(window())), posting()),
     ]
     .into_iter()

@@ -136,6 +136,7 @@ impl Told {
                 let kind = match facts.period {
                     Period::Week { .. } => SummaryKind::Weekly,
                     Period::Month { .. } => SummaryKind::Monthly,
+                    Period::Quarter { .. } => SummaryKind::Quarterly,
                     Period::Window { .. } => SummaryKind::Window,
                 };
                 Self { note: facts.checkpoint.clone(), ..told(AlertCause::Summary(kind)) }
@@ -211,6 +212,7 @@ pub(super) fn cause_word(cause: AlertCause) -> String {
         AlertCause::IncidentUpdate => "incident-update",
         AlertCause::Summary(SummaryKind::Weekly) => "summary-weekly",
         AlertCause::Summary(SummaryKind::Monthly) => "summary-monthly",
+        AlertCause::Summary(SummaryKind::Quarterly) => "summary-quarterly",
         AlertCause::Summary(SummaryKind::Window) => "summary-window",
     }
     .to_owned()

@@ -1,5 +1,5 @@
-//! Summaries that are due: of the week on Monday at 08:00, of the month on its first day at 08:00, of a window on
-//! the day after its end at 08:00; by the clocks of the organization, and of the window.
+//! Summaries that are due: of the week on Monday at 08:00, of the month and of the quarter on the first day after at
+//! 08:00, of a window on the day after its end at 08:00; by the clocks of the organization, and of the window.
 
 use jiff::tz::TimeZone;
 
@@ -14,8 +14,14 @@ use crate::{
 
 const HOUR: i8 = 8;
 
-/// A monthly letter shows so many months before.
-const TREND: usize = 6;
+/// So many periods before are gone through: a letter about months shows half a year, one about quarters a year.
+const fn periods_before(kind: SummaryKind) -> usize {
+    match kind {
+        SummaryKind::Monthly => 6,
+        SummaryKind::Quarterly => 4,
+        SummaryKind::Weekly | SummaryKind::Window => 1,
+    }
+}
 
 impl Recorder {
     /// Queues every summary whose time has come since the newest of its kind went out. Also when all is well: the
@@ -24,11 +30,10 @@ impl Recorder {
         let Some(first) = state.head().first_started else { return Ok(()) };
         let now = draft.at();
         let home = self.catalogue.zone();
-        for kind in [SummaryKind::Weekly, SummaryKind::Monthly] {
+        for kind in [SummaryKind::Weekly, SummaryKind::Monthly, SummaryKind::Quarterly] {
             let since = state.head().summaries.get(&kind).copied().unwrap_or(first);
             // After a long absence only the newest is sent: the others say nothing that it and the window's do not.
-            let period = newest_ended(kind, now, home);
-            let due = due_at(&period, home);
+            let (period, due) = due(kind, now, home);
             if since < due && due <= now && first < period.end {
                 self.summary(draft, state, kind, &period, home, None)?;
             }
@@ -69,7 +74,7 @@ impl Recorder {
         };
         let mut earlier: Vec<Summary> = Vec::new();
         let mut before = period.before(zone);
-        let count = if kind == SummaryKind::Monthly { TREND } else { 1 };
+        let count = periods_before(kind);
         while let Some(period) = before.filter(|_| earlier.len() < count) {
             let Ok(summary) = add_up(&period) else { break };
             if summary.headline.controls == 0 {
@@ -86,11 +91,18 @@ impl Recorder {
     }
 }
 
-/// The newest week or month that is over.
+/// The newest week, month or quarter that is over at `now`, and when its summary is due.
+pub(super) fn due(kind: SummaryKind, now: Timestamp, zone: &TimeZone) -> (Period, Timestamp) {
+    let period = newest_ended(kind, now, zone);
+    let due = due_at(&period, zone);
+    (period, due)
+}
+
 fn newest_ended(kind: SummaryKind, now: Timestamp, zone: &TimeZone) -> Period {
     let today = LocalDay::of(now, zone);
     let current = match kind {
         SummaryKind::Weekly => Period::week(today, zone),
+        SummaryKind::Quarterly => Period::quarter(today, zone),
         SummaryKind::Monthly | SummaryKind::Window => Period::month(today, zone),
     };
     current.before(zone).unwrap_or(current)

@@ -1,4 +1,5 @@
 mod acts;
+mod periods;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

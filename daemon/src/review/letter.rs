@@ -29,6 +29,9 @@ pub fn letter(
     let period = match &summary.period.span {
         Span::Week { year, week } => LetterPeriod::Week { year: *year, week: u8::try_from(*week).unwrap_or(0) },
         Span::Month { year, month } => LetterPeriod::Month { year: *year, month: u8::try_from(*month).unwrap_or(0) },
+        Span::Quarter { year, quarter } => {
+            LetterPeriod::Quarter { year: *year, quarter: u8::try_from(*quarter).unwrap_or(0) }
+        }
         Span::Window(window) => LetterPeriod::Window { window: window.clone() },
         // Nobody asks for a letter about other days; their month names them well enough.
         Span::Days => {

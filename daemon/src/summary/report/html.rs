@@ -44,7 +44,7 @@ fn head(report: &Report, clock: &Clock) -> Markup {
     let period = &report.summary.period;
     let kind = match period.span {
         Span::Window(_) => "Observation window",
-        Span::Week { .. } | Span::Month { .. } | Span::Days => "Period",
+        Span::Week { .. } | Span::Month { .. } | Span::Quarter { .. } | Span::Days => "Period",
     };
     html! {
         header {
