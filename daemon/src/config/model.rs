@@ -347,6 +347,8 @@ impl Config {
             | AlertCause::Flapping
             | AlertCause::Steady
             | AlertCause::Proposed
+            | AlertCause::Expiring
+            | AlertCause::ExclusionEnds
             | AlertCause::PluginFault
             | AlertCause::IncidentUpdate => {
                 let hears = |recipient: &&Recipient| match recipient.hears {

@@ -33,6 +33,10 @@ pub enum AlertCause {
     FirstResults,
     /// Something waits for a second person's approval.
     Proposed,
+    /// What a person stated about an attested control holds no longer soon.
+    Expiring,
+    /// An exclusion ends soon: its subject is tested again.
+    ExclusionEnds,
     /// Alerts that were held, told in one mail.
     Several,
     /// Paging services alone are told what became of an incident: that somebody has acknowledged it, or that it is over.

@@ -155,7 +155,8 @@ pub enum Event {
         /// By which silence.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         silence: Option<u64>,
-        /// What it would have told from, for an alert that is told when the silence ends.
+        /// What it would have told from (or the end that it would have told of), for an alert that is told when the
+        /// silence ends.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         since: Option<SlotTime>,
     },
@@ -261,6 +262,16 @@ pub enum Event {
         /// Part: author and words.
         note: Digest,
     },
+    /// People are told that the statement that holds until then expires.
+    AttestationExpiring {
+        control: ControlId,
+        until: Timestamp,
+    },
+    /// People are told that exclusions end then: their subjects are tested again.
+    ExclusionEnding {
+        control: ControlId,
+        until: Timestamp,
+    },
     /// What the plugin of a control had kept for itself is forgotten.
     StateReset {
         control: ControlId,
@@ -315,7 +326,9 @@ impl Event {
             | Self::DeliveryRefused { .. }
             | Self::Checkpoint { .. }
             | Self::ClockDoubted { .. }
-            | Self::DayClosed { .. } => (None, None),
+            | Self::DayClosed { .. }
+            | Self::AttestationExpiring { .. }
+            | Self::ExclusionEnding { .. } => (None, None),
         };
         one.into_iter().chain(other)
     }
@@ -345,6 +358,8 @@ impl Event {
             | Self::WentUntested { control, .. }
             | Self::TestedAgain { control, .. }
             | Self::Attested { control, .. }
+            | Self::AttestationExpiring { control, .. }
+            | Self::ExclusionEnding { control, .. }
             | Self::StateReset { control, .. } => Some(control),
             Self::AlertQueued { control, .. } | Self::AlertHeld(HeldAlert { control, .. }) => control.as_ref(),
             Self::LedgerOpened { .. }

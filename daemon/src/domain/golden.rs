@@ -189,6 +189,8 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
         | Event::Approved { proposal: _, note: _ }
         | Event::ProposalDropped { proposal: _, why: _, note: _ }
         | Event::Attested { control: _, until: _, note: _ }
+        | Event::AttestationExpiring { control: _, until: _ }
+        | Event::ExclusionEnding { control: _, until: _ }
         | Event::StateReset { control: _, note: _ } => Vec::new(),
     }
 }

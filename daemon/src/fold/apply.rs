@@ -147,6 +147,8 @@ impl State {
             | Event::FlappingEnded { .. }
             | Event::StateReset { .. }
             | Event::Attested { .. }
+            | Event::AttestationExpiring { .. }
+            | Event::ExclusionEnding { .. }
             | Event::AlertWithheld { silence: None, .. } => {}
             Event::AlertWithheld { cause, control, exception, silence: Some(silence), since, .. } => {
                 self.withheld(*silence, control, *cause, *exception, *since);

@@ -16,12 +16,14 @@
 //! - A control that changes between passing and failing too often *flaps*: its exceptions go on, its mails do not, until
 //!   it has kept to one of the two for long enough.
 //! - What a silence keeps from people and is so still when it ends, is told then, once; what came and went is not.
+//! - What a person stated and an exclusion are told before they end, early enough that somebody can look.
 //! - People are reminded of an open exception in the mornings after so many days; not before the date that whoever
 //!   acknowledged it has promised.
 //! - A run of an older version or of an older slot than the newest judged is counted, and says nothing about now.
 
 mod attested;
 mod definition;
+mod ending;
 mod events;
 mod flapping;
 mod people;
@@ -33,10 +35,13 @@ mod state;
 mod time;
 
 #[cfg(test)]
+mod ending_tests;
+#[cfg(test)]
 mod tests;
 
 pub use attested::decide_expired;
 pub use definition::{DefinedControl, decide_definition, decide_retired};
+pub use ending::{decide_exclusions_end, decide_expiring};
 pub use events::ReportedEvents;
 pub use people::{PersonDoes, decide_close, decide_note};
 pub use policy::{Flapping, Policy, Remediation};
@@ -79,7 +84,7 @@ pub struct Alert {
     pub slot: SlotTime,
     /// The first failing slot of the exception, or the first without a good result.
     pub since: SlotTime,
-    /// End of the time to fix, of an exception.
+    /// End of the time to fix, of an exception; or the end that is told before it comes.
     pub due: Option<Timestamp>,
     /// Those that failed, those that are more, or those that fail still.
     pub subjects: Vec<SubjectNumber>,

@@ -64,11 +64,22 @@ pub(super) fn remind(
 fn morning(at: Timestamp, calendar: &Calendar) -> Timestamp {
     let mut day = LocalDay::of(at, &calendar.zone);
     loop {
-        let eight = day.to_date().at(MORNING, 0, 0, 0).to_zoned_datetime(calendar.zone.clone());
-        let eight = eight.map_or_else(|_| day.next().start(&calendar.zone), |at| Timestamp::from_jiff(at.timestamp()));
+        let eight = morning_of(day, calendar);
         if eight >= at {
             return eight;
         }
         day = day.next();
     }
+}
+
+/// The last morning that is not after `at`.
+pub(super) fn morning_before(at: Timestamp, calendar: &Calendar) -> Timestamp {
+    let day = LocalDay::of(at, &calendar.zone);
+    let today = morning_of(day, calendar);
+    if today <= at { today } else { morning_of(LocalDay(day.0 - 1), calendar) }
+}
+
+fn morning_of(day: LocalDay, calendar: &Calendar) -> Timestamp {
+    let eight = day.to_date().at(MORNING, 0, 0, 0).to_zoned_datetime(calendar.zone.clone());
+    eight.map_or_else(|_| day.next().start(&calendar.zone), |at| Timestamp::from_jiff(at.timestamp()))
 }

@@ -1,7 +1,9 @@
 //! A silence has ended: what it kept from people and is so still, is told.
 
-use super::{Alert, ControlState, Decision, OpenException, Testing};
-use crate::domain::{AlertCause, ControlId, ExceptionId, ExceptionRecord, SlotTime};
+use std::collections::BTreeSet;
+
+use super::{Alert, ControlState, Decision, OpenException, Testing, ending::ending};
+use crate::domain::{AlertCause, ControlId, ExceptionId, ExceptionRecord, SlotTime, Timestamp};
 
 /// What a silence kept from people, of one control.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -22,6 +24,12 @@ pub struct Withheld {
     /// It stopped flapping, which it was said to do since then.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub steady: Option<SlotTime>,
+    /// The end of the statement that was said to expire.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expiring: Option<SlotTime>,
+    /// The ends of exclusions.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub endings: BTreeSet<SlotTime>,
 }
 
 impl Withheld {
@@ -36,6 +44,8 @@ impl Withheld {
             // What nobody was told of need not be told to be over.
             AlertCause::Steady if self.flapping => self.flapping = false,
             AlertCause::Steady => self.steady = self.steady.or(since),
+            AlertCause::Expiring => self.expiring = since.or(self.expiring),
+            AlertCause::ExclusionEnds => self.endings.extend(since),
             _ => {}
         }
     }
@@ -48,6 +58,8 @@ impl Withheld {
         self.overdue |= other.overdue;
         self.flapping |= other.flapping;
         self.steady = self.steady.or(other.steady);
+        self.expiring = self.expiring.max(other.expiring);
+        self.endings.extend(&other.endings);
     }
 }
 
@@ -58,11 +70,18 @@ pub fn decide_unsilenced(
     control: &ControlId,
     withheld: &Withheld,
     record: Option<&ExceptionRecord>,
+    now: Timestamp,
 ) -> Decision {
     let mut decision = Decision::default();
     if state.retired {
         return decision;
     }
+    let stated = withheld.expiring.map(|SlotTime(until)| until);
+    if let Some(until) = stated.filter(|until| state.attested_until == Some(*until) && *until > now) {
+        decision.alerts.push(ending(AlertCause::Expiring, control, until));
+    }
+    let endings = withheld.endings.iter().map(|SlotTime(until)| *until).filter(|until| *until > now);
+    decision.alerts.extend(endings.map(|until| ending(AlertCause::ExclusionEnds, control, until)));
     let slot = |since| state.accounted.or(state.judged).unwrap_or(since);
     match (state.testing, withheld.tested_again) {
         (Testing::Untested { since, told: false, .. }, _) => {

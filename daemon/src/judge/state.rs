@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Flapping, ReportedEvents};
 use crate::domain::{
@@ -53,6 +53,14 @@ pub struct ControlState {
     /// Of an attested control: until when the newest statement holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attested_until: Option<Timestamp>,
+    /// When it was stated, and when people were last told that it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiring_told: Option<Timestamp>,
+    /// The ends of exclusions that people were told of and that have not come.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub endings_told: BTreeSet<Timestamp>,
 }
 
 /// Where a control stands.
@@ -187,6 +195,9 @@ impl ControlState {
             evidence: None,
             plugin_state: None,
             attested_until: None,
+            attested: None,
+            expiring_told: None,
+            endings_told: BTreeSet::new(),
         })
     }
 
@@ -333,7 +344,16 @@ impl ControlState {
                 }
             }
             Event::StateReset { .. } => self.plugin_state = None,
-            Event::Attested { until, .. } => self.attested_until = Some(*until),
+            Event::Attested { until, .. } => {
+                self.attested_until = Some(*until);
+                self.attested = Some(at);
+                self.expiring_told = None;
+            }
+            Event::AttestationExpiring { .. } => self.expiring_told = Some(at),
+            Event::ExclusionEnding { until, .. } => {
+                self.endings_told.retain(|end| *end > at);
+                self.endings_told.insert(*until);
+            }
             // These are of no control.
             Event::LedgerOpened { .. }
             | Event::DaemonStarted { .. }
@@ -445,6 +465,8 @@ impl ControlState {
             | AlertCause::PluginFault
             | AlertCause::FirstResults
             | AlertCause::Proposed
+            | AlertCause::Expiring
+            | AlertCause::ExclusionEnds
             | AlertCause::Several
             | AlertCause::IncidentUpdate
             | AlertCause::Summary(_) => {}

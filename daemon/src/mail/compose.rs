@@ -7,7 +7,8 @@ use super::prepared::Prepared;
 use super::told::Told;
 use super::{Letter, Letterhead, Mail};
 use super::{
-    clean, clock, failing, first_results, flapping, html, operations, proposed, summary, testing, text as plain, words,
+    clean, clock, ending, failing, first_results, flapping, html, operations, proposed, summary, testing,
+    text as plain, words,
 };
 use crate::domain::Timestamp;
 
@@ -60,6 +61,8 @@ fn written(letter: &Letter, head: &Letterhead) -> Prepared {
         Letter::ConfigurationRefused(facts) => operations::refused(facts, head),
         Letter::PluginFault(facts) => operations::plugin_fault(facts, head),
         Letter::Proposed(facts) => proposed::proposed(facts, head),
+        Letter::Expiring(facts) => ending::expiring(facts, head),
+        Letter::ExclusionEnds(facts) => ending::exclusion_ends(facts, head),
         Letter::Summary(facts) => summary::summary(facts, head),
     }
 }

@@ -37,7 +37,10 @@ pub enum Letter {
     PluginFault(PluginFaultFacts),
     /// Something waits for a second person.
     Proposed(ProposedFacts),
-    /// Weekly, monthly or of a whole window, as its period says.
+    /// What a person stated expires soon.
+    Expiring(ExpiringFacts),
+    ExclusionEnds(ExclusionEndsFacts),
+    /// Weekly, monthly, quarterly or of a whole window, as its period says.
     Summary(Box<SummaryFacts>),
 }
 
@@ -89,6 +92,34 @@ pub struct ProposedFacts {
     pub at: Timestamp,
     pub author: String,
     pub words: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpiringFacts {
+    pub control: ControlFacts,
+    /// When a person stated how it stands, and until when that holds.
+    pub stated: Timestamp,
+    pub until: Timestamp,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExclusionEndsFacts {
+    pub control: ControlFacts,
+    pub until: Timestamp,
+    pub at: Timestamp,
+    /// At least one; all end together.
+    pub exclusions: Vec<ExcludedFacts>,
+}
+
+/// What a control does not judge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExcludedFacts {
+    /// `*` stands for any text.
+    pub subject: String,
+    pub reason: String,
+    /// URL or commit; nobody has looked at it.
+    pub approval: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

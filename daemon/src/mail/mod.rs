@@ -12,6 +12,7 @@ mod clock;
 mod compose;
 mod csv;
 mod document;
+mod ending;
 mod failing;
 mod first_results;
 mod flapping;
@@ -39,14 +40,15 @@ pub use compose::{Posting, compose, frame, message_id, prepare};
 pub use frozen::{Attachment, Mail, MailError};
 pub use letter::{
     Cause, CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, ControlFacts, EndedSubject, EvidenceFacts,
-    ExceptionFacts, FailedFacts, FirstResult, FirstResultsFacts, FirstRow, FlappingFacts, GapFacts, Letter, Letterhead,
-    MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts, ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts,
-    SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts,
+    ExceptionFacts, ExcludedFacts, ExclusionEndsFacts, ExpiringFacts, FailedFacts, FirstResult, FirstResultsFacts,
+    FirstRow, FlappingFacts, GapFacts, Letter, Letterhead, MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts,
+    ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts,
 };
 pub use prepared::Prepared;
 pub use summary_facts::{
-    AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow, FamilyRow, GapRow,
-    Headline, MailFacts, Period, ProposalRow, SilenceRow, SlotCounts, SummaryFacts, TrendRow, UntestedRow,
+    AttestationRow, AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow,
+    FamilyRow, GapRow, Headline, MailFacts, Period, ProposalRow, SilenceRow, SlotCounts, SummaryFacts, TrendRow,
+    UntestedRow,
 };
 pub use together::{HeldLetter, together};
 pub use webhook::{IncidentChange, Posted, delivery_id, note, post, post_change};

@@ -30,6 +30,7 @@ pub(super) fn summary(facts: &SummaryFacts, head: &Letterhead) -> Prepared {
     lists::untested(&mut document, facts, head);
     lists::gaps(&mut document, facts, head);
     lists::errors(&mut document, facts, head);
+    lists::attestations(&mut document, facts, head);
     lists::exclusions(&mut document, facts, head);
     lists::silences(&mut document, facts, head);
     lists::proposals(&mut document, facts, head);

@@ -28,6 +28,8 @@ pub struct SummaryFacts {
     pub errors: Vec<ErrorRow>,
     /// Tests without an answer that are in none of these.
     pub errors_unlisted: u64,
+    /// What people stated and holds no longer soon.
+    pub attestations: Vec<AttestationRow>,
     /// Exclusions that end soon, or never.
     pub exclusions: Vec<ExclusionRow>,
     /// In force at some time of the period.
@@ -176,6 +178,16 @@ pub struct ErrorRow {
     /// As above.
     pub reason: Option<RunReason>,
     pub slots: u64,
+}
+
+/// What a person stated about a control.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttestationRow {
+    pub control: ControlId,
+    pub title: String,
+    pub owner: String,
+    /// Until when it holds.
+    pub until: Timestamp,
 }
 
 /// A subject, or many, that a control does not judge.

@@ -131,6 +131,20 @@ pub(super) fn errors(document: &mut Document, facts: &SummaryFacts, head: &Lette
     document.table(&table);
 }
 
+pub(super) fn attestations(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
+    if facts.attestations.is_empty() {
+        return;
+    }
+    document.heading("Statements of people that expire soon");
+    let mut table = Table::new([("Control", Left), ("Owner", Left), ("Holds until", Left)]);
+    for row in facts.attestations.iter().take(ROWS_MAX) {
+        let until = words::short_time(row.until, &head.zone);
+        table.row([format!("{} {}", row.control, row.title), row.owner.clone(), until]);
+    }
+    table.note = more(facts.attestations.len());
+    document.table(&table);
+}
+
 pub(super) fn exclusions(document: &mut Document, facts: &SummaryFacts, head: &Letterhead) {
     if facts.exclusions.is_empty() {
         return;

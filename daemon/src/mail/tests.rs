@@ -252,6 +252,12 @@ fn week() -> SummaryFacts {
             },
         ],
         errors_unlisted: 0,
+        attestations: vec![AttestationRow {
+            control: id("MON-02"),
+            title: "Access to the monitoring host is reviewed".into(),
+            owner: "platform".into(),
+            until: at("2026-02-24T09:00:00Z"),
+        }],
         exclusions: vec![ExclusionRow {
             control: id("SEC-01"),
             subject: "legacy-*".into(),
@@ -508,6 +514,7 @@ fn all_well() -> SummaryFacts {
         list.clear();
     }
     facts.untested.clear();
+    facts.attestations.clear();
     facts.gaps.clear();
     facts.errors.clear();
     facts.exclusions.clear();

@@ -28,7 +28,7 @@ pub(super) struct Told {
     /// Since when it is so: the first failing slot, the first without a result, the begin of a gap.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) since: Option<Timestamp>,
-    /// Fixed later than this, it is overdue.
+    /// Fixed later than this, it is overdue; or the end that is told before it comes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) due: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -131,6 +131,17 @@ impl Told {
                 Self { since: Some(facts.at), ..told(AlertCause::ConfigurationRefused) }
             }
             Letter::Proposed(facts) => Self { since: Some(facts.at), ..told(AlertCause::Proposed) },
+            Letter::Expiring(facts) => Self {
+                control: Some(ToldControl::of(&facts.control)),
+                since: Some(facts.stated),
+                due: Some(facts.until),
+                ..told(AlertCause::Expiring)
+            },
+            Letter::ExclusionEnds(facts) => Self {
+                control: Some(ToldControl::of(&facts.control)),
+                due: Some(facts.until),
+                ..told(AlertCause::ExclusionEnds)
+            },
             Letter::PluginFault(facts) => Self { since: Some(facts.at), ..told(AlertCause::PluginFault) },
             Letter::Summary(facts) => {
                 let kind = match facts.period {
@@ -208,6 +219,8 @@ pub(super) fn cause_word(cause: AlertCause) -> String {
         AlertCause::PluginFault => "plugin-fault",
         AlertCause::FirstResults => "first-results",
         AlertCause::Proposed => "proposed",
+        AlertCause::Expiring => "expiring",
+        AlertCause::ExclusionEnds => "exclusion-ends",
         AlertCause::Several => "several",
         AlertCause::IncidentUpdate => "incident-update",
         AlertCause::Summary(SummaryKind::Weekly) => "summary-weekly",

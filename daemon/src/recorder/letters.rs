@@ -19,9 +19,9 @@ use crate::{
     judge::{Alert, Decision},
     ledger::{Ledger, Store},
     mail::{
-        Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts, FailedFacts, FlappingFacts,
-        Letter, MoreSubjectsFacts, NotTestedFacts, RecoveredFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts,
-        TestedAgainFacts, words,
+        Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts, ExcludedFacts,
+        ExclusionEndsFacts, ExpiringFacts, FailedFacts, FlappingFacts, Letter, MoreSubjectsFacts, NotTestedFacts,
+        RecoveredFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts, words,
     },
 };
 
@@ -154,6 +154,13 @@ impl Letters<'_> {
                     slots: self.slots_without_result(&control.id),
                 })
             }
+            AlertCause::Expiring => Letter::Expiring(ExpiringFacts {
+                control: self.control_facts(control),
+                stated: self.state.control(&control.id)?.attested?,
+                until: alert.due?,
+                at: draft.at(),
+            }),
+            AlertCause::ExclusionEnds => Letter::ExclusionEnds(self.exclusion_ends(draft, control, alert.due?)?),
             // These are of no control and are written by whoever tells them.
             AlertCause::MonitoringGap
             | AlertCause::ConfigurationRefused
@@ -243,6 +250,22 @@ impl Letters<'_> {
             message,
             evidence: untested_run.map(|run| self.evidence_facts(draft, control, run.sequence)),
         }
+    }
+
+    /// `None`: nothing ends then any more.
+    fn exclusion_ends(&self, draft: &Draft, control: &Control, until: Timestamp) -> Option<ExclusionEndsFacts> {
+        let ends = control.check.exclude.iter().filter(|exclusion| exclusion.until == Some(until));
+        let exclusions: Vec<_> = ends
+            .map(|exclusion| ExcludedFacts {
+                subject: exclusion.subject.clone(),
+                reason: exclusion.reason.clone(),
+                approval: exclusion.approval.clone(),
+            })
+            .collect();
+        if exclusions.is_empty() {
+            return None;
+        }
+        Some(ExclusionEndsFacts { control: self.control_facts(control), until, at: draft.at(), exclusions })
     }
 
     /// Due slots without a good result before this decision.

@@ -52,7 +52,7 @@ impl Letters<'_> {
         for (control, withheld) in kept {
             let Some(state) = self.state.control(control) else { continue };
             let recovered = withheld.recovered.and_then(|exception| self.state.exception(exception));
-            let decision = decide_unsilenced(state, control, &withheld, recovered);
+            let decision = decide_unsilenced(state, control, &withheld, recovered, draft.at());
             if decision.alerts.is_empty() {
                 continue;
             }

@@ -1,4 +1,5 @@
 mod acts;
+mod ending;
 mod periods;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -29,7 +30,7 @@ struct Bench {
     recorder: Recorder,
     ledger: Arc<Ledger<State>>,
     catalogue: Arc<Catalogue>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 const CONFIG: &str = r#"
@@ -79,7 +80,7 @@ impl Bench {
         let ledger = Arc::new(Ledger::open(&config.state_dir, Options::new("example.com/test")).unwrap());
         let catalogue = Arc::new(Catalogue::new(Arc::clone(&config), BTreeMap::new()));
         let recorder = Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue));
-        let mut bench = Self { recorder, ledger, catalogue, _folder: folder };
+        let mut bench = Self { recorder, ledger, catalogue, folder };
         let origin = Event::LedgerOpened { origin: "example.com/test".into(), key: String::new() };
         let configured = Fact::Configured { catalogue: bench.catalogue.clone(), expanded: config.expanded_json() };
         bench.record(1, vec![Fact::Event(origin), configured, Fact::Tick { clock: ClockState::Virtual }]);

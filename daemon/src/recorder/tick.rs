@@ -6,7 +6,7 @@ use super::{Recorded, Recorder, RecorderError, draft::Draft, fact::Gap, letters:
 use crate::{
     domain::{AlertCause, ClockState, Event, LocalDay, Timestamp},
     fold::{ClosingDay, State},
-    judge::{decide_expired, decide_time},
+    judge::{decide_exclusions_end, decide_expired, decide_expiring, decide_time},
     ledger::Store,
     mail::{GapFacts, Letter},
     summary::encode_day,
@@ -41,10 +41,15 @@ impl Recorder {
         letters.end_silences(draft)?;
         for (control, record) in state.controls() {
             let Some(policy) = self.catalogue.policy(control) else { continue };
-            let is_attested = self.catalogue.control(control).is_some_and(|control| control.is_attested());
             let mut decision = decide_time(&record.state, control, policy, draft.at());
-            if let (true, Some(newest)) = (is_attested, record.versions.last()) {
-                decision.append(decide_expired(&record.state, control, newest.at, draft.at()));
+            if let (Some(configured), Some(newest)) = (self.catalogue.control(control), record.versions.last()) {
+                let (now, defined, known) = (draft.at(), newest.at, &record.state);
+                if configured.is_attested() {
+                    decision.append(decide_expired(known, control, defined, now));
+                    decision.append(decide_expiring(known, control, policy, now));
+                }
+                let ends = configured.check.exclude.iter().filter_map(|exclusion| exclusion.until);
+                decision.append(decide_exclusions_end(known, control, policy, defined, ends, now));
             }
             if !decision.is_empty() {
                 draft.expect(control, record.state.revision);

@@ -135,6 +135,7 @@ fn controls(state: &State, only: Option<&[ControlId]>) -> BTreeMap<ControlId, (D
             exclusions: Vec::new(),
             retired: control.retired,
             attested: false,
+            attested_until: control.attested_until,
             untested_since,
             versions,
         };

@@ -6,9 +6,9 @@ use crate::{
     domain::{DayRow, Digest, ExceptionState},
     fold::{ProposalRecord, SilenceRecord, State},
     mail::{
-        AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow, FamilyRow, GapRow,
-        Headline, MailFacts, Period as LetterPeriod, ProposalRow, SilenceRow, SlotCounts, SummaryFacts, TrendRow,
-        UntestedRow,
+        AttestationRow, AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow,
+        FamilyRow, GapRow, Headline, MailFacts, Period as LetterPeriod, ProposalRow, SilenceRow, SlotCounts,
+        SummaryFacts, TrendRow, UntestedRow,
     },
     recorder::ERASED,
     summary::{self, ExceptionSummary, Span, Summary},
@@ -61,6 +61,7 @@ pub fn letter(
         gaps: gaps(summary),
         errors: summary.errors.iter().map(|stretch| error_row(summary, stretch)).collect(),
         errors_unlisted: summary.errors_unlisted,
+        attestations: attestations(summary),
         exclusions: exclusions(summary),
         silences: silences(summary, state, noted),
         proposals: proposals(state, noted),
@@ -177,8 +178,22 @@ fn error_row(summary: &Summary, stretch: &summary::ErrorStretch) -> ErrorRow {
     }
 }
 
-/// So long before its end an exclusion is told.
+/// So long before its end an exclusion is told, and what a person stated.
 const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
+
+fn attestations(summary: &Summary) -> Vec<AttestationRow> {
+    let (end, soon) = (summary.period.end, summary.period.end.plus(ENDS_SOON));
+    let row = |control: &summary::ControlSummary| {
+        let until = control.facts.attested_until.filter(|until| (end..=soon).contains(until))?;
+        Some(AttestationRow {
+            control: control.control.clone(),
+            title: control.facts.title.clone(),
+            owner: control.facts.owner.clone(),
+            until,
+        })
+    };
+    summary.controls.iter().filter(|control| control.facts.attested && !control.facts.retired).filter_map(row).collect()
+}
 
 fn exclusions(summary: &Summary) -> Vec<ExclusionRow> {
     let soon = summary.period.end.plus(ENDS_SOON);

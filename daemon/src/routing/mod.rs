@@ -117,7 +117,12 @@ pub fn verdict<'a>(
         return group;
     }
     let is_rarely_alone = match raised.cause {
-        AlertCause::NotTested | AlertCause::MoreSubjects | AlertCause::Reminder | AlertCause::Steady => true,
+        AlertCause::NotTested
+        | AlertCause::MoreSubjects
+        | AlertCause::Reminder
+        | AlertCause::Expiring
+        | AlertCause::ExclusionEnds
+        | AlertCause::Steady => true,
         AlertCause::Failed
         | AlertCause::AlreadyFailing
         | AlertCause::TestedAgain

@@ -34,6 +34,9 @@ pub struct ControlFacts {
     /// People state how it stands: it has no scheduled tests.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub attested: bool,
+    /// Until when what they stated last holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attested_until: Option<Timestamp>,
     /// The first slot without a good result, if it is untested now.
     pub untested_since: Option<SlotTime>,
     /// As configured now.

@@ -57,6 +57,7 @@ fn controls() -> BTreeMap<ControlId, ControlFacts> {
         criteria: criteria.iter().map(|criterion| (*criterion).to_owned()).collect(),
         retired: false,
         attested: false,
+        attested_until: None,
         untested_since: None,
         exclusions: Vec::new(),
         versions: vec![version(1, "2025-12-30T10:00:00Z", "one")],

@@ -72,6 +72,8 @@ pub(super) fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("steady-failing", Letter::Steady(SteadyFacts::Failing(failed())), posting()),
         ("first-results", Letter::FirstResults(first_results()), posting()),
         ("proposed", Letter::Proposed(proposed()), posting()),
+        ("expiring", Letter::Expiring(expiring()), Posting { queued: at("2026-05-16T06:00:00Z"), ..posting() }),
+        ("exclusion-ends", Letter::ExclusionEnds(exclusion_ends()), posting()),
         (
             "not-attested",
             Letter::NotTested(NotTestedFacts {
@@ -83,6 +85,28 @@ pub(super) fn letters() -> Vec<(&'static str, Letter, Posting)> {
             posting(),
         ),
     ]
+}
+
+fn expiring() -> ExpiringFacts {
+    ExpiringFacts {
+        control: control(),
+        stated: at("2026-03-01T09:30:00Z"),
+        until: at("2026-05-30T09:30:00Z"),
+        at: at("2026-05-16T06:00:00Z"),
+    }
+}
+
+fn exclusion_ends() -> ExclusionEndsFacts {
+    ExclusionEndsFacts {
+        control: control(),
+        until: at("2026-03-15T23:00:00Z"),
+        at: at("2026-03-01T07:00:00Z"),
+        exclusions: vec![ExcludedFacts {
+            subject: "legacy-*".into(),
+            reason: "migrated in March, see the risk register".into(),
+            approval: Some("https://git.example.com/risk/42".into()),
+        }],
+    }
 }
 
 fn proposed() -> ProposedFacts {

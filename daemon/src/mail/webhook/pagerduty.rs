@@ -2,7 +2,7 @@
 //!
 //! An exception is an incident: its failing triggers it (and whatever is told of it later triggers it again, which adds
 //! to it), its recovery resolves it. Going untested and flapping are incidents of the control. What is about the daemon
-//! is an incident of its own that a person resolves. Summaries and first results page nobody.
+//! is an incident of its own that a person resolves. Summaries, first results and what ends soon page nobody.
 
 use serde_json::{Value, json};
 
@@ -100,9 +100,12 @@ fn events_of(sheet: &Sheet<'_>, told: &Told, place: usize) -> Vec<(String, Value
             let fails = exception.map(|incident| (incident.clone(), trigger(sheet, told, &incident)));
             std::iter::once(over).chain(fails).collect()
         }
-        AlertCause::FirstResults | AlertCause::Proposed | AlertCause::IncidentUpdate | AlertCause::Summary(_) => {
-            Vec::new()
-        }
+        AlertCause::FirstResults
+        | AlertCause::Proposed
+        | AlertCause::Expiring
+        | AlertCause::ExclusionEnds
+        | AlertCause::IncidentUpdate
+        | AlertCause::Summary(_) => Vec::new(),
     }
 }
 
