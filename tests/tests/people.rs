@@ -137,6 +137,30 @@ fn what_needs_a_second_person_waits_for_one() {
     daemon.ask(&["verify", "--deep"]).done();
 }
 
+#[test]
+fn an_exclusion_is_proposed_listed_and_withdrawn() {
+    let daemon = daemon();
+    let short = ["exclude", "SEC-01", "AKIA0001", "--until", "2099-06-30", "--reason", "not ours"];
+    let refused = daemon.ask(&short);
+    assert_eq!(refused.code(), 2);
+    assert!(refused.stderr.contains("at least 20 characters"), "{}", refused.stderr);
+    let why = "the key of a supplier that leaves in June";
+    let exclude = ["exclude", "SEC-01", "AKIA0001", "--until", "2099-06-30", "--reason", why];
+    let proposal = number(&daemon.ask(&exclude).done()[0], "proposal").to_string();
+    let own = daemon.ask(&["approve", &proposal, "--reason", "I agree with myself"]);
+    assert!(own.stderr.contains("another person must approve it"), "{}", own.stderr);
+    let listed = daemon.ask(&["proposals"]).done();
+    assert_eq!((&listed[0]["subject"], &listed[0]["words"]), (&Value::from("AKIA0001"), &Value::from(why)));
+    assert_eq!(listed[0]["until"], "2099-07-01T00:00:00.000Z", "the day is inclusive");
+    assert!(daemon.ask(&["exclusions"]).done().is_empty());
+    assert_eq!(daemon.ask(&["check", "SEC-01"]).code(), 1, "it is judged still");
+    let ended = daemon.ask(&["exclude", "--end", "SEC-01", "AKIA0001"]);
+    assert_eq!(ended.code(), 2);
+    assert!(ended.stderr.contains("nobody excludes this subject"), "{}", ended.stderr);
+    daemon.ask(&["reject", &proposal, "--reason", "they have left already"]).done();
+    daemon.ask(&["verify", "--deep"]).done();
+}
+
 /// A key of today is never too old.
 fn an_hour_ago() -> String {
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() - 3600;

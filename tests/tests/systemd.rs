@@ -185,6 +185,12 @@ fn people(machine: &mut Machine) {
     machine.run("runuser -u bob -- evidenced approve 0 --reason 'agreed in the change meeting'").done();
     let listed = machine.run("runuser -u alice -- evidenced silence list").done();
     assert!(listed.contains("SEC-01") && listed.contains("alice"), "{listed}");
+    let why = "--until 2099-06-30 --reason 'the key of a supplier that leaves in June'";
+    machine.run(&format!("runuser -u alice -- evidenced exclude SEC-01 'AKIA*' {why}")).done();
+    machine.run("runuser -u bob -- evidenced approve 1 --reason 'read the contract, it ends in June'").done();
+    let listed = machine.run("runuser -u alice -- evidenced exclusions").done();
+    assert!(listed.contains("by bob, wanted by alice"), "{listed}");
+    machine.run("runuser -u alice -- evidenced exclude --end SEC-01 'AKIA*' --reason 'they have left'").done();
     machine.run("rm /etc/evidenced/conf.d/access.toml && systemctl reload evidenced").done();
 }
 

@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod erase;
 mod exceptions;
+mod exclude;
 mod exit;
 mod fit;
 mod init;
@@ -93,6 +94,8 @@ enum Command {
     Approve(proposals::ApproveArguments),
     Reject(proposals::RejectArguments),
     Attest(attest::AttestArguments),
+    Exclude(exclude::ExcludeArguments),
+    Exclusions(exclude::ExclusionsArguments),
     Clock(clock::ClockArguments),
     State(state::StateArguments),
     Erase(erase::EraseArguments),
@@ -160,6 +163,8 @@ pub fn main() -> ExitCode {
         Command::Approve(arguments) => arguments.run(&context),
         Command::Reject(arguments) => arguments.run(&context),
         Command::Attest(arguments) => arguments.run(&context),
+        Command::Exclude(arguments) => arguments.run(&context),
+        Command::Exclusions(arguments) => arguments.run(&context),
         Command::Clock(arguments) => arguments.run(&context),
         Command::State(arguments) => arguments.run(&context),
         Command::Erase(arguments) => arguments.run(&context),

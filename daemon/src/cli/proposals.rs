@@ -100,13 +100,17 @@ fn row(proposal: &ProposalLine) -> Vec<String> {
         state,
         minute(proposal.at),
         proposal.author.clone(),
-        words(&proposal.act),
+        words(proposal),
         proposal.words.clone(),
     ]
 }
 
-fn words(act: &Act) -> String {
-    match act {
+fn words(proposal: &ProposalLine) -> String {
+    match &proposal.act {
+        Act::Exclude { control, until, .. } => {
+            let subject = proposal.subject.as_deref().unwrap_or_default();
+            format!("exclude {subject} from {control} until {}", minute(*until))
+        }
         Act::Silence(Silence { controls, from, until }) => {
             let controls: Vec<_> = controls.iter().map(ToString::to_string).collect();
             format!("silence {} from {} until {}", controls.join(" "), minute(*from), minute(*until))

@@ -91,11 +91,9 @@ fn row(slot: &SlotLine) -> Vec<String> {
         SlotState::Late => "late",
         SlotState::Missed => "missed",
     };
-    let reason = match (&slot.reason, slot.clock_in_doubt) {
-        (Some(reason), true) => format!("{reason}, clock in doubt"),
-        (None, true) => "clock in doubt".to_owned(),
-        (reason, false) => reason.clone().unwrap_or_default(),
-    };
+    let doubt = slot.clock_in_doubt.then(|| "clock in doubt".to_owned());
+    let excluded = slot.exclusions.iter().map(|number| format!("exclusion {number} in force"));
+    let reason = slot.reason.clone().into_iter().chain(doubt).chain(excluded).collect::<Vec<_>>().join(", ");
     vec![
         moment::slot(slot.slot),
         state.to_owned(),

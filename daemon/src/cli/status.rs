@@ -81,6 +81,9 @@ fn words(status: &Status) -> String {
     if status.silences > 0 {
         text.push_str(&format!("{}: evidenced silence list\n", counted(status.silences, "silence", "in force")));
     }
+    if status.exclusions > 0 {
+        text.push_str(&format!("{}: evidenced exclusions\n", counted(status.exclusions, "exclusion", "in force")));
+    }
     if status.proposals > 0 {
         text.push_str(&format!(
             "{}: evidenced proposals\n",

@@ -60,7 +60,7 @@ pub use model::{
     MailTls, Network, ProxyLogin, Quiet, Recipient, Runner, Smtp, Source, Transport, Webhook,
 };
 
-pub use quantities::duration;
+pub use quantities::{duration, until};
 
 use crate::domain::{ControlId, Timestamp};
 

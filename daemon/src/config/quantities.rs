@@ -93,7 +93,7 @@ pub(super) fn day(text: &str) -> Option<LocalDay> {
 }
 
 /// The end of a day in `zone`, or a time with its offset.
-pub(super) fn until(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+pub fn until(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     match day(text) {
         Some(day) => Some(day.next().start(zone)),
         None => text.parse().ok(),

@@ -13,7 +13,7 @@ use crate::{
     domain::{Act, ControlId, ControlPattern, Digest, Dropped, Timestamp},
     fold::{ProposalEnd, ProposalRecord, SilenceRecord, State},
     ledger::Store,
-    recorder::{Acting, Author, Does, ERASED, Fact, NoteRecord, RecorderError, proposal_of_another},
+    recorder::{Acting, Author, Does, ERASED, Fact, NoteRecord, RecorderError, proposal_of_another, text},
 };
 
 /// One silence, as `evidenced silence list` says it.
@@ -36,6 +36,9 @@ pub struct ProposalLine {
     pub proposal: u64,
     #[serde(flatten)]
     pub act: Act,
+    /// That is to be excluded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub at: Timestamp,
     pub author: String,
     pub words: String,
@@ -89,6 +92,7 @@ impl Question {
             | Self::Replay { .. }
             | Self::Silences { .. }
             | Self::Proposals { .. }
+            | Self::Exclusions { .. }
             // Of others it demands more, see [`Desk::drop_proposal`].
             | Self::Drop { .. } => Demand::See,
             Self::Acknowledge { .. }
@@ -96,6 +100,8 @@ impl Question {
             | Self::Close { .. }
             | Self::Silence { .. }
             | Self::EndSilence { .. }
+            | Self::Exclude { .. }
+            | Self::EndExclusion { .. }
             | Self::Attest { .. } => Demand::Respond,
             Self::Check { .. }
             | Self::AcceptClock { .. }
@@ -217,13 +223,19 @@ impl Desk {
                 (who, end.at, words)
             });
             let state = ProposalState::of(&record);
-            ProposalLine { proposal, act: record.act, at: record.at, author, words, state, ended }
+            let subject = match &record.act {
+                Act::Exclude { subject_part, .. } => {
+                    Some(text(&self.ledger, subject_part).unwrap_or_else(|| ERASED.to_owned()))
+                }
+                Act::Silence(_) | Act::CloseException { .. } | Act::AcceptClock | Act::Erase { .. } => None,
+            };
+            ProposalLine { proposal, act: record.act, subject, at: record.at, author, words, state, ended }
         };
         wanted.into_iter().map(line).collect()
     }
 
     /// Who wrote a note, and what.
-    fn noted(&self, note: &Digest) -> (String, String) {
+    pub(super) fn noted(&self, note: &Digest) -> (String, String) {
         NoteRecord::read(&self.ledger, note)
             .map_or_else(|| (ERASED.to_owned(), ERASED.to_owned()), |note| (note.author.name(), note.words))
     }

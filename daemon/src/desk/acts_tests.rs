@@ -6,7 +6,7 @@ use evidenced_contract::Status;
 use tokio::sync::mpsc;
 
 use super::{
-    Desk, Line, Live, Problem, ProposalState, Question,
+    Desk, ExclusionState, Line, Live, Problem, ProposalState, Question,
     tests::{Bench, CONFIG, at},
 };
 use crate::{
@@ -181,4 +181,51 @@ async fn who_is_not_named_is_refused_and_told_by_which_list() {
     assert_eq!((silences[0].silence, silences[0].author.as_str()), (number, "nobody"));
     let proposals = office.desk().proposals(true);
     assert_eq!(proposals[0].ended.as_ref().map(|(who, at, _)| (who.as_str(), *at)), Some(("root", at(20))));
+}
+
+#[tokio::test]
+async fn an_exclusion_is_listed_with_both_names_and_its_subject_is_erased_once_it_has_ended() {
+    let mut bench = Bench::with(&CONFIG.replacen(
+        "plugin =",
+        "exclude = [{ subject = \"legacy-*\", reason = \"migrated in March, see there\", approval = \"risk/42\" }]\nplugin =",
+        1,
+    ));
+    bench.ran(at(2), true, report("alice@example.com", Status::Fail));
+    let office = Office::of(bench);
+    let control: ControlId = "SEC-01".parse().unwrap();
+    let subject = "alice@example.com".to_owned();
+    let exclude = Question::Exclude {
+        control: control.clone(),
+        subject: subject.clone(),
+        until: at(90),
+        words: "on parental leave until summer".to_owned(),
+    };
+    let Line::Recorded { proposal: Some(proposal), .. } = office.ask(ALICE, exclude).await else { panic!() };
+    assert_eq!(office.desk().proposals(false)[0].subject.as_ref(), Some(&subject));
+    assert_eq!(office.desk().exclusions(false).len(), 1);
+    let approve = |proposal| Question::Approve { proposal, words: words() };
+    let Line::Recorded { .. } = office.ask(BOB, approve(proposal)).await else { panic!() };
+    let listed = office.desk().exclusions(false);
+    let [configured, decided] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((configured.subject.as_str(), configured.claimed.as_deref()), ("legacy-*", Some("risk/42")));
+    let by = decided.decided.as_ref().unwrap();
+    assert_eq!((by.author.as_str(), by.approver.as_str()), ("uid 41001", "uid 41002"));
+    assert_eq!(
+        (decided.subject.as_str(), decided.reason.as_str()),
+        (subject.as_str(), "on parental leave until summer")
+    );
+    assert_eq!(office.desk().status().exclusions, 2);
+
+    let erase = Question::Erase { subject: subject.clone(), words: words() };
+    let Line::Recorded { proposal: Some(erasing), .. } = office.ask(ALICE, erase).await else { panic!() };
+    let Line::Erased { in_use, .. } = office.ask(BOB, approve(erasing)).await else { panic!() };
+    assert_eq!(in_use, ["an exclusion that is in force: `evidenced exclude --end SEC-01 SUBJECT` ends it"]);
+    let end = Question::EndExclusion { control: control.clone(), subject: subject.clone(), words: words() };
+    let Line::Recorded { .. } = office.ask(ALICE, end).await else { panic!() };
+    let Line::Erased { in_use, .. } = office.ask(BOB, approve(erasing)).await else { panic!() };
+    assert_eq!((in_use, office.holding(&subject)), (Vec::new(), 0));
+    let all = office.desk().exclusions(true);
+    assert_eq!((all[1].subject.as_str(), all[1].state), ("(erased)", ExclusionState::Ended));
+    let verified = office.ledger.verify(Depth::Refold, &|_| std::ops::ControlFlow::Continue(())).unwrap();
+    assert_eq!(verified.faults, Vec::<String>::new());
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{Desk, Line, Unknown};
 use crate::{
-    domain::{Act, Digest},
+    domain::{Act, Digest, Timestamp},
     fold::State,
     gate::Mask,
     ledger::Store,
@@ -72,7 +72,7 @@ impl Desk {
         let (needed, erased) = {
             let state = self.ledger.state();
             let unsaid = stored.erased.iter().copied().filter(|part| !state.is_erased(part));
-            (needed(&state, proposal), unsaid.collect())
+            (needed(&state, proposal, self.clock.now()), unsaid.collect())
         };
         let mut found = Found { target, parts: Vec::new(), gone: erased, in_use: Vec::new() };
         for part in stored.kept {
@@ -136,16 +136,21 @@ impl Desk {
 }
 
 /// Parts without which the daemon cannot go on, or a letter would not be sent.
-fn needed(state: &State, but: Option<u64>) -> BTreeMap<Digest, String> {
+fn needed(state: &State, but: Option<u64>, now: Timestamp) -> BTreeMap<Digest, String> {
     let mut needed = BTreeMap::new();
     // Without its author nobody could approve it.
     for (number, record) in state.open_proposals().filter(|(number, _)| Some(*number) != but) {
         let what = format!("proposal {number}: approve or reject it first");
         let target = match record.act {
-            Act::Erase { target } => Some(target),
+            Act::Erase { target: text } | Act::Exclude { subject_part: text, .. } => Some(text),
             Act::Silence(_) | Act::CloseException { .. } | Act::AcceptClock => None,
         };
         needed.extend(target.into_iter().chain([record.note]).map(|part| (part, what.clone())));
+    }
+    for record in state.exclusions().values().filter(|record| record.is_in_force(now)) {
+        let control = &record.control;
+        let what = format!("an exclusion that is in force: `evidenced exclude --end {control} SUBJECT` ends it");
+        needed.insert(record.subject_part, what);
     }
     for (control, record) in state.controls() {
         let versions = record.versions.iter().map(|version| version.control_part);

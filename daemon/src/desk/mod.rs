@@ -10,6 +10,7 @@ mod acts_tests;
 mod erase;
 mod examine;
 mod exceptions;
+mod exclusions;
 mod health;
 #[cfg(test)]
 mod health_tests;
@@ -46,12 +47,13 @@ use crate::{
     gate::Traffic,
     judge::PersonDoes,
     ledger::{Ledger, Store},
-    recorder::{Attestation, Author, Catalogue, Closing, Does, Fact, Handle, Recorded, RecorderError},
+    recorder::{Attestation, Author, Catalogue, Closing, Does, Excluding, Fact, Handle, Recorded, RecorderError},
     sandbox::CompileWhere,
 };
 
 pub use acts::{ProposalLine, ProposalState, SilenceLine};
 pub use examine::no_daemon;
+pub use exclusions::{DecidedLine, ExclusionLine, ExclusionState};
 pub use proven::{ReplayTally, ReplayWord, ReplayedRun, Verified, VerifiedLedger};
 pub use socket::{Client, Folder, bind, login_uid, serve};
 pub use unknown::Unknown;
@@ -213,6 +215,12 @@ impl Desk {
                 let file = file.map(|file| (file.name, file.content));
                 self.act(author, words, Does::Attest(Attestation { control, passes, until, file })).await
             }
+            Question::Exclude { control, subject, until, words } => {
+                self.act(author, words, Does::Exclude(Excluding { control, subject, until })).await
+            }
+            Question::EndExclusion { control, subject, words } => {
+                self.act(author, words, Does::EndExclusion { control, subject }).await
+            }
             Question::Erase { subject, words } => self.propose_erasure(author, subject, words).await,
             Question::Approve { proposal, words } => self.approve(author, proposal, words, lines).await,
             Question::Drop { proposal, words } => self.drop_proposal(author, proposal, words).await,
@@ -270,11 +278,20 @@ impl Desk {
                     }
                 }
             }
+            Question::Exclusions { all } => {
+                for exclusion in self.exclusions(*all) {
+                    if !take(Line::Exclusion(Box::new(exclusion))) {
+                        break;
+                    }
+                }
+            }
             Question::Check { .. }
             | Question::Acknowledge { .. }
             | Question::Note { .. }
             | Question::Close { .. }
             | Question::AcceptClock { .. }
+            | Question::Exclude { .. }
+            | Question::EndExclusion { .. }
             | Question::Silence { .. }
             | Question::EndSilence { .. }
             | Question::ResetState { .. }
@@ -373,6 +390,12 @@ pub fn problem(error: &anyhow::Error) -> Problem {
                     | RecorderError::ProposalEnded(_)
                     | RecorderError::ProposedAlready(_)
                     | RecorderError::OwnProposal(_)
+                    | RecorderError::ShortReason(_)
+                    | RecorderError::NoSubject(_)
+                    | RecorderError::ExclusionIsOver
+                    | RecorderError::ExcludedAlready(_)
+                    | RecorderError::NotExcluded(_)
+                    | RecorderError::NothingToExclude(_)
                     | RecorderError::NoPluginState(_)
                     | RecorderError::NotAttested(_)
                     | RecorderError::AttestedTooLong { .. }

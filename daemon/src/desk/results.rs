@@ -123,6 +123,7 @@ impl Versions {
             plugin: self.plugin(entry.version),
             control_version: entry.version,
             scheduled: !ran.by_hand,
+            exclusions: self.exclusions(entry.version, ran.slot),
             population: (ran.outcome != Outcome::Error).then_some(ran.population),
             failing: (ran.outcome != Outcome::Error).then_some(ran.failing),
             interval: ran.interval,
@@ -144,6 +145,7 @@ impl Versions {
             plugin: self.plugin(entry.version),
             control_version: entry.version,
             scheduled: true,
+            exclusions: Vec::new(),
             population: None,
             failing: None,
             interval: None,
@@ -185,6 +187,12 @@ impl Versions {
         let schedule = Schedule::parse(&check.schedule, &check.timezone).map_err(|error| error.to_string())?;
         let end = Timestamp::from_millis(missed.to.0.as_millis() + 1);
         Ok(schedule.slots(missed.from.0..end).map(|firing| firing.slot).collect())
+    }
+
+    fn exclusions(&self, version: u32, slot: SlotTime) -> Vec<u64> {
+        let part = self.known.get(&version).and_then(|version| version.part.as_ref().ok());
+        let in_force = part.into_iter().flat_map(|part| &part.excluded).filter(|excluded| slot.0 < excluded.until);
+        in_force.map(|excluded| excluded.exclusion).collect()
     }
 
     fn plugin(&self, version: u32) -> Option<PluginLine> {

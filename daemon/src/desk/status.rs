@@ -41,6 +41,7 @@ impl Desk {
             held_until: next_due(state.held().values()),
             proposals: state.open_proposals().count() as u64,
             silences: silences_in_force(&state, self.clock.now()),
+            exclusions: self.exclusions_in_force(&state),
             problems: self.problems_of(&state),
             heartbeat: self.live.as_ref().and_then(|live| (live.pulse)()),
             sources: self.sources(),

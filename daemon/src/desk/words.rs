@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProposalLine, ReplayTally, ReplayedRun, SilenceLine, Verified};
+use super::{ExclusionLine, ProposalLine, ReplayTally, ReplayedRun, SilenceLine, Verified};
 use crate::{
     doctor::Observation,
     domain::{
@@ -113,6 +113,22 @@ pub enum Question {
         file: Option<AttestedFile>,
         words: String,
     },
+    /// Proposes that a control judges a subject no more.
+    Exclude {
+        control: ControlId,
+        subject: String,
+        until: Timestamp,
+        words: String,
+    },
+    EndExclusion {
+        control: ControlId,
+        subject: String,
+        words: String,
+    },
+    Exclusions {
+        /// Also those that are not in force any more.
+        all: bool,
+    },
     /// Proposes that a text is erased from the evidence.
     Erase {
         subject: String,
@@ -139,6 +155,7 @@ impl Question {
             | Self::Replay { .. }
             | Self::Silences { .. }
             | Self::Proposals { .. }
+            | Self::Exclusions { .. }
             | Self::Examine { .. } => true,
             Self::Acknowledge { .. }
             | Self::Note { .. }
@@ -151,6 +168,8 @@ impl Question {
             | Self::Drop { .. }
             | Self::ResetState { .. }
             | Self::Attest { .. }
+            | Self::Exclude { .. }
+            | Self::EndExclusion { .. }
             | Self::Erase { .. } => false,
         }
     }
@@ -229,6 +248,7 @@ pub enum Line {
     },
     Silence(Box<SilenceLine>),
     Proposal(Box<ProposalLine>),
+    Exclusion(Box<ExclusionLine>),
     /// So many parts of the evidence were erased.
     Erased {
         parts: u64,
@@ -299,6 +319,9 @@ pub struct Status {
     /// Silences that are in force now.
     #[serde(default)]
     pub silences: u64,
+    /// Exclusions that are in force now, of the configuration and by people.
+    #[serde(default)]
+    pub exclusions: u64,
     /// What is wrong with evidenced itself, in words; `/health` says the same.
     pub problems: Vec<String>,
     /// How it stands with `[heartbeat]`; `None` without one, and without a daemon.
@@ -384,6 +407,9 @@ pub struct SlotLine {
     /// `false`: a person asked for it; it is no slot of the schedule, and no day counts it.
     #[serde(default = "yes")]
     pub scheduled: bool,
+    /// Exclusions by people that were in force for it, by their numbers; those of the configuration are in its version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclusions: Vec<u64>,
     pub population: Option<u32>,
     pub failing: Option<u32>,
     /// Of a check that reads events: those that the run was asked about, `from` <= time < `until`.

@@ -21,6 +21,13 @@ pub enum Act {
         /// Part: the text. It is erased with what is found.
         target: Digest,
     },
+    /// A control judges a subject no more, until then.
+    Exclude {
+        control: ControlId,
+        /// Part: the subject, in which `*` stands for any text.
+        subject_part: Digest,
+        until: Timestamp,
+    },
 }
 
 /// Mails about controls are withheld for a time; their tests go on.

@@ -254,6 +254,29 @@ pub enum Event {
         why: Dropped,
         note: Digest,
     },
+    /// Two people decided that a control does not judge a subject; the version that the control becomes by it stands
+    /// behind it in the same batch.
+    Excluded {
+        /// Counts over the whole ledger.
+        exclusion: u64,
+        /// What was approved: it has who wanted it, and who approved it.
+        proposal: u64,
+        control: ControlId,
+        /// Part: the subject, in which `*` stands for any text.
+        subject_part: Digest,
+        until: Timestamp,
+        /// Part: author and words of the proposal.
+        note: Digest,
+    },
+    /// An exclusion is none any more: a person ended it before its time, or it was over and left the definition with
+    /// another change.
+    ExclusionEnded {
+        exclusion: u64,
+        control: ControlId,
+        /// Part: who ended it before its time, and why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        note: Option<Digest>,
+    },
     /// A person stated how a control stands; the run before it in the batch holds what they stated.
     Attested {
         control: ControlId,
@@ -299,9 +322,14 @@ impl Event {
             | Self::ProposalDropped { note: part, .. }
             | Self::Attested { note: part, .. }
             | Self::StateReset { note: part, .. } => (Some(*part), None),
-            Self::Proposed { act: Act::Erase { target }, note, .. } => (Some(*note), Some(*target)),
+            Self::Proposed {
+                act: Act::Erase { target: text } | Act::Exclude { subject_part: text, .. }, note, ..
+            }
+            | Self::Excluded { subject_part: text, note, .. } => (Some(*note), Some(*text)),
             Self::Proposed { note, .. } => (Some(*note), None),
-            Self::Erased { left: part, .. } | Self::SilenceEnded { note: part, .. } => (*part, None),
+            Self::Erased { left: part, .. }
+            | Self::SilenceEnded { note: part, .. }
+            | Self::ExclusionEnded { note: part, .. } => (*part, None),
             Self::ClockBelieved(ClockBelieved { note, .. }) => (*note, None),
             Self::Run(RunEntry { evidence: Evidence::Part(part), plugin_state, .. }) => (Some(*part), *plugin_state),
             Self::Run(RunEntry { evidence: Evidence::SameAs(_), plugin_state, .. }) => (None, *plugin_state),
@@ -358,6 +386,8 @@ impl Event {
             | Self::WentUntested { control, .. }
             | Self::TestedAgain { control, .. }
             | Self::Attested { control, .. }
+            | Self::Excluded { control, .. }
+            | Self::ExclusionEnded { control, .. }
             | Self::AttestationExpiring { control, .. }
             | Self::ExclusionEnding { control, .. }
             | Self::StateReset { control, .. } => Some(control),

@@ -153,6 +153,9 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
         Event::ClockBelieved(ClockBelieved { before: _, note }) => vec![("note of clock-believed", note.is_some())],
         Event::Erased { part: _, left } => vec![("left of erased", left.is_some())],
         Event::SilenceEnded { silence: _, note } => vec![("note of silence-ended", note.is_some())],
+        Event::ExclusionEnded { exclusion: _, control: _, note } => {
+            vec![("note of exclusion-ended", note.is_some())]
+        }
         Event::LedgerOpened { origin: _, key: _ }
         | Event::DaemonStarted { software: _ }
         | Event::DaemonStopped
@@ -188,6 +191,7 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
         | Event::Proposed { proposal: _, act: _, note: _ }
         | Event::Approved { proposal: _, note: _ }
         | Event::ProposalDropped { proposal: _, why: _, note: _ }
+        | Event::Excluded { exclusion: _, proposal: _, control: _, subject_part: _, until: _, note: _ }
         | Event::Attested { control: _, until: _, note: _ }
         | Event::AttestationExpiring { control: _, until: _ }
         | Event::ExclusionEnding { control: _, until: _ }

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, Held, Key, Mailbox, NamedPart, Outage, Pending,
-    ProposalEnd, RolledUp, SentSummary, Spell, SpellKind, State, VersionChange, WindowRecord,
+    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, ExclusionRecord, Held, Key, Mailbox, NamedPart,
+    Outage, Pending, ProposalEnd, RolledUp, SentSummary, Spell, SpellKind, State, VersionChange, WindowRecord,
 };
 use crate::{
     domain::{
@@ -155,6 +155,20 @@ impl State {
             }
             Event::Silenced { silence, what, note } => self.silenced(at, *silence, what, *note),
             Event::SilenceEnded { silence, note } => self.silence_ended(at, *silence, *note),
+            Event::Excluded { exclusion, proposal, control, subject_part, until, note } => {
+                let record = ExclusionRecord {
+                    control: control.clone(),
+                    subject_part: *subject_part,
+                    until: *until,
+                    decided: at,
+                    proposal: *proposal,
+                    note: *note,
+                    ended: None,
+                    ended_note: None,
+                };
+                self.excluded(*exclusion, record);
+            }
+            Event::ExclusionEnded { exclusion, control: _, note } => self.exclusion_ended(at, *exclusion, *note),
             Event::Proposed { proposal, act, note } => self.proposed(at, *proposal, act, *note),
             Event::Approved { proposal, note } => {
                 if let Some(Act::CloseException { exception, .. }) =

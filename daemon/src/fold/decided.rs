@@ -33,6 +33,29 @@ impl SilenceRecord {
     }
 }
 
+/// A subject that a control does not judge, as two people decided. Never deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExclusionRecord {
+    pub control: ControlId,
+    /// Part: the subject.
+    pub subject_part: Digest,
+    pub until: Timestamp,
+    pub decided: Timestamp,
+    /// What was approved.
+    pub proposal: u64,
+    /// Part: author and words of the proposal.
+    pub note: Digest,
+    pub ended: Option<Timestamp>,
+    /// Part: who ended it before its time.
+    pub ended_note: Option<Digest>,
+}
+
+impl ExclusionRecord {
+    pub fn is_in_force(&self, at: Timestamp) -> bool {
+        self.ended.is_none() && at < self.until
+    }
+}
+
 /// What one person proposed. Never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposalRecord {
@@ -68,6 +91,22 @@ impl State {
         &self.proposals
     }
 
+    /// All exclusions that two people ever decided on, by number; those of the configuration are none of them.
+    pub const fn exclusions(&self) -> &BTreeMap<u64, ExclusionRecord> {
+        &self.exclusions
+    }
+
+    /// Those of a control that nobody has ended; some may be over.
+    pub fn exclusions_of(&self, control: &ControlId) -> impl Iterator<Item = (u64, &ExclusionRecord)> {
+        let is_its = move |(_, record): &(&u64, &ExclusionRecord)| record.ended.is_none() && record.control == *control;
+        self.exclusions.iter().filter(is_its).map(|(number, record)| (*number, record))
+    }
+
+    /// Who approved a proposal, as a part; `None`: it was not approved.
+    pub fn approval_of(&self, proposal: u64) -> Option<Digest> {
+        self.proposals.get(&proposal)?.ended.filter(|end| end.dropped.is_none()).map(|end| end.note)
+    }
+
     /// Those that wait for a second person.
     pub fn open_proposals(&self) -> impl Iterator<Item = (u64, &ProposalRecord)> {
         self.proposals.iter().filter(|(_, record)| record.ended.is_none()).map(|(number, record)| (*number, record))
@@ -101,6 +140,20 @@ impl State {
         if let Some(record) = self.silences.get_mut(&silence) {
             record.withheld.entry(control.clone()).or_default().add(cause, exception, since);
             self.mark(Key::Silence(silence));
+        }
+    }
+
+    pub(super) fn excluded(&mut self, exclusion: u64, record: ExclusionRecord) {
+        self.head.next_exclusion = self.head.next_exclusion.max(exclusion.saturating_add(1));
+        self.exclusions.insert(exclusion, record);
+        self.mark(Key::Exclusion(exclusion));
+    }
+
+    pub(super) fn exclusion_ended(&mut self, at: Timestamp, exclusion: u64, note: Option<Digest>) {
+        if let Some(record) = self.exclusions.get_mut(&exclusion) {
+            record.ended = Some(at);
+            record.ended_note = note;
+            self.mark(Key::Exclusion(exclusion));
         }
     }
 

@@ -146,7 +146,7 @@ fn the_ledger_with_every_kind_of_entry_adds_up_to_what_it_always_did() {
     let entries = entries_v1();
     check("entries-v1", &entries);
     let names: Vec<_> = tables(&folded(&entries)).into_keys().collect();
-    let every = "alert control day dead-letter erased exception head held life mailbox outage proposal rollup silence \
+    let every = "alert control day dead-letter erased exception exclusion head held life mailbox outage proposal rollup silence \
                  subjects window";
     assert_eq!(names.join(" "), every, "each table has a row, so that each is held to its form");
 }

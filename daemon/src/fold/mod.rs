@@ -22,7 +22,7 @@ mod golden;
 mod properties;
 
 pub use days::{RolledUp, Spell, SpellKind};
-pub use decided::{ProposalEnd, ProposalRecord, SilenceRecord};
+pub use decided::{ExclusionRecord, ProposalEnd, ProposalRecord, SilenceRecord};
 pub use outbox::{DeadLetter, DeliveryState, Held, Mailbox, Pending, SentSummary};
 pub use records::{ControlRecord, NamedPart, Outage, VersionChange, WindowRecord};
 pub use rows::{Key, LoadError};

@@ -27,6 +27,7 @@ pub enum Key {
     Erased(Digest),
     Silence(u64),
     Proposal(u64),
+    Exclusion(u64),
 }
 
 /// A view that no `State` wrote; it is to be dropped and folded anew.
@@ -60,6 +61,7 @@ impl Key {
             Self::Erased(part) => format!("erased {part}"),
             Self::Silence(silence) => format!("silence {silence:016}"),
             Self::Proposal(proposal) => format!("proposal {proposal:016}"),
+            Self::Exclusion(exclusion) => format!("exclusion {exclusion:016}"),
         }
         .into_bytes()
     }
@@ -93,6 +95,7 @@ impl Key {
             ["erased", part] => Self::Erased(to(part)?),
             ["silence", silence] => Self::Silence(to(silence)?),
             ["proposal", proposal] => Self::Proposal(to(proposal)?),
+            ["exclusion", exclusion] => Self::Exclusion(to(exclusion)?),
             _ => return None,
         })
     }
@@ -129,6 +132,7 @@ impl State {
         let erased = self.erased.iter().copied().map(Key::Erased);
         let silences = self.silences.keys().copied().map(Key::Silence);
         let proposals = self.proposals.keys().copied().map(Key::Proposal);
+        let exclusions = self.exclusions.keys().copied().map(Key::Exclusion);
         std::iter::once(Key::Head)
             .chain(controls)
             .chain(exceptions)
@@ -146,6 +150,7 @@ impl State {
             .chain(erased)
             .chain(silences)
             .chain(proposals)
+            .chain(exclusions)
             .filter_map(|key| Some((key.to_bytes(), self.value(&key)?)))
     }
 
@@ -178,6 +183,7 @@ impl State {
             Key::Erased(part) => self.erased.contains(part).then(|| b"true".to_vec()),
             Key::Silence(silence) => json(self.silences.get(silence)?),
             Key::Proposal(proposal) => json(self.proposals.get(proposal)?),
+            Key::Exclusion(exclusion) => json(self.exclusions.get(exclusion)?),
         }
     }
 
@@ -233,6 +239,9 @@ impl State {
                 }
                 Key::Proposal(proposal) => {
                     state.proposals.insert(proposal, read(&key, &value)?);
+                }
+                Key::Exclusion(exclusion) => {
+                    state.exclusions.insert(exclusion, read(&key, &value)?);
                 }
             }
         }

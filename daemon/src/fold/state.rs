@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ControlRecord, DeadLetter, Held, Key, Mailbox, NamedPart, Outage, Pending, ProposalRecord, RolledUp, SentSummary,
-    SilenceRecord, Spell, SpellKind, WindowRecord,
+    ControlRecord, DeadLetter, ExclusionRecord, Held, Key, Mailbox, NamedPart, Outage, Pending, ProposalRecord,
+    RolledUp, SentSummary, SilenceRecord, Spell, SpellKind, WindowRecord,
 };
 use crate::{
     domain::{
@@ -32,6 +32,7 @@ pub struct State {
     pub(super) erased: BTreeSet<Digest>,
     pub(super) silences: BTreeMap<u64, SilenceRecord>,
     pub(super) proposals: BTreeMap<u64, ProposalRecord>,
+    pub(super) exclusions: BTreeMap<u64, ExclusionRecord>,
     pub(super) dirty: BTreeSet<Key>,
 }
 
@@ -49,6 +50,8 @@ pub struct Head {
     /// The number of the next silence, and of the next proposal.
     pub next_silence: u64,
     pub next_proposal: u64,
+    /// The number of the next exclusion that people decide on.
+    pub next_exclusion: u64,
     /// Name of the log.
     pub origin: Option<String>,
     /// The public key of the epoch.

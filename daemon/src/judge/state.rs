@@ -337,6 +337,8 @@ impl ControlState {
             }
             // What else people add to an exception changes its record, not where the control stands.
             Event::ExceptionNoted { .. } | Event::ExceptionClosed { .. } => {}
+            // The version that it becomes by it says what is judged.
+            Event::Excluded { .. } | Event::ExclusionEnded { .. } => {}
             Event::AlertWithheld { cause, .. } => {
                 // That there are more is not found out anew with each run.
                 if let (AlertCause::MoreSubjects, Phase::Failing(open)) = (cause, &mut self.phase) {

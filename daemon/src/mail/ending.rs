@@ -58,15 +58,14 @@ pub(super) fn exclusion_ends(facts: &ExclusionEndsFacts, head: &Letterhead) -> P
             format!("{several} of {} end: their subjects are tested again from {until}, in {left}. ", control.id)
         }
     };
-    document.paragraph([strong(what), text("Until then the control does not judge it, as was decided.")]);
+    document.paragraph([strong(what), text("Until then the control does not judge what is excluded, as was decided.")]);
     document.facts(control_facts(control));
     if head.detail == Detail::Full {
         document.heading("What ends");
         let mut table =
-            Table::new([("Subject", Align::Left), ("Reason given", Align::Left), ("Approval claimed", Align::Left)]);
+            Table::new([("Subject", Align::Left), ("Reason given", Align::Left), ("Approval", Align::Left)]);
         for one in facts.exclusions.iter().take(SHOWN_MAX) {
-            let approval = one.approval.clone().unwrap_or_else(|| "none".to_owned());
-            table.row([one.subject.clone(), one.reason.clone(), approval]);
+            table.row([one.subject.clone(), one.reason.clone(), one.approval.words()]);
         }
         let more = facts.exclusions.len().saturating_sub(SHOWN_MAX);
         table.note = (more > 0).then(|| format!("… and {} more.", words::grouped(more as u64)));
@@ -75,11 +74,14 @@ pub(super) fn exclusion_ends(facts: &ExclusionEndsFacts, head: &Letterhead) -> P
     document.heading("What to do");
     document.say(format!(
         "Nothing, if it is to be tested again: what fails then opens an exception. If the reason holds still, ask {}, the \
-         control's owner, to have a later end approved and written into the configuration (`until` of `exclude`). How \
-         the control stands now:",
+         control's owner, for a later end: in the configuration (`until` of `exclude`), or by two people:",
         control.owner
     ));
-    document.verbatim(&format!("evidenced results {}", control.id), 1);
+    document.verbatim(
+        &format!("evidenced exclude {} SUBJECT --until YYYY-MM-DD --reason 'why it is out of scope still'", control.id),
+        1,
+    );
+    document.say("All exclusions, with who decided on them: `evidenced exclusions`.");
     page(&mut document, head);
     Prepared::new(subject("EXCLUSION ENDS", control), document, Vec::new(), Some(control.id.clone()))
 }

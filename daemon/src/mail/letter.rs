@@ -89,6 +89,8 @@ pub struct TestFacts {
 pub struct ProposedFacts {
     pub proposal: u64,
     pub act: Act,
+    /// That it is about, if the act names it by a part.
+    pub subject: Option<String>,
     pub at: Timestamp,
     pub author: String,
     pub words: String,
@@ -118,8 +120,28 @@ pub struct ExcludedFacts {
     /// `*` stands for any text.
     pub subject: String,
     pub reason: String,
-    /// URL or commit; nobody has looked at it.
-    pub approval: Option<String>,
+    pub approval: ApprovalFacts,
+}
+
+/// Who says that a subject is out of scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApprovalFacts {
+    /// The configuration: a URL or commit that nobody has looked at.
+    Claimed(Option<String>),
+    /// Two people.
+    Decided { exclusion: u64, author: String, approver: String },
+}
+
+impl ApprovalFacts {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Claimed(None) => "none".to_owned(),
+            Self::Claimed(Some(approval)) => format!("claimed: {approval}"),
+            Self::Decided { exclusion, author, approver } => {
+                format!("by {approver}, wanted by {author} (exclusion {exclusion})")
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

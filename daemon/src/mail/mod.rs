@@ -39,10 +39,11 @@ mod tests;
 pub use compose::{Posting, compose, frame, message_id, prepare};
 pub use frozen::{Attachment, Mail, MailError};
 pub use letter::{
-    Cause, CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, ControlFacts, EndedSubject, EvidenceFacts,
-    ExceptionFacts, ExcludedFacts, ExclusionEndsFacts, ExpiringFacts, FailedFacts, FirstResult, FirstResultsFacts,
-    FirstRow, FlappingFacts, GapFacts, Letter, Letterhead, MoreSubjectsFacts, NotTestedFacts, PluginFaultFacts,
-    ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts,
+    ApprovalFacts, Cause, CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, ControlFacts, EndedSubject,
+    EvidenceFacts, ExceptionFacts, ExcludedFacts, ExclusionEndsFacts, ExpiringFacts, FailedFacts, FirstResult,
+    FirstResultsFacts, FirstRow, FlappingFacts, GapFacts, Letter, Letterhead, MoreSubjectsFacts, NotTestedFacts,
+    PluginFaultFacts, ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts,
+    TestedAgainFacts,
 };
 pub use prepared::Prepared;
 pub use summary_facts::{

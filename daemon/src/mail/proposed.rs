@@ -1,10 +1,10 @@
 //! The letter of what waits for a second person.
 
-use super::document::{Document, Tone, strong, text};
+use super::document::{Document, Tone, code, strong, text};
 use super::phrases::page;
 use super::prepared::Prepared;
 use super::{Letterhead, ProposedFacts, clean, words};
-use crate::domain::{Act, Silence};
+use crate::domain::{Act, Detail, Silence};
 
 pub(super) fn proposed(facts: &ProposedFacts, head: &Letterhead) -> Prepared {
     let (what, effect) = described(&facts.act, head);
@@ -15,11 +15,15 @@ pub(super) fn proposed(facts: &ProposedFacts, head: &Letterhead) -> Prepared {
         strong(format!("{author} proposes: {what}. ")),
         text("It has no effect until somebody else approves it."),
     ]);
-    document.facts([
+    let mut list = vec![
         ("Proposal", vec![text(facts.proposal.to_string())]),
         ("Made on", vec![text(words::time(facts.at, &head.zone))]),
-        ("If approved", vec![text(effect)]),
-    ]);
+    ];
+    if let (Some(subject), Detail::Full) = (&facts.subject, head.detail) {
+        list.push(("Subject", vec![code(clean::line(subject, 300))]));
+    }
+    list.push(("If approved", vec![text(effect)]));
+    document.facts(list);
     document.heading("In their words");
     document.verbatim(&facts.words, 20);
     document.heading("What to do");
@@ -54,6 +58,14 @@ pub(super) fn described(act: &Act, head: &Letterhead) -> (String, String) {
         Act::CloseException { exception, control } => (
             format!("to close {exception} of {control}"),
             "the case is closed with the root cause and the response that are noted in it.".to_owned(),
+        ),
+        Act::Exclude { control, until, .. } => (
+            format!("to exclude a subject from {control}"),
+            format!(
+                "{control} does not judge it from the next test on until {}: it is listed as excluded, and fails and \
+                 passes nothing. The control becomes another version, which the report lists with both names and the reason.",
+                words::time(*until, &head.zone)
+            ),
         ),
         Act::AcceptClock => (
             "to believe the clock".to_owned(),

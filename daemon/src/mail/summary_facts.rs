@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ApprovalFacts;
 use crate::domain::{
     Act, ControlId, ExceptionId, Family, LocalDay, MissedReason, RunReason, SlotTime, Timestamp, WindowId,
 };
@@ -197,8 +198,7 @@ pub struct ExclusionRow {
     /// `*` stands for any text.
     pub subject: String,
     pub reason: String,
-    /// URL or commit; nobody has looked at it.
-    pub approval: Option<String>,
+    pub approval: ApprovalFacts,
     /// `None`: never.
     pub until: Option<Timestamp>,
 }

@@ -150,20 +150,15 @@ pub(super) fn exclusions(document: &mut Document, facts: &SummaryFacts, head: &L
         return;
     }
     document.heading("Exclusions that end soon, or never");
-    let mut table = Table::new([
-        ("Control", Left),
-        ("Covers", Left),
-        ("Ends", Left),
-        ("Reason given", Left),
-        ("Approval claimed", Left),
-    ]);
+    let mut table =
+        Table::new([("Control", Left), ("Covers", Left), ("Ends", Left), ("Reason given", Left), ("Approval", Left)]);
     for row in facts.exclusions.iter().take(ROWS_MAX) {
         table.row([
             row.control.to_string(),
             row.subject.clone(),
             row.until.map_or("never".to_owned(), |at| words::short_time(at, &head.zone)),
             row.reason.clone(),
-            row.approval.clone().unwrap_or_else(|| "none".to_owned()),
+            row.approval.words(),
         ]);
     }
     table.note = more(facts.exclusions.len());

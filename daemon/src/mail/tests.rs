@@ -262,7 +262,7 @@ fn week() -> SummaryFacts {
             control: id("SEC-01"),
             subject: "legacy-*".into(),
             reason: "migrated in March, see the risk register".into(),
-            approval: Some("https://git.example.com/risk/42".into()),
+            approval: ApprovalFacts::Claimed(Some("https://git.example.com/risk/42".into())),
             until: None,
         }],
         silences: vec![SilenceRow {

@@ -1,4 +1,5 @@
-//! What people decide, alone or by two: silences, closings, erasures, a clock that is believed, a plugin's state.
+//! What people decide, alone or by two: silences, closings, exclusions, erasures, a clock that is believed, a plugin's
+//! state.
 
 use std::time::Duration;
 
@@ -30,14 +31,16 @@ impl Recorder {
             Does::Silence(silence) => self.silence(draft, &state, silence, &note),
             Does::EndSilence(number) => self.unsilence(draft, &state, number, &note),
             Does::AcceptClock => match state.head().doubt {
-                Some(_) => self.propose(draft, &state, Act::AcceptClock, &note),
+                Some(_) => self.propose(draft, &state, Act::AcceptClock, None, &note),
                 None => Err(RecorderError::ClockBelieved),
             },
             Does::Erase { target } => {
                 let target = draft.keep(target.as_bytes(), EvidenceClass::Record)?;
-                self.propose(draft, &state, Act::Erase { target }, &note)
+                self.propose(draft, &state, Act::Erase { target }, None, &note)
             }
             Does::ResetState(control) => reset_state(draft, &state, control, &note),
+            Does::Exclude(excluding) => self.exclude(draft, &state, excluding, &note),
+            Does::EndExclusion { control, subject } => self.end_exclusion(draft, &state, &control, &subject, &note),
             Does::Approve(proposal) => self.approve(draft, &state, proposal, &note),
             Does::Drop(proposal) => self.drop_proposal(draft, &state, proposal, &note),
         };
@@ -55,7 +58,7 @@ impl Recorder {
     ) -> Result<Recorded, RecorderError> {
         check_silence(state, &silence, draft)?;
         if unbroken(state, &silence) > Silence::ALONE_MAX {
-            return self.propose(draft, state, Act::Silence(silence), note);
+            return self.propose(draft, state, Act::Silence(silence), None, note);
         }
         let note = keep(draft, note)?;
         let number = state.head().next_silence;
@@ -82,12 +85,14 @@ impl Recorder {
         Ok(Recorded { silence: Some(number), ..Recorded::entry(sequence, draft.at()) })
     }
 
-    /// Writes down what one person wants, and tells those who may approve it.
+    /// Writes down what one person wants, and tells those who may approve it. `subject`: that it is about, if its act
+    /// names it by a part.
     pub(super) fn propose(
         &self,
         draft: &mut Draft,
         state: &State,
         act: Act,
+        subject: Option<String>,
         note: &NoteRecord,
     ) -> Result<Recorded, RecorderError> {
         if let Some((number, _)) = state.open_proposals().find(|(_, record)| record.act == act) {
@@ -97,7 +102,7 @@ impl Recorder {
         let proposal = state.head().next_proposal;
         let recorded = draft.push(Event::Proposed { proposal, act: act.clone(), note: part })?;
         let control = match &act {
-            Act::CloseException { control, .. } => self.catalogue.control(control),
+            Act::CloseException { control, .. } | Act::Exclude { control, .. } => self.catalogue.control(control),
             Act::Silence(_) | Act::AcceptClock | Act::Erase { .. } => None,
         };
         let config = self.catalogue.config();
@@ -105,8 +110,8 @@ impl Recorder {
             Some(control) => config.recipients_for(control, AlertCause::Proposed, false),
             None => config.recipients_for_daemon(),
         };
-        let facts =
-            ProposedFacts { proposal, act, at: draft.at(), author: note.author.name(), words: note.words.clone() };
+        let (author, words) = (note.author.name(), note.words.clone());
+        let facts = ProposedFacts { proposal, act, subject, at: draft.at(), author, words };
         let letters = Letters { catalogue: &self.catalogue, state, ledger: &self.ledger, new_names: None };
         let about = About { cause: AlertCause::Proposed, control: None, exception: None };
         letters.tell(draft, &Letter::Proposed(facts), &about, &readers)?;
@@ -134,6 +139,9 @@ impl Recorder {
                 let case = state.exception(*exception).ok_or(RecorderError::UnknownException(*exception))?;
                 let decision = decide_close(state.control(control), *exception, case, &[], record.note)?;
                 self.write(draft, state, decision)?;
+            }
+            Act::Exclude { .. } => {
+                self.excluded(draft, state, number, record)?;
             }
             // What these effect is done by others, and stands in entries of its own.
             Act::AcceptClock | Act::Erase { .. } => {}

@@ -5,9 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{Catalogue, Recorded, Recorder, RecorderError, draft::Draft, letters::Letters, post::About};
+use super::{
+    Catalogue, Recorded, Recorder, RecorderError, draft::Draft, exclusions::excluded_from, letters::Letters,
+    post::About,
+};
 use crate::{
-    domain::{AlertCause, Control, Digest, Event},
+    domain::{AlertCause, Check, Control, ControlId, Digest, Event, Timestamp},
     fold::State,
     judge::{DefinedControl, decide_definition, decide_retired},
     ledger::EvidenceClass,
@@ -25,6 +28,40 @@ pub struct ControlPart {
     /// What the plugin calls its version. `None` too in parts that were written before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin_version: Option<String>,
+    /// What two people exclude besides the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<ExcludedSubject>,
+}
+
+/// An exclusion that two people decided on, as part of the definition. The subject is named by its part, so that its
+/// text can be erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExcludedSubject {
+    pub exclusion: u64,
+    pub subject_part: Digest,
+    pub until: Timestamp,
+}
+
+impl ControlPart {
+    /// The digest of what the check promises; with what people exclude, if they do.
+    pub fn definition(&self) -> Digest {
+        definition(&self.control, &self.excluded)
+    }
+}
+
+/// Without exclusions by people it is that of the check alone.
+fn definition(control: &Control, excluded: &[ExcludedSubject]) -> Digest {
+    #[derive(Serialize)]
+    struct Promise<'a> {
+        check: &'a Check,
+        excluded: &'a [ExcludedSubject],
+    }
+    if excluded.is_empty() {
+        return control.check.definition();
+    }
+    let promise = Promise { check: &control.check, excluded };
+    let json = serde_json_canonicalizer::to_vec(&promise).expect("a check is plain data with text keys");
+    Digest::of(&json)
 }
 
 impl Recorder {
@@ -50,8 +87,11 @@ impl Recorder {
                 draft.expect(&control.id, before.revision);
             }
             let before_part = before.and_then(|before| self.control_part(&before.control_part));
-            let is_same = before_part.as_ref().is_some_and(|part| part.control == **control)
-                && before.is_some_and(|before| before.plugin == plugin.map(|plugin| plugin.digest));
+            let excluded = self.still_excluded(draft, &state, control, before_part.as_ref())?;
+            let is_same =
+                before_part.as_ref().is_some_and(|part| part.control == **control && part.excluded == excluded)
+                    && before.is_some_and(|before| before.plugin == plugin.map(|plugin| plugin.digest));
+            let definition = definition(control, &excluded);
             let control_part = match before {
                 Some(before) if is_same => before.control_part,
                 _ => {
@@ -69,13 +109,14 @@ impl Recorder {
                         }),
                     };
                     let plugin_version = plugin.map(|plugin| plugin.version.clone());
-                    let part = ControlPart { control: (**control).clone(), plugin: plugin_part, plugin_version };
+                    let part =
+                        ControlPart { control: (**control).clone(), plugin: plugin_part, plugin_version, excluded };
                     draft.keep(&serde_json::to_vec(&part).expect("a control is plain data"), EvidenceClass::Record)?
                 }
             };
             let defined = DefinedControl {
                 control: control.id.clone(),
-                definition: control.check.definition(),
+                definition,
                 plugin: plugin.map(|plugin| plugin.digest),
                 family: control.family,
                 severity: control.severity,
@@ -106,6 +147,55 @@ impl Recorder {
         drop(state);
         self.catalogue = catalogue;
         Ok(Recorded::entry(sequence, draft.at()))
+    }
+
+    /// What people exclude from a control that is configured anew. What is over leaves the definition when something
+    /// else changes it: that it is over changes nothing by itself, as with one of the configuration.
+    fn still_excluded(
+        &self,
+        draft: &mut Draft,
+        state: &State,
+        control: &Control,
+        before: Option<&ControlPart>,
+    ) -> Result<Vec<ExcludedSubject>, RecorderError> {
+        let known = excluded_from(state, &control.id);
+        if known.is_empty() {
+            return Ok(known);
+        }
+        let is_same = before.is_some_and(|before| before.definition() == definition(control, &known));
+        let (kept, over): (Vec<_>, Vec<_>) = known.into_iter().partition(|one| is_same || draft.at() < one.until);
+        for ExcludedSubject { exclusion, .. } in over {
+            draft.push(Event::ExclusionEnded { exclusion, control: control.id.clone(), note: None })?;
+        }
+        Ok(kept)
+    }
+
+    /// A control becomes another version, because what people exclude from it is something else now.
+    pub(super) fn exclude_from(
+        &self,
+        draft: &mut Draft,
+        state: &State,
+        control: &ControlId,
+        excluded: Vec<ExcludedSubject>,
+    ) -> Result<(), RecorderError> {
+        let unknown = || RecorderError::UnknownControl(control.clone());
+        let before = state.control(control).ok_or_else(unknown)?;
+        let part = ControlPart { excluded, ..self.control_part(&before.control_part).ok_or_else(unknown)? };
+        let json = serde_json::to_vec(&part).expect("a control is plain data");
+        let defined = DefinedControl {
+            control: control.clone(),
+            definition: part.definition(),
+            plugin: before.plugin,
+            family: before.family,
+            severity: before.severity,
+            enabled: before.enabled,
+            control_part: draft.keep(&json, EvidenceClass::Record)?,
+        };
+        draft.expect(control, before.revision);
+        for event in decide_definition(Some(before), &defined).events {
+            draft.push(event)?;
+        }
+        Ok(())
     }
 
     fn is_new_configuration(&self, state: &State, expanded: &str) -> bool {

@@ -167,6 +167,11 @@ pub enum Does {
     },
     ResetState(ControlId),
     Attest(Attestation),
+    Exclude(Excluding),
+    EndExclusion {
+        control: ControlId,
+        subject: String,
+    },
     /// Of a proposal; what it effects stands behind it.
     Approve(u64),
     Drop(u64),
@@ -181,6 +186,16 @@ pub struct Attestation {
     pub until: Option<Timestamp>,
     /// What was looked at: its name and content.
     pub file: Option<(String, Vec<u8>)>,
+}
+
+/// A control is to judge a subject no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excluding {
+    pub control: ControlId,
+    /// `*` stands for any text.
+    pub subject: String,
+    /// From here on it is judged again.
+    pub until: Timestamp,
 }
 
 /// Parts that are erased because of a proposal.

@@ -3,25 +3,26 @@
 use std::collections::HashMap;
 
 use super::{
-    Catalogue, RecorderError,
+    Catalogue, NoteRecord, RecorderError,
     draft::Draft,
+    exclusions::text,
     pagers,
     post::About,
     subjects::{ERASED, texts},
 };
 use crate::{
     domain::{
-        AlertCause, Control, ControlId, Departure, Entry, Event, Evidence, MissedReason, Outcome, RunEntry, RunReason,
-        SubjectNumber, Timestamp,
+        AlertCause, Control, ControlId, Departure, Digest, Entry, Event, Evidence, MissedReason, Outcome, RunEntry,
+        RunReason, SubjectNumber, Timestamp,
     },
     evidence::{EndedRecord, unpack_record},
     fold::State,
     judge::{Alert, Decision},
     ledger::{Ledger, Store},
     mail::{
-        Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts, ExcludedFacts,
-        ExclusionEndsFacts, ExpiringFacts, FailedFacts, FlappingFacts, Letter, MoreSubjectsFacts, NotTestedFacts,
-        RecoveredFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts, words,
+        ApprovalFacts, Cause, CheckpointFacts, ControlFacts, EndedSubject, EvidenceFacts, ExceptionFacts,
+        ExcludedFacts, ExclusionEndsFacts, ExpiringFacts, FailedFacts, FlappingFacts, Letter, MoreSubjectsFacts,
+        NotTestedFacts, RecoveredFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts, words,
     },
 };
 
@@ -254,14 +255,26 @@ impl Letters<'_> {
 
     /// `None`: nothing ends then any more.
     fn exclusion_ends(&self, draft: &Draft, control: &Control, until: Timestamp) -> Option<ExclusionEndsFacts> {
-        let ends = control.check.exclude.iter().filter(|exclusion| exclusion.until == Some(until));
-        let exclusions: Vec<_> = ends
-            .map(|exclusion| ExcludedFacts {
-                subject: exclusion.subject.clone(),
-                reason: exclusion.reason.clone(),
-                approval: exclusion.approval.clone(),
-            })
-            .collect();
+        let configured = control.check.exclude.iter().filter(|exclusion| exclusion.until == Some(until));
+        let configured = configured.map(|exclusion| ExcludedFacts {
+            subject: exclusion.subject.clone(),
+            reason: exclusion.reason.clone(),
+            approval: ApprovalFacts::Claimed(exclusion.approval.clone()),
+        });
+        let by_people = self.state.exclusions_of(&control.id).filter(|(_, record)| record.until == until);
+        let by_people = by_people.map(|(exclusion, record)| {
+            let noted = |note: &Digest| NoteRecord::read(self.ledger, note);
+            let author = noted(&record.note);
+            let approver = self.state.approval_of(record.proposal).and_then(|note| noted(&note));
+            let name =
+                |note: &Option<NoteRecord>| note.as_ref().map_or_else(|| ERASED.to_owned(), |note| note.author.name());
+            ExcludedFacts {
+                subject: text(self.ledger, &record.subject_part).unwrap_or_else(|| ERASED.to_owned()),
+                approval: ApprovalFacts::Decided { exclusion, author: name(&author), approver: name(&approver) },
+                reason: author.map_or_else(|| ERASED.to_owned(), |note| note.words),
+            }
+        });
+        let exclusions: Vec<_> = configured.chain(by_people).collect();
         if exclusions.is_empty() {
             return None;
         }

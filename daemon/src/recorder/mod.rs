@@ -14,6 +14,7 @@ mod clock;
 mod configure;
 mod draft;
 mod erasures;
+mod exclusions;
 mod fact;
 mod first;
 mod letters;
@@ -42,9 +43,10 @@ use crate::{
 pub(crate) use acts::proposal_of_another;
 pub(crate) use catalogue::zone;
 pub use catalogue::{Catalogue, PluginFacts};
-pub use configure::ControlPart;
+pub use configure::{ControlPart, ExcludedSubject};
+pub(crate) use exclusions::{as_configured, excluded_from, excluding, text};
 pub use fact::{
-    Acting, Attestation, Author, Belief, Closing, Does, Erasing, Fact, Gap, NoteRecord, Recorded, RunAnswer,
+    Acting, Attestation, Author, Belief, Closing, Does, Erasing, Excluding, Fact, Gap, NoteRecord, Recorded, RunAnswer,
 };
 pub(crate) use letters::entry_at;
 pub(crate) use settle::settled;
@@ -93,6 +95,21 @@ pub enum RecorderError {
     NotAttested(ControlId),
     #[error("it can be attested until {latest}, and not into the past")]
     AttestedTooLong { latest: crate::domain::Timestamp },
+    #[error("say in at least {0} characters why the subject is out of scope")]
+    ShortReason(usize),
+    #[error("a subject is a text of one line, of at most {0} bytes, in which `*` stands for any text")]
+    NoSubject(usize),
+    #[error("such an exclusion is over before it begins: name an end that is in the future")]
+    ExclusionIsOver,
+    #[error("exclusion {0} covers it until then already: `evidenced exclusions` names it")]
+    ExcludedAlready(u64),
+    #[error(
+        "nobody excludes this subject from {0} by `evidenced exclude`: `evidenced exclusions` names them; those of the \
+         configuration end there"
+    )]
+    NotExcluded(ControlId),
+    #[error("{0} is attested by a person: it has no subjects that could be excluded")]
+    NothingToExclude(ControlId),
     #[error("the plugin of {0} keeps no state")]
     NoPluginState(ControlId),
     #[error("an entry could not be written")]

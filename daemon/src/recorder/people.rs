@@ -45,7 +45,7 @@ impl Recorder {
         for (about, answer) in answers {
             draft.push(Event::ExceptionNoted { exception, control: control.clone(), about, note: answer })?;
         }
-        self.propose(draft, &state, Act::CloseException { exception, control }, &note)
+        self.propose(draft, &state, Act::CloseException { exception, control }, None, &note)
     }
 }
 

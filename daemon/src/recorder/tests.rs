@@ -1,5 +1,6 @@
 mod acts;
 mod ending;
+mod exclusions;
 mod periods;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -1,10 +1,10 @@
 //! What the passing of time alone decides: overdue, untested, checkpoints, days that end, summaries that are due.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{Recorded, Recorder, RecorderError, draft::Draft, fact::Gap, letters::Letters};
 use crate::{
-    domain::{AlertCause, ClockState, Event, LocalDay, Timestamp},
+    domain::{AlertCause, ClockState, ControlId, Event, LocalDay, Timestamp},
     fold::{ClosingDay, State},
     judge::{decide_exclusions_end, decide_expired, decide_expiring, decide_time},
     ledger::Store,
@@ -39,6 +39,10 @@ impl Recorder {
         let letters = Letters { catalogue: &self.catalogue, state: &state, ledger: &self.ledger, new_names: None };
         letters.release(draft)?;
         letters.end_silences(draft)?;
+        let mut by_people: BTreeMap<&ControlId, Vec<Timestamp>> = BTreeMap::new();
+        for record in state.exclusions().values().filter(|record| record.is_in_force(draft.at())) {
+            by_people.entry(&record.control).or_default().push(record.until);
+        }
         for (control, record) in state.controls() {
             let Some(policy) = self.catalogue.policy(control) else { continue };
             let mut decision = decide_time(&record.state, control, policy, draft.at());
@@ -48,7 +52,8 @@ impl Recorder {
                     decision.append(decide_expired(known, control, defined, now));
                     decision.append(decide_expiring(known, control, policy, now));
                 }
-                let ends = configured.check.exclude.iter().filter_map(|exclusion| exclusion.until);
+                let by_people = by_people.get(control).into_iter().flatten().copied();
+                let ends = configured.check.exclude.iter().filter_map(|exclusion| exclusion.until).chain(by_people);
                 decision.append(decide_exclusions_end(known, control, policy, defined, ends, now));
             }
             if !decision.is_empty() {

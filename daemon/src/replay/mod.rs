@@ -11,7 +11,7 @@ use crate::{
     fold::State,
     ledger::{Ledger, LedgerError, Store},
     monitoring,
-    recorder::{ControlPart, settled},
+    recorder::{ControlPart, as_configured, excluding, settled},
     runner::{Order, ended_record, judged_by_itself, request},
     sandbox::{LoadError, Plugin, ReplaySpec, Sandbox},
 };
@@ -91,9 +91,14 @@ impl Replayer {
         if let EndedRecord::Other { words, is_deterministic: false, .. } = &unpacked.record.ended {
             return Ok(Replayed::NotReperformable(words.clone()));
         }
+        let excluded: Option<Vec<_>> = control.excluded.iter().map(|one| as_configured(&self.ledger, one)).collect();
+        let Some(excluded) = excluded else {
+            return Ok(Replayed::NotReperformable("the subject of an exclusion was erased".to_owned()));
+        };
+        let tested = excluding(&control.control, excluded);
         let order = Order {
-            control: Arc::new(control.control.clone()),
-            definition: control.control.check.definition(),
+            control: Arc::new(tested.clone()),
+            definition: control.definition(),
             version: run.version,
             slot: run.slot,
             is_scheduled: !run.days.is_empty(),
@@ -108,7 +113,7 @@ impl Replayer {
                 return Ok(Replayed::NotReperformable(why));
             }
             let ended = judged_by_itself(built_in, &request, &unpacked.inputs);
-            return Ok(compare(&unpacked.record, &settled(&control.control, run.now, run.interval, ended)));
+            return Ok(compare(&unpacked.record, &settled(&tested, run.now, run.interval, ended)));
         }
         let plugin = self.plugin(sequence, &control)?;
         let spec = ReplaySpec {
@@ -118,7 +123,7 @@ impl Replayer {
             limits: control.control.check.limits,
         };
         let result = self.sandbox.replay(&plugin, spec, &unpacked.transcript).await;
-        let ended = settled(&control.control, run.now, run.interval, ended_record(result.ended));
+        let ended = settled(&tested, run.now, run.interval, ended_record(result.ended));
         Ok(compare(&unpacked.record, &ended))
     }
 

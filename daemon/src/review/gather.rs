@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    domain::{ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, Timestamp, Window},
-    fold::State,
+    domain::{ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, Exclusion, LocalDay, Timestamp, Window},
+    fold::{ExclusionRecord, State},
     judge::Testing,
     ledger::{Ledger, LedgerError, Store},
-    recorder::ControlPart,
-    summary::{ControlFacts, OutageFacts, Period, RollupError, Scope, Summary, VersionFacts, decode_day, summarize},
+    recorder::{ControlPart, ERASED, NoteRecord, text},
+    summary::{
+        ControlFacts, DecidedFacts, ExclusionFacts, OutageFacts, Period, RollupError, Scope, Summary, VersionFacts,
+        decode_day, summarize,
+    },
 };
 
 /// Why a period cannot be summarized.
@@ -50,6 +53,8 @@ pub struct Gathered {
     open: Vec<(LocalDay, ControlId, DayRow)>,
     /// With the part that has title, owner and criteria.
     controls: BTreeMap<ControlId, (Digest, ControlFacts)>,
+    /// Exclusions that people decided on, with the part of who approved each.
+    excluded: Vec<(u64, ExclusionRecord, Option<Digest>)>,
     exceptions: BTreeMap<ExceptionId, ExceptionRecord>,
     outages: Vec<OutageFacts>,
 }
@@ -80,6 +85,12 @@ impl Gathered {
             open: open.collect(),
             exceptions: exceptions.map(|(id, record)| (*id, record.clone())).collect(),
             outages: outages(state),
+            excluded: state
+                .exclusions()
+                .iter()
+                .filter(|(_, record)| controls.contains_key(&record.control))
+                .map(|(number, record)| (*number, record.clone(), state.approval_of(record.proposal)))
+                .collect(),
             controls,
         })
     }
@@ -91,7 +102,7 @@ impl Gathered {
 
     /// Reads closed days and how controls are presented.
     pub fn add_up(self, ledger: &Ledger<State>) -> Result<Summary, ReviewError> {
-        let Self { period, as_of, files, open, controls, exceptions, outages } = self;
+        let Self { period, as_of, files, open, controls, excluded, exceptions, outages } = self;
         let mut rows = Vec::new();
         for (day, file) in files {
             let bytes = ledger.rollup(&period.zone, day, &file)?.ok_or(ReviewError::RollupGone(day))?;
@@ -99,7 +110,13 @@ impl Gathered {
             rows.extend(closed.rows.into_iter().map(|(control, row)| (day, control, row)));
         }
         rows.extend(open);
-        let controls = controls.into_iter().map(|(id, (part, facts))| (id, presented(ledger, &part, facts))).collect();
+        let mut controls: BTreeMap<_, _> =
+            controls.into_iter().map(|(id, (part, facts))| (id, presented(ledger, &part, facts))).collect();
+        for (number, record, approval) in excluded {
+            if let Some(facts) = controls.get_mut(&record.control) {
+                facts.exclusions.push(decided(ledger, number, &record, approval));
+            }
+        }
         let scope = Scope { period: &period, as_of, controls: &controls, exceptions: &exceptions, outages: &outages };
         Ok(summarize(&scope, rows))
     }
@@ -150,11 +167,42 @@ fn presented(ledger: &Ledger<State>, part: &Digest, facts: ControlFacts) -> Cont
     match part.and_then(|bytes| serde_json::from_slice::<ControlPart>(&bytes).ok()) {
         Some(ControlPart { control, .. }) => {
             let attested = control.enabled && control.is_attested();
-            let exclusions = control.check.exclude;
+            let exclusions = control.check.exclude.into_iter().map(configured).collect();
             let (title, owner, criteria) = (control.title, control.owner, control.criteria);
             ControlFacts { title, owner, criteria, exclusions, attested, ..facts }
         }
         None => facts,
+    }
+}
+
+fn configured(exclusion: Exclusion) -> ExclusionFacts {
+    let Exclusion { subject, reason, approval, until } = exclusion;
+    ExclusionFacts { subject, reason, approval, until, decided: None }
+}
+
+/// What two people decided, with their names.
+fn decided(
+    ledger: &Ledger<State>,
+    exclusion: u64,
+    record: &ExclusionRecord,
+    approval: Option<Digest>,
+) -> ExclusionFacts {
+    let erased = || ERASED.to_owned();
+    let name = |note: Option<&NoteRecord>| note.map_or_else(erased, |note| note.author.name());
+    let author = NoteRecord::read(ledger, &record.note);
+    let approver = approval.and_then(|note| NoteRecord::read(ledger, &note));
+    ExclusionFacts {
+        subject: text(ledger, &record.subject_part).unwrap_or_else(erased),
+        approval: None,
+        until: Some(record.until),
+        decided: Some(DecidedFacts {
+            exclusion,
+            from: record.decided,
+            author: name(author.as_ref()),
+            approver: name(approver.as_ref()),
+            ended: record.ended.filter(|_| record.ended_note.is_some()),
+        }),
+        reason: author.map_or_else(erased, |note| note.words),
     }
 }
 

@@ -6,9 +6,9 @@ use crate::{
     domain::{DayRow, Digest, ExceptionState},
     fold::{ProposalRecord, SilenceRecord, State},
     mail::{
-        AttestationRow, AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow, ExclusionRow,
-        FamilyRow, GapRow, Headline, MailFacts, Period as LetterPeriod, ProposalRow, SilenceRow, SlotCounts,
-        SummaryFacts, TrendRow, UntestedRow,
+        ApprovalFacts, AttestationRow, AuditorQuestions, ChangeRow, ControlRow, CriterionRow, ErrorRow, ExceptionRow,
+        ExclusionRow, FamilyRow, GapRow, Headline, MailFacts, Period as LetterPeriod, ProposalRow, SilenceRow,
+        SlotCounts, SummaryFacts, TrendRow, UntestedRow,
     },
     recorder::ERASED,
     summary::{self, ExceptionSummary, Span, Summary},
@@ -203,12 +203,20 @@ fn exclusions(summary: &Summary) -> Vec<ExclusionRow> {
             .facts
             .exclusions
             .iter()
+            .filter(|exclusion| exclusion.decided.as_ref().is_none_or(|decided| decided.ended.is_none()))
+            .filter(|exclusion| exclusion.concerns(&summary.period))
             .filter(|exclusion| exclusion.until.is_none_or(|until| summary.period.start <= until && until <= soon));
         rows.extend(told.map(|exclusion| ExclusionRow {
             control: control.control.clone(),
             subject: exclusion.subject.clone(),
             reason: exclusion.reason.clone(),
-            approval: exclusion.approval.clone(),
+            approval: match &exclusion.decided {
+                None => ApprovalFacts::Claimed(exclusion.approval.clone()),
+                Some(summary::DecidedFacts { exclusion, author, approver, .. }) => {
+                    let (author, approver) = (author.clone(), approver.clone());
+                    ApprovalFacts::Decided { exclusion: *exclusion, author, approver }
+                }
+            },
             until: exclusion.until,
         }));
     }

@@ -17,7 +17,7 @@ use crate::{
     domain::{Control, ControlId, MissedReason, Overlap, SlotTime, Timestamp},
     fold::ControlRecord,
     ledger::Store,
-    recorder::{Fact, Recorded, RecorderError},
+    recorder::{Fact, Recorded, RecorderError, as_configured, excluded_from, excluding},
     runner::{Action, Executor, Order, Queue, Shelf},
     schedule::{Agenda, Portion, Schedule, Stretch, days_of, is_late, missed},
 };
@@ -389,12 +389,14 @@ impl Service {
 
     fn order(&self, control: &Arc<Control>, slot: SlotTime, is_scheduled: bool) -> Order {
         let next = self.firing.agenda.next_slot(&control.id);
-        let (version, state_part, seed_from) = {
+        let (version, definition, excluded, state_part, seed_from) = {
             let state = self.ledger.state();
             let known = state.control(&control.id);
             let checkpoint = state.head().checkpoint.map(|checkpoint| (checkpoint.size, checkpoint.root));
             (
                 known.map_or(1, |known| known.version),
+                known.map(|known| known.definition),
+                excluded_from(&state, &control.id),
                 known.and_then(|known| known.plugin_state),
                 checkpoint.unwrap_or((0, crate::domain::Digest([0; 32]))),
             )
@@ -403,10 +405,13 @@ impl Service {
             Ok(Some(bytes)) => crate::evidence::state_from_json(&bytes).ok(),
             Ok(None) | Err(_) => None,
         });
-        let definition = self.catalogue.definition(&control.id).unwrap_or_else(|| control.check.definition());
+        let control = match excluded.as_slice() {
+            [] => Arc::clone(control),
+            some => Arc::new(excluding(control, some.iter().filter_map(|one| as_configured(&self.ledger, one)))),
+        };
+        let definition = definition.or_else(|| self.catalogue.definition(&control.id));
         Order {
-            control: Arc::clone(control),
-            definition,
+            definition: definition.unwrap_or_else(|| control.check.definition()),
             version,
             slot,
             is_scheduled,
@@ -414,6 +419,7 @@ impl Service {
             is_late: is_scheduled
                 && (self.firing.is_late(&control.id)
                     || is_late(slot, self.clock.now(), next, control.check.late_after)),
+            control,
             interval: None,
             seed_from,
             state: state.unwrap_or_default(),

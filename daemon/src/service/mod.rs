@@ -11,6 +11,8 @@ mod clock;
 mod clock_tests;
 mod disk;
 mod examine;
+#[cfg(test)]
+mod exclusion_tests;
 mod firing;
 mod heartbeat;
 mod history;

@@ -15,8 +15,9 @@ mod words;
 mod tests;
 
 pub use numbers::{
-    Change, ControlFacts, ControlSummary, CriterionSummary, DEVIATIONS_LISTED_MAX, DayMark, ERRORS_LISTED_MAX,
-    ErrorStretch, ExceptionSummary, FamilySummary, Gap, Headline, OutageFacts, Questions, Scope, Summary, VersionFacts,
+    Change, ControlFacts, ControlSummary, CriterionSummary, DEVIATIONS_LISTED_MAX, DayMark, DecidedFacts,
+    ERRORS_LISTED_MAX, ErrorStretch, ExceptionSummary, ExclusionFacts, FamilySummary, Gap, Headline, OutageFacts,
+    Questions, Scope, Summary, VersionFacts,
 };
 pub use period::{Period, Span};
 pub use rollup::{ClosedDay, RollupError, decode_day, encode_day};

@@ -6,8 +6,8 @@ use std::{
 
 use super::Period;
 use crate::domain::{
-    ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, ExceptionState, Exclusion, Family, LocalDay, MissedReason,
-    RunReason, Severity, SlotTime, Timestamp,
+    ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, ExceptionState, Family, LocalDay, MissedReason, RunReason,
+    Severity, SlotTime, Timestamp,
 };
 
 /// What a summary is made of, beside the rows of days.
@@ -39,10 +39,47 @@ pub struct ControlFacts {
     pub attested_until: Option<Timestamp>,
     /// The first slot without a good result, if it is untested now.
     pub untested_since: Option<SlotTime>,
-    /// As configured now.
-    pub exclusions: Vec<Exclusion>,
+    /// As configured now, and those that people decided on, of whatever time.
+    pub exclusions: Vec<ExclusionFacts>,
     /// In order.
     pub versions: Vec<VersionFacts>,
+}
+
+/// A subject, or many, that a control does not judge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExclusionFacts {
+    /// `*` stands for any text.
+    pub subject: String,
+    pub reason: String,
+    /// Of one of the configuration: a URL or commit that nobody has looked at.
+    pub approval: Option<String>,
+    /// `None`: it never ends.
+    pub until: Option<Timestamp>,
+    /// `None`: it is of the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<DecidedFacts>,
+}
+
+/// How two people decided on an exclusion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DecidedFacts {
+    pub exclusion: u64,
+    pub from: Timestamp,
+    pub author: String,
+    pub approver: String,
+    /// Before its time.
+    pub ended: Option<Timestamp>,
+}
+
+impl ExclusionFacts {
+    /// Whether it was in force at some time of a period, as far as that is known: one of the configuration is as it is
+    /// now.
+    pub fn concerns(&self, period: &Period) -> bool {
+        let ended = self.decided.as_ref().and_then(|decided| decided.ended);
+        let end = self.until.into_iter().chain(ended).min();
+        let begins = self.decided.as_ref().is_none_or(|decided| decided.from < period.end);
+        begins && end.is_none_or(|end| period.start < end)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -72,6 +72,28 @@ fn controls() -> BTreeMap<ControlId, ControlFacts> {
         (id(REVIEWS), facts(reviews, "mlops", Family::ChangeManagement, Severity::High, &["CC8.1"])),
         (id(FAIRNESS), facts(fairness, "responsible <AI>", Family::Fairness, Severity::Medium, &["PI1.3"])),
     ]);
+    controls.get_mut(&id(KEYS)).unwrap().exclusions = vec![
+        ExclusionFacts {
+            subject: "legacy-*".to_owned(),
+            reason: "migrated in March, see the risk register".to_owned(),
+            approval: Some("risk register 42".to_owned()),
+            until: None,
+            decided: None,
+        },
+        ExclusionFacts {
+            subject: "AKIA0009".to_owned(),
+            reason: "of a supplier that leaves in April".to_owned(),
+            approval: None,
+            until: Some(at("2026-04-30T22:00:00Z")),
+            decided: Some(DecidedFacts {
+                exclusion: 3,
+                from: at("2026-02-01T09:00:00Z"),
+                author: "rita".to_owned(),
+                approver: "carl".to_owned(),
+                ended: Some(at("2026-03-20T09:00:00Z")),
+            }),
+        },
+    ];
     let probe = controls.get_mut(&id(PROBE)).unwrap();
     probe.versions.push(version(2, "2026-02-10T09:30:00Z", "two"));
     controls.get_mut(&id(REVIEWS)).unwrap().untested_since = Some(SlotTime(at("2026-03-31T06:00:00Z")));

@@ -72,6 +72,7 @@ pub(super) fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("steady-failing", Letter::Steady(SteadyFacts::Failing(failed())), posting()),
         ("first-results", Letter::FirstResults(first_results()), posting()),
         ("proposed", Letter::Proposed(proposed()), posting()),
+        ("proposed-exclusion", Letter::Proposed(proposed_exclusion()), posting()),
         ("expiring", Letter::Expiring(expiring()), Posting { queued: at("2026-05-16T06:00:00Z"), ..posting() }),
         ("exclusion-ends", Letter::ExclusionEnds(exclusion_ends()), posting()),
         (
@@ -101,17 +102,25 @@ fn exclusion_ends() -> ExclusionEndsFacts {
         control: control(),
         until: at("2026-03-15T23:00:00Z"),
         at: at("2026-03-01T07:00:00Z"),
-        exclusions: vec![ExcludedFacts {
-            subject: "legacy-*".into(),
-            reason: "migrated in March, see the risk register".into(),
-            approval: Some("https://git.example.com/risk/42".into()),
-        }],
+        exclusions: vec![
+            ExcludedFacts {
+                subject: "legacy-*".into(),
+                reason: "migrated in March, see the risk register".into(),
+                approval: ApprovalFacts::Claimed(Some("https://git.example.com/risk/42".into())),
+            },
+            ExcludedFacts {
+                subject: "AKIA0000000000000009".into(),
+                reason: "of a supplier that leaves in March".into(),
+                approval: ApprovalFacts::Decided { exclusion: 3, author: "rita".into(), approver: "carl".into() },
+            },
+        ],
     }
 }
 
 fn proposed() -> ProposedFacts {
     ProposedFacts {
         proposal: 7,
+        subject: None,
         act: Act::Silence(Silence {
             controls: vec!["AVL-*".parse().unwrap(), "PIN-01".parse().unwrap()],
             from: at("2026-12-24T21:00:00Z"),
@@ -120,6 +129,15 @@ fn proposed() -> ProposedFacts {
         at: at("2026-12-20T09:00:00Z"),
         author: "rita".into(),
         words: "The cluster is moved to the new hall.\nTicket OPS-311.".into(),
+    }
+}
+
+fn proposed_exclusion() -> ProposedFacts {
+    ProposedFacts {
+        act: Act::Exclude { control: id("SEC-01"), subject_part: Digest([7; 32]), until: at("2027-03-31T22:00:00Z") },
+        subject: Some("AKIA0000000000000009".into()),
+        words: "The key is of a supplier that leaves in March, risk 42.".into(),
+        ..proposed()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 
 const HOUR: u64 = 3600;
 
-fn person(uid: u32) -> Author {
+pub(super) fn person(uid: u32) -> Author {
     Author { uid, login_uid: None, name: None }
 }
 
@@ -30,7 +30,7 @@ impl Bench {
         self.recorder.record(at, vec![Fact::Tick { clock: ClockState::Virtual }]).remove(0).unwrap();
     }
 
-    fn refusal(&mut self, day: i64, fact: Fact) -> String {
+    pub(super) fn refusal(&mut self, day: i64, fact: Fact) -> String {
         self.recorder.record(at(day), vec![fact]).remove(0).unwrap_err().to_string()
     }
 

@@ -1,6 +1,6 @@
 //! Tables for a spreadsheet: UTF-8, RFC 4180, times as RFC 3339 with the offset of the report's zone.
 
-use super::{Report, about, departure, time::Clock};
+use super::{Report, about, departure, exclusions::listed, time::Clock};
 use crate::{
     domain::{DayRow, MissedReason, PopulationRange, RunReason, escaped_lines},
     summary::{ControlSummary, coverage},
@@ -24,6 +24,7 @@ pub fn render_csv(report: &Report) -> Vec<CsvFile> {
         CsvFile { name: "outages.csv", content: outages(report, &clock) },
         CsvFile { name: "errors.csv", content: errors(report, &clock) },
         CsvFile { name: "changes.csv", content: changes(report, &clock) },
+        CsvFile { name: "exclusions.csv", content: exclusions(report, &clock) },
     ]
 }
 
@@ -194,6 +195,27 @@ fn changes(report: &Report, clock: &Clock) -> String {
             change.version.definition.to_string(),
             change.version.plugin.map(|digest| digest.to_string()).unwrap_or_default(),
             change.version.sequence.to_string(),
+        ]);
+    }
+    table.0
+}
+
+fn exclusions(report: &Report, clock: &Clock) -> String {
+    let mut table = Table::new("control,subject,from,until,ended,exclusion,author,approver,approval_claimed,reason");
+    for (control, exclusion) in listed(report) {
+        let decided = exclusion.decided.as_ref();
+        let time = |at: Option<_>| at.map(|at| clock.rfc3339(at)).unwrap_or_default();
+        table.row(&[
+            control.to_string(),
+            exclusion.subject.clone(),
+            time(decided.map(|decided| decided.from)),
+            time(exclusion.until),
+            time(decided.and_then(|decided| decided.ended)),
+            decided.map(|decided| decided.exclusion.to_string()).unwrap_or_default(),
+            decided.map(|decided| decided.author.clone()).unwrap_or_default(),
+            decided.map(|decided| decided.approver.clone()).unwrap_or_default(),
+            exclusion.approval.clone().unwrap_or_default(),
+            exclusion.reason.clone(),
         ]);
     }
     table.0

@@ -1,6 +1,6 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Report, controls, exceptions, proof, style::STYLE, tables, time::Clock};
+use super::{Report, controls, exceptions, exclusions, proof, style::STYLE, tables, time::Clock};
 use crate::summary::{Span, coverage, result, words::grouped};
 
 /// The report as one page that stands alone: no scripts, nothing fetched, to be read on a screen or printed.
@@ -25,6 +25,7 @@ pub fn render_html(report: &Report) -> String {
                 (controls::section(report, &clock))
                 (exceptions::section(report, &clock))
                 (tables::not_performed(report, &clock))
+                (exclusions::section(report, &clock))
                 (tables::changes(report, &clock))
                 (tables::criteria(report))
                 (tables::questions(&summary.questions()))

@@ -4,6 +4,7 @@
 mod controls;
 mod csv;
 mod exceptions;
+mod exclusions;
 mod html;
 mod json;
 mod proof;
