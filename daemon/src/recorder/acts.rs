@@ -161,7 +161,13 @@ impl Recorder {
         let is_own = author_of(&self.ledger, record).is_ok_and(|author| author.is_same_person(&note.author));
         let why = if is_own { Dropped::Withdrawn } else { Dropped::Rejected };
         let note = keep(draft, note)?;
-        draft.push(Event::ProposalDropped { proposal: number, why, note })
+        let recorded = draft.push(Event::ProposalDropped { proposal: number, why, note })?;
+        if let Act::Erase { target } = record.act {
+            // Nobody needs the text any more. What a crash leaves of it, verification names and another erasure finds.
+            draft.push(Event::Erased { part: target, left: None })?;
+            draft.erase_afterwards(target);
+        }
+        Ok(recorded)
     }
 }
 

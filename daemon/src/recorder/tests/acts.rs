@@ -180,6 +180,21 @@ fn an_erased_subject_is_gone_from_its_list_and_the_others_stay() {
 }
 
 #[test]
+fn the_text_of_an_erasure_goes_with_the_proposal_when_that_is_dropped() {
+    let mut bench = Bench::new();
+    for dropped_by in [1001, 1002] {
+        let target = "alice@example.com".to_owned();
+        let proposal = bench.record(2, vec![does(1001, Does::Erase { target })])[0].proposal.unwrap();
+        let Act::Erase { target } = bench.ledger.state().proposals()[&proposal].act else { panic!("an erasure") };
+        assert!(bench.ledger.part(&target).unwrap().is_some());
+        bench.record(2, vec![does(dropped_by, Does::Drop(proposal))]);
+        assert_eq!(bench.ledger.part(&target).unwrap(), None);
+    }
+    let verified = bench.ledger.verify(crate::ledger::Depth::Refold, &|_| std::ops::ControlFlow::Continue(())).unwrap();
+    assert!(verified.faults.is_empty(), "{verified:?}");
+}
+
+#[test]
 fn the_state_of_a_plugin_is_forgotten_when_somebody_says_so() {
     let mut bench = Bench::new();
     let control: ControlId = "SEC-01".parse().unwrap();
