@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, ExclusionRecord, Held, Key, Mailbox, NamedPart,
-    Outage, Pending, ProposalEnd, RolledUp, SentSummary, Spell, SpellKind, State, VersionChange, WindowRecord,
+    CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, ExclusionRecord, Held, JustTold, Key, Mailbox,
+    NamedPart, Outage, Pending, ProposalEnd, RolledUp, SentSummary, Spell, SpellKind, State, VersionChange,
+    WindowRecord,
 };
 use crate::{
     domain::{
@@ -216,7 +217,7 @@ impl State {
                     deliveries: vec![DeliveryState::Waiting; *deliveries as usize],
                 };
                 self.queued(*alert, pending);
-                self.told(*alert, tells);
+                self.told(at, *alert, tells);
                 self.mailed(at, *cause, recipients, !tells.is_empty());
             }
             Event::AlertHeld(held) => {
@@ -480,17 +481,32 @@ impl State {
     }
 
     /// Alerts that were held are told: mails that follow about the same exceptions answer this one.
-    fn told(&mut self, alert: u64, tells: &[(u64, u64)]) {
+    fn told(&mut self, at: Timestamp, alert: u64, tells: &[(u64, u64)]) {
+        if self.head.just_told.at != Some(at) {
+            self.head.just_told = JustTold { at: Some(at), firsts: BTreeMap::new() };
+        }
         for (first, last) in tells {
-            let told: Vec<u64> = self.held.range(*first..=*last.max(first)).map(|(held, _)| *held).collect();
+            let stretch = *first..=*last.max(first);
+            let told: Vec<u64> = self.held.range(stretch.clone()).map(|(held, _)| *held).collect();
             for held in told {
                 let told = self.held.remove(&held);
                 self.mark(Key::Held(held));
                 let Some(Held { exception: Some(exception), cause, .. }) = told else { continue };
                 let is_first = matches!(cause, AlertCause::Failed | AlertCause::AlreadyFailing);
+                if is_first {
+                    self.head.just_told.firsts.insert(held, exception);
+                } else {
+                    self.of_exception(exception, |record| record.first_alert = record.first_alert.or(Some(alert)));
+                }
+            }
+            // Others get another mail about the same, at the same moment: theirs is the first that they have.
+            let firsts: Vec<_> = self.head.just_told.firsts.range(stretch).map(|(_, exception)| *exception).collect();
+            for exception in firsts {
                 self.of_exception(exception, |record| match record.first_alert {
                     None => record.first_alert = Some(alert),
-                    Some(first) if is_first && first != alert => record.other_first_alerts.push(alert),
+                    Some(first) if first != alert && !record.other_first_alerts.contains(&alert) => {
+                        record.other_first_alerts.push(alert);
+                    }
                     Some(_) => {}
                 });
             }

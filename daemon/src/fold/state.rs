@@ -80,6 +80,14 @@ pub struct Head {
     pub checkpoint: Option<CheckpointAt>,
     /// The wall clock is in doubt.
     pub doubt: Option<DoubtSince>,
+    pub just_told: JustTold,
+}
+
+/// Held alerts that begin a story, and were told at a moment: other readers may get another mail about them at the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JustTold {
+    pub at: Option<Timestamp>,
+    pub firsts: BTreeMap<u64, ExceptionId>,
 }
 
 /// A doubt about the wall clock that has not ended.

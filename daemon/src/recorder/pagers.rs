@@ -1,10 +1,12 @@
 //! What becomes of an incident without a letter: paging services are told all the same, so that no incident stays open
 //! that is over here, and nobody is called for what somebody has taken on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{RecorderError, draft::Draft, letters::Letters};
 use crate::{
     config::Recipient,
-    domain::{AlertCause, ControlId, Event, ExceptionId, WebhookKind},
+    domain::{AlertCause, ControlId, Event, ExceptionId, RecipientId, WebhookKind},
     ledger::EvidenceClass,
     mail::{IncidentChange, Posting, note, post_change},
 };
@@ -24,14 +26,70 @@ pub(super) const fn change(event: &Event) -> Option<(&ControlId, ExceptionId, In
     }
 }
 
+/// Whether a pager opens an incident of an exception for it.
+const fn calls(cause: AlertCause) -> bool {
+    matches!(
+        cause,
+        AlertCause::Failed
+            | AlertCause::AlreadyFailing
+            | AlertCause::MoreSubjects
+            | AlertCause::Overdue
+            | AlertCause::Reminder
+            | AlertCause::Steady
+    )
+}
+
 impl Letters<'_> {
-    /// Queues it for the pagers of everybody who may have been called.
+    /// Queues it for the pagers of everybody who may have been called; whoever is not called yet is told when they are.
     pub(super) fn tell_pagers(
         &self,
         draft: &mut Draft,
         control: &ControlId,
         exception: ExceptionId,
         change: IncidentChange,
+    ) -> Result<(), RecorderError> {
+        let held = self.state.held().values().chain(draft.held().iter().map(|(_, held)| held));
+        let waiting: BTreeSet<RecipientId> = held
+            .filter(|held| held.exception == Some(exception) && calls(held.cause))
+            .flat_map(|held| held.recipients.iter().cloned())
+            .collect();
+        self.tell_some_pagers(draft, control, exception, change, |reader| !waiting.contains(&reader.id))
+    }
+
+    /// What was held is told now, and with it what became of the incidents meanwhile.
+    pub(super) fn pagers_catch_up(&self, draft: &mut Draft, released: &BTreeSet<u64>) -> Result<(), RecorderError> {
+        let mut called: BTreeMap<ExceptionId, BTreeSet<&RecipientId>> = BTreeMap::new();
+        let mut resolved = BTreeSet::new();
+        for held in released.iter().filter_map(|number| self.state.held().get(number)) {
+            let Some(exception) = held.exception else { continue };
+            if calls(held.cause) {
+                called.entry(exception).or_default().extend(&held.recipients);
+            }
+            if held.cause == AlertCause::Recovered {
+                resolved.insert(exception);
+            }
+        }
+        for (exception, readers) in called {
+            let Some(record) = self.state.exception(exception) else { continue };
+            let change = match (record.recovered, record.acknowledged) {
+                // The letter itself says it.
+                (Some(_), _) if resolved.contains(&exception) => continue,
+                (Some(_), _) => IncidentChange::Over,
+                (None, Some(_)) => IncidentChange::Acknowledged,
+                (None, None) => continue,
+            };
+            self.tell_some_pagers(draft, &record.control, exception, change, |reader| readers.contains(&reader.id))?;
+        }
+        Ok(())
+    }
+
+    fn tell_some_pagers(
+        &self,
+        draft: &mut Draft,
+        control: &ControlId,
+        exception: ExceptionId,
+        change: IncidentChange,
+        is_told: impl Fn(&Recipient) -> bool,
     ) -> Result<(), RecorderError> {
         let config = self.catalogue.config();
         let has_pager =
@@ -44,7 +102,7 @@ impl Letters<'_> {
             Some(known) => config.recipients_for(known, AlertCause::IncidentUpdate, true),
             None => config.recipients.iter().collect(),
         };
-        let readers: Vec<_> = readers.into_iter().filter(|reader| has_pager(reader)).collect();
+        let readers: Vec<_> = readers.into_iter().filter(|reader| has_pager(reader) && is_told(reader)).collect();
         let webhooks: Vec<_> = readers.iter().flat_map(|reader| reader.webhook_names()).collect();
         let posted = post_change(&webhooks, self.origin(), control, exception, change);
         if posted.is_empty() {

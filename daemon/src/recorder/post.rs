@@ -1,6 +1,9 @@
 //! Letters are queued as mails: now, or with others later.
 
-use std::{collections::BTreeMap, error::Error};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+};
 
 use super::{
     RecorderError,
@@ -152,10 +155,24 @@ impl Letters<'_> {
     /// Queues what was held and is due.
     pub(super) fn release(&self, draft: &mut Draft) -> Result<(), RecorderError> {
         let held = self.state.held();
-        for together in due(held.iter().map(|(number, held)| (*number, held)), draft.at()) {
+        let config = self.catalogue.config();
+        let has_reader = |number: &u64| {
+            held.get(number).is_some_and(|held| held.recipients.iter().any(|id| config.recipient(id).is_some()))
+        };
+        let (mut released, mut orphans) = (BTreeSet::new(), BTreeSet::new());
+        for mut together in due(held.iter().map(|(number, held)| (*number, held)), draft.at()) {
+            released.extend(together.held.iter().copied());
+            // Who is not in the configuration any more reads nothing; an alert that nobody would read goes to those who
+            // read what concerns the daemon, once. What others read is told to them.
+            if !together.recipients.iter().any(|id| config.recipient(id).is_some()) {
+                together.held.retain(|number| !has_reader(number) && orphans.insert(*number));
+                if together.held.is_empty() {
+                    continue;
+                }
+            }
             self.release_together(draft, &together, held)?;
         }
-        Ok(())
+        self.pagers_catch_up(draft, &released)
     }
 
     fn release_together(
@@ -166,8 +183,6 @@ impl Letters<'_> {
     ) -> Result<(), RecorderError> {
         let config = self.catalogue.config();
         let known: Vec<_> = recipients.iter().filter_map(|id| config.recipient(id)).collect();
-        // Who is not in the configuration any more reads nothing; an alert that nobody would read goes to those who
-        // read what concerns the daemon.
         let readers = if known.is_empty() { config.recipients_for_daemon() } else { known };
         let head = Letterhead { detail: *detail, ..self.catalogue.letterhead() };
         for told in in_mails(numbers) {

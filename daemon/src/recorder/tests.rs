@@ -2,6 +2,7 @@ mod acts;
 mod ending;
 mod exclusions;
 mod periods;
+mod telling;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -4,6 +4,8 @@
 //! to it), its recovery resolves it. Going untested and flapping are incidents of the control. What is about the daemon
 //! is an incident of its own that a person resolves. Summaries, first results and what ends soon page nobody.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Sheet, alert_id, generic, json};
@@ -32,10 +34,17 @@ pub(super) fn bodies(sheet: &Sheet<'_>) -> Vec<(String, Option<String>)> {
     // A letter that was written before webhooks were configured tells only words.
     let told = if told.is_empty() { &bare[..] } else { told };
     let mut events: Vec<(String, Value)> = Vec::new();
+    let mut begun = BTreeSet::new();
     for (place, told) in told.iter().enumerate() {
         for (incident, event) in events_of(sheet, told, place) {
             events.retain(|(known, _)| *known != incident);
-            events.push((incident, event));
+            if told.cause == AlertCause::Failed {
+                begun.insert(incident.clone());
+            }
+            // What begins and ends in one letter called nobody, and calls nobody now.
+            if !(event["event_action"] == "resolve" && begun.contains(&incident)) {
+                events.push((incident, event));
+            }
         }
     }
     events.into_iter().map(|(incident, event)| (json(&event), Some(incident))).collect()
