@@ -14,7 +14,7 @@ use super::{
     quantities::{Size, until},
     section::{Located, Section},
     sources::{Known, PlacedGrant},
-    templates::{Draft, family_by_id},
+    templates::{Draft, KEYS_OF_A_CHECK, family_by_id},
     tree::{Node, NotJson, Place, Table, Value},
     words::{CATCH_UPS, FAMILIES, ON_EMPTY, OVERLAPS, SEVERITIES, TRANSCRIPTS, written},
 };
@@ -263,7 +263,7 @@ fn is_built_in(section: &Section<'_>) -> bool {
 
 /// What belongs to a check has no place in a control that no check tests.
 fn attested_plugin(section: &Section<'_>, errors: &mut Errors) -> Option<PluginName> {
-    for key in ["plugin", "schedule", "every", "config", "sources", "grant", "input", "confirmations"] {
+    for key in KEYS_OF_A_CHECK {
         if let Some(node) = section.node(key) {
             errors.add_attested_with(node.at, key);
         }

@@ -46,6 +46,10 @@ pub(super) const CONTROL_KEYS: [&str; 33] = [
     "attested",
 ];
 
+/// Those that have no place in a control that is attested.
+pub(super) const KEYS_OF_A_CHECK: [&str; 8] =
+    ["plugin", "schedule", "every", "config", "sources", "grant", "input", "confirmations"];
+
 /// A control before its values are looked at.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -199,6 +203,10 @@ impl<'t> Layers<'t> {
         let mut table = self.defaults.clone();
         if let Some(defaults) = family_of(&written, &self.defaults).and_then(|family| self.families.get(family)) {
             lay(&mut table, defaults.clone());
+        }
+        if written.contains_key("attested") {
+            // Of what defaults say of every check, nothing concerns a control that no check tests.
+            table.retain(|key, _| !KEYS_OF_A_CHECK.contains(&key.as_str()));
         }
         lay(&mut table, written);
         table.remove("template");

@@ -78,6 +78,17 @@ fn the_example_of_the_manual_is_read_as_it_is_meant() {
 }
 
 #[test]
+fn what_defaults_say_of_checks_does_not_concern_what_is_attested() {
+    let defaults = "[defaults]\nowner = \"ops\"\nsources = [\"s\"]\nconfirmations = 2\n[defaults.config]\na = 1\n\
+                    [defaults.security]\nplugin = \"p\"\nevery = \"1h\"\n\
+                    [[source]]\nid = \"s\"\nurls = [\"https://example.com\"]\n";
+    let text = "[[control]]\nid = \"MON-02\"\ntitle = \"t\"\nfamily = \"security\"\nattested = \"90d\"\n";
+    let loaded = Folder::with(&[("evidenced.toml", &format!("{SHORT}{defaults}{text}"))]).load().unwrap();
+    let attested = control(&loaded.config, "MON-02");
+    assert!(attested.is_attested() && attested.owner == "ops" && attested.check.grants.is_empty(), "{attested:?}");
+}
+
+#[test]
 fn what_runs_out_is_a_warning_from_that_day_on() {
     let example = example();
     let at = |day: &str| codes(example.warnings_at(format!("{day}T12:00:00Z").parse::<Timestamp>().unwrap()));
