@@ -366,11 +366,12 @@ impl Config {
         }
     }
 
-    /// Everybody who is told about what concerns the daemon and no single control: those who take all families, and
-    /// everybody when nobody does, so that such an alert is never lost.
+    /// Everybody who is told about what concerns the daemon and no single control: those who take all families of all
+    /// owners, and everybody when nobody does, so that such an alert is never lost.
     pub fn recipients_for_daemon(&self) -> Vec<&Recipient> {
         let hears = self.recipients.iter().filter(|recipient| recipient.hears == Hears::All);
-        let all: Vec<_> = hears.clone().filter(|recipient| recipient.families.is_none()).collect();
+        let all: Vec<_> =
+            hears.clone().filter(|recipient| recipient.families.is_none() && recipient.owners.is_none()).collect();
         match (all.is_empty(), hears.clone().next()) {
             (false, _) => all,
             (true, Some(_)) => hears.collect(),
