@@ -31,6 +31,9 @@ pub fn decide_missed(
     let slot = state.accounted.max(Some(to)).unwrap_or(to);
     let why = Why { slot, reason: None, missed: Some(missed.reason) };
     went_untested(&mut decision, state.testing_after(missed), &missed.control, policy, now, why);
+    if missed.reason != MissedReason::Disabled {
+        untested_and_untold(&mut decision, state, &missed.control, why);
+    }
     Ok(decision)
 }
 
@@ -103,6 +106,7 @@ pub(super) fn tested_or_not(
         (Outcome::Error, _) => {
             let why = Why { slot: run.slot, reason: run.reason, missed: None };
             went_untested(decision, state.testing.lapsed(run.slot, 1), &run.control, policy, now, why);
+            untested_and_untold(decision, state, &run.control, why);
         }
         (_, Testing::Untested { since, told, .. }) => {
             let control = run.control.clone();
@@ -118,6 +122,7 @@ pub(super) fn tested_or_not(
 }
 
 /// What made it so, for the mail.
+#[derive(Clone, Copy)]
 struct Why {
     slot: SlotTime,
     reason: Option<RunReason>,
@@ -137,11 +142,20 @@ fn went_untested(
         return;
     }
     decision.events.push(Event::WentUntested { control: control.clone(), since });
-    decision.alerts.push(Alert {
-        reason: why.reason,
-        missed: why.missed,
-        ..Alert::new(AlertCause::NotTested, control, why.slot, since)
-    });
+    decision.alerts.push(not_tested(control, since, why));
+}
+
+/// Of a gap of the daemon one letter tells for all controls; of one that cannot be tested after it either, that letter has
+/// not said so.
+fn untested_and_untold(decision: &mut Decision, state: &ControlState, control: &ControlId, why: Why) {
+    if let Testing::Untested { since, told: false, .. } = state.testing {
+        decision.alerts.push(not_tested(control, since, why));
+    }
+}
+
+fn not_tested(control: &ControlId, since: SlotTime, why: Why) -> Alert {
+    let Why { slot, reason, missed } = why;
+    Alert { reason, missed, ..Alert::new(AlertCause::NotTested, control, slot, since) }
 }
 
 fn too_long(since: SlotTime, policy: &Policy) -> Timestamp {

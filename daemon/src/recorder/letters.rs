@@ -53,6 +53,7 @@ impl Letters<'_> {
     ) -> Result<(), RecorderError> {
         let Decision { events, alerts } = decision;
         let departures = departures(&events);
+        let is_untested_now = events.iter().any(|event| matches!(event, Event::WentUntested { .. }));
         for event in events {
             if let Event::ExceptionOpened { exception, .. } = &event {
                 draft.opened(*exception);
@@ -68,6 +69,8 @@ impl Letters<'_> {
                 continue;
             }
             match self.state.silence_over(&alert.control, draft.at(), &[]) {
+                // A silence has kept it already, and tells it at its end.
+                Some(_) if alert.cause == AlertCause::NotTested && !is_untested_now => {}
                 Some(silence) => self.withhold(draft, &alert, silence)?,
                 None => self.alert(draft, &alert, run, &departures)?,
             }
