@@ -159,6 +159,10 @@ impl TryFrom<Given> for Config {
     type Error = String;
 
     fn try_from(given: Given) -> Result<Self, String> {
+        let has_amount = given.fields.as_ref().is_some_and(|fields| fields.amount.is_some());
+        if given.format == Format::JsonLines && has_amount && given.amount.is_none() {
+            return Err("`fields.amount` is named: say with `amount` whether it counts `rows` or `bytes`".to_owned());
+        }
         let amount = given.amount.unwrap_or(match given.format {
             Format::PgauditCsv | Format::PgauditJson => Amount::Rows,
             Format::Cloudtrail => Amount::Bytes,

@@ -57,6 +57,10 @@ fn a_configuration_says_who_may_read_what() {
         with(json!({ "false_alarm_rate": 0.5 })),
         with(json!({ "fields": fields })),
         with(json!({ "format": "json-lines" })),
+        with(json!({
+            "format": "json-lines",
+            "fields": { "time": "/time", "principal": "/who", "object": "/what", "amount": "/rows" }
+        })),
         with(json!({ "format": "json-lines", "fields": { "time": "time", "principal": "/who", "object": "/what" } })),
         with(json!({ "format": "json-lines", "fields": { "time": "/time", "principal": "/who", "object": [] } })),
         with(json!({ "alowed": ["trainer"] })),
