@@ -7,7 +7,7 @@ use super::prepared::Prepared;
 use super::told::Told;
 use super::{Letter, Letterhead, Mail};
 use super::{
-    clean, clock, ending, failing, first_results, flapping, html, operations, proposed, summary, testing,
+    clean, clock, ending, failing, first_results, flapping, html, operations, proposed, room, summary, testing,
     text as plain, words,
 };
 use crate::domain::Timestamp;
@@ -55,6 +55,8 @@ fn written(letter: &Letter, head: &Letterhead) -> Prepared {
         Letter::NotTested(facts) => testing::not_tested(facts, head),
         Letter::TestedAgain(facts) => testing::tested_again(facts, head),
         Letter::MonitoringGap(facts) => operations::gap(facts, head),
+        Letter::RoomGone(facts) => room::gone(facts, head),
+        Letter::RoomBack(facts) => room::back(facts, head),
         Letter::ClockDoubted(facts) => clock::doubted(facts, head),
         Letter::ClockBelieved(facts) => clock::believed(facts, head),
         Letter::FirstResults(facts) => first_results::first_results(facts, head),

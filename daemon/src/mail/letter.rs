@@ -30,6 +30,8 @@ pub enum Letter {
     Recovered(RecoveredFacts),
     MonitoringGap(GapFacts),
     /// The wall clock is in doubt.
+    RoomGone(RoomGoneFacts),
+    RoomBack(RoomBackFacts),
     ClockDoubted(ClockDoubtedFacts),
     ClockBelieved(ClockBelievedFacts),
     FirstResults(FirstResultsFacts),
@@ -308,6 +310,25 @@ pub struct GapFacts {
     pub missed: Vec<(ControlId, u64)>,
     /// Slots that ran late after the gap.
     pub caught_up: u64,
+    pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoomGoneFacts {
+    pub at: Timestamp,
+    /// Where the records lie.
+    pub folder: String,
+    pub free_bytes: u64,
+    pub needed_bytes: u64,
+    pub checkpoint: Option<CheckpointFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoomBackFacts {
+    /// There was none between these two times.
+    pub since: Timestamp,
+    pub until: Timestamp,
+    pub free_bytes: u64,
     pub checkpoint: Option<CheckpointFacts>,
 }
 

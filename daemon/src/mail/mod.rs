@@ -23,6 +23,7 @@ mod operations;
 mod phrases;
 mod prepared;
 mod proposed;
+mod room;
 mod summary;
 mod summary_facts;
 mod summary_lists;
@@ -42,8 +43,8 @@ pub use letter::{
     ApprovalFacts, Cause, CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, ControlFacts, EndedSubject,
     EvidenceFacts, ExceptionFacts, ExcludedFacts, ExclusionEndsFacts, ExpiringFacts, FailedFacts, FirstResult,
     FirstResultsFacts, FirstRow, FlappingFacts, GapFacts, Letter, Letterhead, MoreSubjectsFacts, NotTestedFacts,
-    PluginFaultFacts, ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts, SteadyFacts, SubjectFacts, TestFacts,
-    TestedAgainFacts,
+    PluginFaultFacts, ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts, RoomBackFacts, RoomGoneFacts,
+    SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts,
 };
 pub use prepared::Prepared;
 pub use summary_facts::{

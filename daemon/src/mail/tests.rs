@@ -432,6 +432,19 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         caught_up: 2,
         checkpoint: Some(checkpoint()),
     };
+    let room_gone = RoomGoneFacts {
+        at: at("2026-03-03T01:00:00Z"),
+        folder: "/var/lib/evidenced".to_owned(),
+        free_bytes: 212 << 20,
+        needed_bytes: 2_300 << 20,
+        checkpoint: Some(checkpoint()),
+    };
+    let room_back = RoomBackFacts {
+        since: at("2026-03-03T01:00:00Z"),
+        until: at("2026-03-03T02:10:00Z"),
+        free_bytes: 40_000 << 20,
+        checkpoint: Some(checkpoint()),
+    };
     let doubted = ClockDoubtedFacts {
         at: at("2026-03-03T01:00:00Z"),
         doubt: ClockDoubt::JumpedForward { by_s: 7_800 },
@@ -479,6 +492,8 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("overdue", Letter::Overdue(late), Posting { queued: at("2026-03-09T05:00:03Z"), ..follow_up() }),
         ("recovered", Letter::Recovered(recovered), follow_up()),
         ("monitoring-gap", Letter::MonitoringGap(gap), Posting { queued: at("2026-03-03T03:10:02Z"), ..posting() }),
+        ("disk-full", Letter::RoomGone(room_gone), Posting { queued: at("2026-03-03T01:00:01Z"), ..posting() }),
+        ("disk-has-room", Letter::RoomBack(room_back), Posting { queued: at("2026-03-03T03:10:01Z"), ..posting() }),
         ("clock-doubted", Letter::ClockDoubted(doubted), Posting { queued: at("2026-03-03T01:00:01Z"), ..posting() }),
         (
             "clock-believed",

@@ -118,6 +118,12 @@ impl Told {
             Letter::MonitoringGap(facts) => {
                 Self { since: Some(facts.from), ..told(AlertCause::MonitoringGap) }.at(facts.checkpoint)
             }
+            Letter::RoomGone(facts) => {
+                Self { since: Some(facts.at), ..told(AlertCause::MonitoringGap) }.at(facts.checkpoint)
+            }
+            Letter::RoomBack(facts) => {
+                Self { since: Some(facts.since), ..told(AlertCause::MonitoringGap) }.at(facts.checkpoint)
+            }
             Letter::ClockDoubted(facts) => {
                 Self { since: Some(facts.at), ..told(AlertCause::MonitoringGap) }.at(facts.checkpoint)
             }

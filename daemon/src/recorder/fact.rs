@@ -47,6 +47,8 @@ pub enum Fact {
     PluginFault(Box<PluginFaultFacts>),
     /// The daemon was away; the missed slots themselves are facts of their own.
     Gap(Box<Gap>),
+    /// There is too little room on the disk, or enough again.
+    Room(Room),
     /// The wall clock is not believed.
     ClockDoubted(ClockDoubt),
     ClockBelieved(Box<Belief>),
@@ -71,6 +73,7 @@ impl Fact {
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
             | Self::Gap(_)
+            | Self::Room(_)
             | Self::ClockDoubted(_)
             | Self::ClockBelieved(_)
             | Self::Tick { .. } => None,
@@ -89,6 +92,7 @@ impl Fact {
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
             | Self::Gap(_)
+            | Self::Room(_)
             | Self::ClockDoubted(_)
             | Self::ClockBelieved(_)
             | Self::Tick { .. } => true,
@@ -105,6 +109,15 @@ pub struct Gap {
     pub missed: Vec<(ControlId, u64)>,
     /// Slots that run late now.
     pub caught_up: u64,
+}
+
+/// How it stands with the disk that the records lie on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// No runs start any more.
+    Gone { free_bytes: u64, needed_bytes: u64 },
+    /// Runs start again: there was no room between these two times.
+    Back { since: Timestamp, until: Timestamp, free_bytes: u64 },
 }
 
 /// The wall clock is believed again; the slots that fell into the doubt are facts of their own.

@@ -46,7 +46,8 @@ pub use catalogue::{Catalogue, PluginFacts};
 pub use configure::{ControlPart, ExcludedSubject};
 pub(crate) use exclusions::{as_configured, excluded_from, excluding, text};
 pub use fact::{
-    Acting, Attestation, Author, Belief, Closing, Does, Erasing, Excluding, Fact, Gap, NoteRecord, Recorded, RunAnswer,
+    Acting, Attestation, Author, Belief, Closing, Does, Erasing, Excluding, Fact, Gap, NoteRecord, Recorded, Room,
+    RunAnswer,
 };
 pub(crate) use letters::entry_at;
 pub(crate) use settle::settled;
@@ -175,6 +176,7 @@ impl Recorder {
             Fact::ConfigurationRefused { errors, count } => self.configuration_refused(draft, &errors, count),
             Fact::PluginFault(facts) => self.plugin_fault(draft, *facts),
             Fact::Gap(gap) => self.gap(draft, *gap),
+            Fact::Room(room) => self.room(draft, room),
             Fact::ClockDoubted(doubt) => self.clock_doubted(draft, doubt),
             Fact::ClockBelieved(belief) => self.clock_believed(draft, *belief),
             Fact::Tick { clock } => self.tick(draft, clock),

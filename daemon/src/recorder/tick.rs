@@ -2,13 +2,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Recorded, Recorder, RecorderError, draft::Draft, fact::Gap, letters::Letters};
+use super::{
+    Recorded, Recorder, RecorderError,
+    draft::Draft,
+    fact::{Gap, Room},
+    letters::Letters,
+};
 use crate::{
     domain::{AlertCause, ClockState, ControlId, Event, LocalDay, Timestamp},
     fold::{ClosingDay, State},
     judge::{decide_exclusions_end, decide_expired, decide_expiring, decide_time},
     ledger::Store,
-    mail::{GapFacts, Letter},
+    mail::{GapFacts, Letter, RoomBackFacts, RoomGoneFacts},
     summary::encode_day,
 };
 
@@ -82,6 +87,25 @@ impl Recorder {
             }
         }
         Ok(())
+    }
+
+    /// The disk is full, or is so no more.
+    pub(super) fn room(&mut self, draft: &mut Draft, room: Room) -> Result<Recorded, RecorderError> {
+        let state = self.ledger.state();
+        let sequence = draft.next_sequence();
+        let (size, root) = draft.base();
+        let checkpoint = Some(crate::mail::CheckpointFacts { size, root });
+        let letter = match room {
+            Room::Gone { free_bytes, needed_bytes } => {
+                let folder = self.catalogue.config().state_dir.display().to_string();
+                Letter::RoomGone(RoomGoneFacts { at: draft.at(), folder, free_bytes, needed_bytes, checkpoint })
+            }
+            Room::Back { since, until, free_bytes } => {
+                Letter::RoomBack(RoomBackFacts { since, until, free_bytes, checkpoint })
+            }
+        };
+        self.tell_operators(draft, &state, &letter, AlertCause::MonitoringGap)?;
+        Ok(Recorded::entry(sequence, draft.at()))
     }
 
     /// The daemon was away.

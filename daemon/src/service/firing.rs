@@ -11,7 +11,7 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::Service;
+use super::{Service, disk::RoomTold};
 use crate::{
     desk::{Asked, CheckNow},
     domain::{Control, ControlId, MissedReason, Overlap, SlotTime, Timestamp},
@@ -34,6 +34,9 @@ pub(super) struct Firing {
     asked: VecDeque<CheckNow>,
     /// Less room than the floor is left.
     pub(super) disk_is_full: bool,
+    /// Bytes that are left on it, and that are needed.
+    pub(super) room: (u64, u64),
+    pub(super) room_told: RoomTold,
     /// Whether the newest look at the disk gave an answer.
     pub(super) disk_is_known: bool,
     /// Controls whose slots are not run, and up to where they are accounted for.
@@ -82,6 +85,8 @@ impl Firing {
             late: Vec::new(),
             asked: VecDeque::new(),
             disk_is_full: false,
+            room: (0, 0),
+            room_told: RoomTold::default(),
             disk_is_known: true,
             disabled: BTreeMap::new(),
             missed_meanwhile: BTreeMap::new(),

@@ -221,7 +221,7 @@ async fn work(
         if service.observe_clock().await? {
             next_tick = clock.now();
         }
-        service.watch_disk();
+        service.watch_disk().await?;
         service.fire().await?;
         if clock.now() >= next_tick {
             service.tick().await?;
