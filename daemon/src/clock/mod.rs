@@ -8,6 +8,7 @@
 //! since boot once it does not. A step of the wall clock therefore never reaches a schedule.
 
 mod doubt;
+mod settable;
 mod stopwatch;
 mod system;
 mod virtual_clock;
@@ -17,6 +18,7 @@ use std::{fmt, time::Duration};
 use futures_util::future::BoxFuture;
 
 pub use doubt::{DoubtChange, Reading, Watch};
+pub use settable::SettableClock;
 pub use stopwatch::{Stopwatch, real_pause, stopwatch, timer_now};
 pub use system::SystemClock;
 pub use virtual_clock::VirtualClock;

@@ -1,4 +1,4 @@
-//! The company's mail server: enough of SMTP (RFC 5321) to receive, and a folder that keeps each mail as a file.
+//! A mail server under a virtual time: enough of SMTP (RFC 5321) to receive, and a folder that keeps each mail as a file.
 
 use std::{
     io,
@@ -13,8 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::story;
-use crate::clock::Clock;
+use crate::{clock::Clock, domain::Timestamp};
 
 /// RFC 5321, 3.8: the service is not available, and the connection closes.
 const DOWN: &[u8] = b"421 4.3.2 mail.demo.example is down for maintenance\r\n";
@@ -22,26 +21,32 @@ const DOWN: &[u8] = b"421 4.3.2 mail.demo.example is down for maintenance\r\n";
 /// A mail of the demo is far smaller.
 const SESSION_BYTES_MAX: u64 = 8 << 20;
 
+/// When it is down.
+type IsDown = fn(Timestamp) -> bool;
+
+/// A server that is bound, but does not receive yet.
 #[derive(Debug)]
-pub(super) struct Mailbox {
+pub struct Mailbox {
     listener: TcpListener,
     folder: PathBuf,
     clock: Arc<dyn Clock>,
+    is_down: IsDown,
 }
 
 impl Mailbox {
-    pub(super) async fn bind(folder: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
+    /// On a free port of loopback. Mails become files of `folder`, in the order in which they came.
+    pub async fn bind(folder: &Path, clock: Arc<dyn Clock>, is_down: IsDown) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-        Ok(Self { listener, folder: folder.to_owned(), clock })
+        Ok(Self { listener, folder: folder.to_owned(), clock, is_down })
     }
 
-    pub(super) fn address(&self) -> io::Result<std::net::SocketAddr> {
+    pub fn address(&self) -> io::Result<std::net::SocketAddr> {
         self.listener.local_addr()
     }
 
     /// Receives until the token is cancelled.
-    pub(super) async fn serve(self, stop: CancellationToken) -> io::Result<()> {
+    pub async fn serve(self, stop: CancellationToken) -> io::Result<()> {
         let mut sessions = JoinSet::new();
         let folder: Arc<Path> = self.folder.into();
         loop {
@@ -50,10 +55,10 @@ impl Mailbox {
                 accepted = self.listener.accept() => accepted?.0,
             };
             let clock = Arc::clone(&self.clock);
-            let folder = Arc::clone(&folder);
+            let (folder, is_down) = (Arc::clone(&folder), self.is_down);
             sessions.spawn(async move {
-                if let Err(error) = receive(stream, &*clock, &folder).await {
-                    tracing::debug!(%error, "a mail session of the demo ended early");
+                if let Err(error) = receive(stream, || is_down(clock.now()), &folder).await {
+                    tracing::debug!(%error, "a session of the simulated mail server ended early");
                 }
             });
             while sessions.try_join_next().is_some() {}
@@ -61,9 +66,8 @@ impl Mailbox {
     }
 }
 
-async fn receive(stream: TcpStream, clock: &dyn Clock, folder: &Path) -> io::Result<()> {
+async fn receive(stream: TcpStream, is_down: impl Fn() -> bool, folder: &Path) -> io::Result<()> {
     let (reading, mut to) = stream.into_split();
-    let is_down = || story::mail_down().contains(clock.now());
     if is_down() {
         return to.write_all(DOWN).await;
     }

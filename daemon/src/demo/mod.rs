@@ -28,6 +28,7 @@ use crate::{
     service::{self, LiveError, Options, Service, Turns},
 };
 
+pub use mailbox::Mailbox;
 pub use telling::{Chapter, Story};
 
 /// What the demo is told.
@@ -78,7 +79,8 @@ impl Demo {
         let dir = files::claim(&settings.dir)?;
         let mail = dir.join("mail");
         let company = company::Company::bind(Arc::clone(&shared)).await.map_err(DemoError::Servers)?;
-        let mailbox = mailbox::Mailbox::bind(&mail, Arc::clone(&shared)).await.map_err(DemoError::Servers)?;
+        let mailbox = Mailbox::bind(&mail, Arc::clone(&shared), |now| story::mail_down().contains(now));
+        let mailbox = mailbox.await.map_err(DemoError::Servers)?;
         let addresses = company.addresses().map_err(DemoError::Servers)?;
         let smtp = mailbox.address().map_err(DemoError::Servers)?;
         let config_file = files::write(&dir, &addresses, smtp, &settings.plugins)?;

@@ -1,22 +1,14 @@
 //! A daemon whose wall clock jumps, driven turn by turn.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use tokio::sync::mpsc;
 
 use super::{Options, Service, Supervisor};
 use crate::{
-    clock::{Clock, DoubtChange, Reading, VirtualClock, Watch},
+    clock::{Clock, SettableClock, VirtualClock},
     config,
     desk::{Line, Question, Status},
     domain::{AlertCause, ClockBelieved, ClockDoubt, ClockState, Entry, Event, MissedReason, Timestamp},
@@ -26,86 +18,21 @@ use crate::{
     sandbox::CompileWhere,
 };
 
-/// A machine: time since boot goes on, its wall clock can be set, and the kernel may vouch for it.
-#[derive(Debug)]
-struct Machine {
-    boot: VirtualClock,
-    /// Milliseconds by which the wall clock is ahead of the truth.
-    ahead: AtomicI64,
-    kernel: Mutex<ClockState>,
-    watch: Mutex<Watch>,
-}
-
-impl Machine {
-    fn new() -> Self {
-        let boot = VirtualClock::new(START.parse().unwrap());
-        let kernel = ClockState::Unsynchronised;
-        let first = Reading { wall: boot.now(), boot: boot.boot(), kernel };
-        let watch = Mutex::new(Watch::start(first, None, false));
-        Self { boot, ahead: AtomicI64::new(0), kernel: Mutex::new(kernel), watch }
-    }
-
-    fn reading(&self) -> Reading {
-        let wall = self.boot.now().as_millis() + self.ahead.load(Ordering::SeqCst);
-        Reading { wall: Timestamp::from_millis(wall), boot: self.boot.boot(), kernel: *self.kernel.lock().unwrap() }
-    }
-
-    fn set_wall(&self, ahead: Duration, sign: i64) {
-        self.ahead.store(sign * i64::try_from(ahead.as_millis()).unwrap(), Ordering::SeqCst);
-    }
-
-    fn synchronise(&self, state: ClockState) {
-        *self.kernel.lock().unwrap() = state;
-    }
-}
-
-impl Clock for Machine {
-    fn now(&self) -> Timestamp {
-        let reading = self.reading();
-        self.watch.lock().unwrap().now(reading.wall, reading.boot)
-    }
-
-    fn boot(&self) -> Duration {
-        self.boot.boot()
-    }
-
-    fn kernel_state(&self) -> ClockState {
-        *self.kernel.lock().unwrap()
-    }
-
-    fn doubt(&self) -> Option<ClockDoubt> {
-        self.watch.lock().unwrap().doubt()
-    }
-
-    fn restart(&self, newest_entry: Option<Timestamp>, was_in_doubt: bool) -> Option<ClockDoubt> {
-        let mut watch = self.watch.lock().unwrap();
-        *watch = Watch::start(self.reading(), newest_entry, was_in_doubt);
-        watch.doubt()
-    }
-
-    fn observe(&self) -> Option<DoubtChange> {
-        self.watch.lock().unwrap().observe(self.reading())
-    }
-
-    fn accept(&self) -> Option<DoubtChange> {
-        self.watch.lock().unwrap().accept(self.reading())
-    }
-
-    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'_, ()> {
-        self.boot.sleep_until(deadline)
-    }
+/// Of which the kernel says nothing good, at first.
+fn machine() -> SettableClock {
+    SettableClock::new(VirtualClock::new(START.parse().unwrap()), ClockState::Unsynchronised)
 }
 
 struct World {
     folder: tempfile::TempDir,
-    machine: Arc<Machine>,
+    machine: Arc<SettableClock>,
     service: Option<Service>,
 }
 
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut world = Self { folder, machine: Arc::new(Machine::new()), service: None };
+        let mut world = Self { folder, machine: Arc::new(machine()), service: None };
         std::fs::write(world.file(), CONFIG).unwrap();
         world.start().await;
         world
@@ -129,9 +56,9 @@ impl World {
 
     /// As the loop of the daemon does it, in steps of so much time since boot.
     async fn live(&mut self, duration: Duration, step: Duration) {
-        let end = self.machine.boot.now().plus(duration);
-        while self.machine.boot.now() < end {
-            self.machine.boot.advance(step);
+        let end = self.machine.truth().now().plus(duration);
+        while self.machine.truth().now() < end {
+            self.machine.truth().advance(step);
             let service = self.service();
             service.observe_clock().await.unwrap();
             service.fire().await.unwrap();
@@ -149,7 +76,7 @@ impl World {
     /// It is killed, with runs under way if `is_running`.
     async fn die(&mut self, is_running: bool) {
         if is_running {
-            self.machine.boot.advance(Duration::from_secs(60));
+            self.machine.truth().advance(Duration::from_secs(60));
             self.service().fire().await.unwrap();
         }
         let mut service = self.service.take().unwrap();
@@ -260,7 +187,6 @@ impl World {
 
 const START: &str = "2026-03-02T07:59:30Z";
 const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// No plugin is there: each run ends at once, as an error of the control, and is recorded.
 const CONFIG: &str = r#"
@@ -295,7 +221,7 @@ const BELIEVED: &str = "CLOCK BELIEVED AGAIN tests go by it from now on";
 async fn while_the_clock_is_in_doubt_runs_go_on_by_boot_time_and_are_marked() {
     let mut world = World::new().await;
     world.minutes(5).await;
-    world.machine.set_wall(3 * HOUR, 1);
+    world.machine.set_wall(SignedDuration::from_hours(3));
     world.minutes(10).await;
     let runs = world.runs();
     assert_eq!(runs.len(), 15);
@@ -313,9 +239,9 @@ async fn while_the_clock_is_in_doubt_runs_go_on_by_boot_time_and_are_marked() {
 async fn slots_that_the_clock_leaps_over_are_missed_when_it_is_synchronised_for_five_minutes() {
     let mut world = World::new().await;
     world.minutes(5).await;
-    world.machine.set_wall(3 * HOUR, 1);
+    world.machine.set_wall(SignedDuration::from_hours(3));
     world.minutes(10).await;
-    world.machine.synchronise(ClockState::Synchronised);
+    world.machine.set_kernel_state(ClockState::Synchronised);
     world.minutes(4).await;
     assert_eq!(world.missed(), BTreeMap::new());
     world.minutes(4).await;
@@ -338,7 +264,7 @@ async fn a_person_ends_the_doubt_and_the_ledger_keeps_who_and_why() {
     let mut world = World::new().await;
     assert!(matches!(world.accept().await, Line::Refused { .. }), "nothing is in doubt");
     world.minutes(30).await;
-    world.machine.set_wall(Duration::from_secs(600), -1);
+    world.machine.set_wall(SignedDuration::from_mins(-10));
     world.minutes(10).await;
     assert_eq!(world.runs().len(), 40);
     let Line::Recorded { sequence, .. } = world.accept().await else { panic!("refused") };
@@ -360,7 +286,7 @@ async fn a_person_ends_the_doubt_and_the_ledger_keeps_who_and_why() {
     assert_eq!(world.missed(), BTreeMap::new());
 
     // A start believes what was accepted.
-    world.machine.set_wall(Duration::from_secs(600), -1);
+    world.machine.set_wall(SignedDuration::from_mins(-10));
     world.die(false).await;
     world.start().await;
     assert_eq!(world.status().await.clock_doubt, None);
@@ -372,15 +298,15 @@ async fn a_clock_before_the_newest_entry_is_in_doubt_at_the_start() {
     world.minutes(5).await;
     world.die(false).await;
     // A machine whose clock begins in 1970 until a time server is heard; it was off for two hours.
-    world.machine.boot.advance(2 * HOUR);
-    world.machine.set_wall(20_000 * DAY, -1);
+    world.machine.truth().advance(2 * HOUR);
+    world.machine.set_wall(SignedDuration::from_hours(-20_000 * 24));
     world.start().await;
     world.minutes(3).await;
     assert_eq!(world.missed(), BTreeMap::new(), "nobody knows how long it was away");
     assert_eq!(world.letters(), [DOUBTED]);
     assert_eq!(world.runs().len(), 8);
-    world.machine.set_wall(Duration::ZERO, 1);
-    world.machine.synchronise(ClockState::Synchronised);
+    world.machine.set_wall(SignedDuration::ZERO);
+    world.machine.set_kernel_state(ClockState::Synchronised);
     world.minutes(7).await;
     // It came at 10:04:30. By boot time 08:05 to 08:12 ran.
     assert_eq!(world.missed(), BTreeMap::from([(MissedReason::Down, 112), (MissedReason::Clock, 8)]));
@@ -393,7 +319,7 @@ async fn a_clock_far_after_the_newest_entry_that_nobody_vouches_for_is_in_doubt_
     let mut world = World::new().await;
     world.minutes(5).await;
     world.die(false).await;
-    world.machine.set_wall(30 * DAY, 1);
+    world.machine.set_wall(SignedDuration::from_hours(30 * 24));
     world.start().await;
     world.minutes(10).await;
     let summaries = |event: &Event| matches!(event, Event::AlertQueued { cause: AlertCause::Summary(_), .. });
@@ -414,11 +340,11 @@ async fn no_day_is_closed_while_the_clock_is_in_doubt() {
     let mut world = World::new().await;
     let step = Duration::from_secs(60);
     world.live(5 * step, step).await;
-    world.machine.set_wall(HOUR, -1);
+    world.machine.set_wall(SignedDuration::from_hours(-1));
     world.live(20 * HOUR, step).await;
     let closed = |event: &Event| matches!(event, Event::DayClosed { .. });
     assert_eq!(world.events(closed), []);
-    world.machine.set_wall(Duration::ZERO, 1);
+    world.machine.set_wall(SignedDuration::ZERO);
     world.accept().await;
     world.live(step, step).await;
     assert_eq!(world.events(closed).len(), 1);
@@ -429,7 +355,7 @@ async fn no_day_is_closed_while_the_clock_is_in_doubt() {
 async fn a_doubt_outlives_a_restart_and_is_told_once() {
     let mut world = World::new().await;
     world.minutes(5).await;
-    world.machine.set_wall(HOUR, 1);
+    world.machine.set_wall(SignedDuration::from_hours(1));
     world.minutes(5).await;
     world.die(true).await;
     world.start().await;
@@ -477,15 +403,15 @@ proptest! {
             for act in acts {
                 match act {
                     Act::Live(minutes) => world.minutes(minutes).await,
-                    Act::Set(ahead) => world.machine.set_wall(Duration::from_secs(ahead.unsigned_abs()), ahead.signum()),
+                    Act::Set(ahead) => world.machine.set_wall(SignedDuration::from_secs(ahead)),
                     Act::Synchronise(is) => {
                         let state = if is { ClockState::Synchronised } else { ClockState::Unsynchronised };
-                        world.machine.synchronise(state);
+                        world.machine.set_kernel_state(state);
                     }
                     Act::Accept => drop(world.accept().await),
                     Act::Die { is_running, away } => {
                         world.die(is_running).await;
-                        world.machine.boot.advance(Duration::from_secs(away));
+                        world.machine.truth().advance(Duration::from_secs(away));
                         world.start().await;
                     }
                 }
