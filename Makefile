@@ -9,8 +9,8 @@ TESTED = --workspace --bins --tests
 TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 XTASK  = ARGS="$(ARGS)" ROUNDS="$(ROUNDS)" $(TARGET)
 
-.PHONY: build demo test test-all test-systemd bench lint package schema
-build demo bench package schema:
+.PHONY: build demo test test-all test-systemd bench year lint package schema
+build demo bench year package schema:
 	@cargo build --release $(ALONE)
 	@$(XTASK)/release/xtask $@
 

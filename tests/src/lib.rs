@@ -10,5 +10,6 @@ pub mod planted;
 pub mod plugins;
 pub mod schema;
 pub mod targets;
+pub mod year;
 
 pub use plugins::{fixture, plugin};

@@ -25,3 +25,4 @@ mod supervisor;
 mod systemd;
 mod training_data;
 mod webhooks;
+mod year;

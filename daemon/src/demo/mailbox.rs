@@ -3,7 +3,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -49,15 +52,17 @@ impl Mailbox {
     pub async fn serve(self, stop: CancellationToken) -> io::Result<()> {
         let mut sessions = JoinSet::new();
         let folder: Arc<Path> = self.folder.into();
+        // Sessions side by side: no two mails may get one number.
+        let kept = Arc::new(AtomicUsize::new(std::fs::read_dir(&folder)?.count()));
         loop {
             let stream = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 accepted = self.listener.accept() => accepted?.0,
             };
             let clock = Arc::clone(&self.clock);
-            let (folder, is_down) = (Arc::clone(&folder), self.is_down);
+            let (folder, is_down, kept) = (Arc::clone(&folder), self.is_down, Arc::clone(&kept));
             sessions.spawn(async move {
-                if let Err(error) = receive(stream, || is_down(clock.now()), &folder).await {
+                if let Err(error) = receive(stream, || is_down(clock.now()), &folder, &kept).await {
                     tracing::debug!(%error, "a session of the simulated mail server ended early");
                 }
             });
@@ -66,7 +71,7 @@ impl Mailbox {
     }
 }
 
-async fn receive(stream: TcpStream, is_down: impl Fn() -> bool, folder: &Path) -> io::Result<()> {
+async fn receive(stream: TcpStream, is_down: impl Fn() -> bool, folder: &Path, kept: &AtomicUsize) -> io::Result<()> {
     let (reading, mut to) = stream.into_split();
     if is_down() {
         return to.write_all(DOWN).await;
@@ -90,7 +95,7 @@ async fn receive(stream: TcpStream, is_down: impl Fn() -> bool, folder: &Path) -
             "DATA" => {
                 to.write_all(b"354 End data with <CR><LF>.<CR><LF>\r\n").await?;
                 let mail = read_mail(&mut lines).await?;
-                keep(folder, &mail)?;
+                keep(folder, kept.fetch_add(1, Ordering::Relaxed) + 1, &mail)?;
                 b"250 2.0.0 Kept\r\n"
             }
             "QUIT" => return to.write_all(b"221 2.0.0 Bye\r\n").await,
@@ -117,8 +122,7 @@ async fn read_mail(lines: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<Vec
 }
 
 /// One `.eml` file a mail, named by its place in the mailbox and its subject.
-fn keep(folder: &Path, mail: &[u8]) -> io::Result<()> {
-    let number = std::fs::read_dir(folder)?.count() + 1;
+fn keep(folder: &Path, number: usize, mail: &[u8]) -> io::Result<()> {
     let text = String::from_utf8_lossy(mail);
     let subject = text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or("mail");
     let words: String =

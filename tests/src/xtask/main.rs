@@ -4,6 +4,7 @@ mod bench;
 mod lint;
 mod run;
 mod test;
+mod year;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ enum Word {
     TestAll,
     /// Builds, then measures; writes target/bench.json
     Bench,
+    /// Builds, then lets a year of 60 controls pass and prints its story; what is kept of it is in target/year
+    Year,
     /// Formatting, clippy, documentation, licences and advisories
     Lint,
     /// A Debian package, in target/package
@@ -63,6 +66,7 @@ fn run(word: Word) -> Result<ExitCode> {
         Word::Test => return test::run(&layout, test::Extent::Usual),
         Word::TestAll => return test::run(&layout, test::Extent::Everything),
         Word::Bench => return bench::run(&layout),
+        Word::Year => return year::run(&layout),
         Word::Lint => return lint::run(&layout),
         Word::Package => {
             build(&layout)?;
