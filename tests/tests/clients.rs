@@ -87,7 +87,7 @@ fn who_reaches_only_the_socket_is_answered_as_who_reads_the_state() {
     let (a, b) = (daemon.path("report-a"), daemon.path("report-b"));
     let (code, written, _) =
         said(&daemon, "client.toml", &["report", "--window", "all", "-o", a.to_str().unwrap(), "--exit-code"]);
-    assert_eq!((code, written.len()), (Some(0), 11));
+    assert_eq!((code, written.len()), (Some(0), 12));
 
     // Killed, so that it says nothing more.
     daemon.kill();

@@ -147,7 +147,7 @@ fn run(machine: &mut Machine, mail: &Server) {
     let seen = machine.run("evidenced doctor").done();
     assert!(seen.contains("takes the login and the sender; nothing was sent"), "{seen}");
     wait_for(machine, "how things stand", "systemctl show evidenced --property=StatusText", |text| {
-        text.trim() == "StatusText=1 control, 1 open exception"
+        text.trim() == "StatusText=3 controls, 1 open exception"
     });
     machine.run("systemctl show evidenced --property=Type,StatusText,WatchdogUSec,User,DynamicUser").done();
     machine

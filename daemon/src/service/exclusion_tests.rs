@@ -84,7 +84,7 @@ async fn runs_with_and_without_an_exclusion_are_performed_again_as_they_were() {
     std::fs::write(folder.path().join("keys.wasm"), one_fails()).unwrap();
     let file = folder.path().join("evidenced.toml");
     let text = format!(
-        "organization = \"Test\"\nstate_dir = \"{}\"\nfree_space_floor = \"1MiB\"\n[[control]]\nid = \"SEC-01\"\ntitle = \
+        "organization = \"Test\"\nmonitoring.enabled = false\nstate_dir = \"{}\"\nfree_space_floor = \"1MiB\"\n[[control]]\nid = \"SEC-01\"\ntitle = \
          \"t\"\nfamily = \"security\"\nowner = \"o\"\nplugin = \"./keys.wasm\"\nevery = \"1h\"\n",
         folder.path().join("state").display()
     );

@@ -94,7 +94,7 @@ fn an_alert_that_no_reader_is_left_of_goes_to_the_daemons_and_the_others_to_thei
         told,
         [
             ("FAILED SEC-01 Keys are rotated".to_owned(), "stays@example.com".to_owned()),
-            ("FAILED SEC-02 Keys are used".to_owned(), "new@example.com stays@example.com".to_owned()),
+            ("FAILED SEC-02 Keys are used".to_owned(), "new@example.com".to_owned()),
         ]
     );
 }
