@@ -39,6 +39,11 @@ const fn calls(cause: AlertCause) -> bool {
     )
 }
 
+/// Whether it is the first that a reader gets of an exception: before it their pager knows of no incident.
+const fn calls_first(cause: AlertCause) -> bool {
+    matches!(cause, AlertCause::Failed | AlertCause::AlreadyFailing)
+}
+
 impl Letters<'_> {
     /// Queues it for the pagers of everybody who may have been called; whoever is not called yet is told when they are.
     pub(super) fn tell_pagers(
@@ -50,7 +55,7 @@ impl Letters<'_> {
     ) -> Result<(), RecorderError> {
         let held = self.state.held().values().chain(draft.held().iter().map(|(_, held)| held));
         let waiting: BTreeSet<RecipientId> = held
-            .filter(|held| held.exception == Some(exception) && calls(held.cause))
+            .filter(|held| held.exception == Some(exception) && calls_first(held.cause))
             .flat_map(|held| held.recipients.iter().cloned())
             .collect();
         self.tell_some_pagers(draft, control, exception, change, |reader| !waiting.contains(&reader.id))
