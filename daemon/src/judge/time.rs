@@ -53,9 +53,15 @@ pub fn decide_time(state: &ControlState, control: &ControlId, policy: &Policy, n
         }
     }
     flapping::settled(&mut decision, state, control, policy, now);
-    if let Testing::Lapsing { since, .. } = state.testing {
-        let why = Why { slot: state.accounted.unwrap_or(since), reason: None, missed: None };
-        went_untested(&mut decision, state.testing, control, policy, now, why);
+    let why = |since| Why { slot: state.accounted.unwrap_or(since), reason: None, missed: None };
+    match state.testing {
+        Testing::Lapsing { since, .. } => {
+            went_untested(&mut decision, state.testing, control, policy, now, why(since));
+        }
+        Testing::Untested { since, .. } if errs_since(state).is_some_and(|slot| now >= too_long(slot, policy)) => {
+            untested_and_untold(&mut decision, state, control, why(since));
+        }
+        Testing::Tested | Testing::Untested { .. } => {}
     }
     decision
 }
@@ -69,7 +75,8 @@ pub fn deadline(state: &ControlState, policy: &Policy) -> Option<Timestamp> {
         state.open_exception().filter(|open| !open.overdue).map(|open| open.due.plus(Duration::from_millis(1)));
     let untested = match state.testing {
         Testing::Lapsing { since, .. } => Some(too_long(since, policy)),
-        Testing::Tested | Testing::Untested { .. } => None,
+        Testing::Untested { told: false, .. } => errs_since(state).map(|slot| too_long(slot, policy)),
+        Testing::Tested | Testing::Untested { told: true, .. } => None,
     };
     let reminder = state.open_exception().filter(|_| state.flapping.is_none());
     let reminder = reminder.and_then(|open| reminder::next(open, policy));
@@ -106,7 +113,9 @@ pub(super) fn tested_or_not(
         (Outcome::Error, _) => {
             let why = Why { slot: run.slot, reason: run.reason, missed: None };
             went_untested(decision, state.testing.lapsed(run.slot, 1), &run.control, policy, now, why);
-            untested_and_untold(decision, state, &run.control, why);
+            if errs_since(state).is_some() {
+                untested_and_untold(decision, state, &run.control, why);
+            }
         }
         (_, Testing::Untested { since, told, .. }) => {
             let control = run.control.clone();
@@ -143,6 +152,13 @@ fn went_untested(
     }
     decision.events.push(Event::WentUntested { control: control.clone(), since });
     decision.alerts.push(not_tested(control, since, why));
+}
+
+/// The slot of the newest run if it was an error and nothing was missed since: one error after a time without the daemon
+/// may be of a network that is not there yet.
+fn errs_since(state: &ControlState) -> Option<SlotTime> {
+    let last = state.last_run.filter(|last| last.outcome == Outcome::Error)?;
+    (state.accounted == Some(last.slot)).then_some(last.slot)
 }
 
 /// Of a gap of the daemon one letter tells for all controls; of one that cannot be tested after it either, that letter has

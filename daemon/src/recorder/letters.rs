@@ -54,6 +54,7 @@ impl Letters<'_> {
         let Decision { events, alerts } = decision;
         let departures = departures(&events);
         let is_untested_now = events.iter().any(|event| matches!(event, Event::WentUntested { .. }));
+        let is_again = |alert: &Alert| alert.cause == AlertCause::NotTested && !is_untested_now;
         for event in events {
             if let Event::ExceptionOpened { exception, .. } = &event {
                 draft.opened(*exception);
@@ -69,8 +70,8 @@ impl Letters<'_> {
                 continue;
             }
             match self.state.silence_over(&alert.control, draft.at(), &[]) {
-                // A silence has kept it already, and tells it at its end.
-                Some(_) if alert.cause == AlertCause::NotTested && !is_untested_now => {}
+                // It has kept that already, and tells it at its end.
+                Some(silence) if is_again(&alert) && self.has_kept(silence, &alert.control) => {}
                 Some(silence) => self.withhold(draft, &alert, silence)?,
                 None => self.alert(draft, &alert, run, &departures)?,
             }
@@ -424,11 +425,17 @@ fn departures(events: &[Event]) -> Departures {
     left.flat_map(|(why, subjects)| subjects.iter().map(move |subject| (*subject, why))).collect()
 }
 
-/// A time without the daemon, or without a clock, is one story for all controls, and is told in one letter.
+/// A time without the daemon, without a clock, or without room on the disk is one story for all controls, and is told in one letter.
 fn is_told_by_the_gap(alert: &Alert) -> bool {
     let away = matches!(
         alert.missed,
-        Some(MissedReason::Down | MissedReason::Shutdown | MissedReason::Interrupted | MissedReason::Clock)
+        Some(
+            MissedReason::Down
+                | MissedReason::Shutdown
+                | MissedReason::Interrupted
+                | MissedReason::Clock
+                | MissedReason::DiskFull
+        )
     );
     alert.cause == AlertCause::NotTested && away
 }

@@ -26,6 +26,11 @@ impl Letters<'_> {
         Ok(())
     }
 
+    /// Whether a silence keeps something of a control from people.
+    pub(super) fn has_kept(&self, silence: u64, control: &ControlId) -> bool {
+        self.state.silences().get(&silence).is_some_and(|record| record.withheld.contains_key(control))
+    }
+
     /// Ends the silences whose time is over.
     pub(super) fn end_silences(&self, draft: &mut Draft) -> Result<(), RecorderError> {
         let is_over = |record: &crate::fold::SilenceRecord| record.ended.is_none() && record.what.until <= draft.at();

@@ -12,7 +12,7 @@ use super::{Acting, Author, Catalogue, Closing, Does, Fact, Recorded, Recorder, 
 use crate::{
     config,
     domain::{
-        ClockState, ControlId, Departure, Entry, Event, EventInterval, Evidence, ExceptionId, MissedReason,
+        AlertCause, ClockState, ControlId, Departure, Entry, Event, EventInterval, Evidence, ExceptionId, MissedReason,
         MissedSlots, NoteAbout, NoteKind, Outcome, RunEntry, RunReason, SlotTime, Timestamp,
     },
     evidence::{EndedRecord, testing::report},
@@ -386,6 +386,47 @@ fn missed_slots_make_a_control_untested_and_its_gap_is_told_once() {
         _ => None,
     });
     assert_eq!(missed, Some(3));
+
+    // One error after it may be of a network that is not there yet; a second one is told.
+    let held = |bench: &Bench| {
+        let is_held = |event: &Event| matches!(event, Event::AlertHeld(held) if held.cause == AlertCause::NotTested);
+        bench.events().iter().filter(|event| is_held(event)).count()
+    };
+    for (day, told) in [(6, 0), (7, 1), (8, 1)] {
+        let run = bench.ran("SEC-01", day, denied());
+        bench.record(day, vec![run]);
+        assert_eq!(held(&bench), told, "day {day}");
+    }
+}
+
+#[test]
+fn what_a_gap_left_untested_and_a_silence_kept_is_told_when_the_silence_ends() {
+    let mut bench = Bench::new();
+    let control: ControlId = "SEC-01".parse().unwrap();
+    let check = &bench.catalogue.control(&control).unwrap().check;
+    let schedule = crate::schedule::Schedule::parse(&check.schedule, &check.timezone).unwrap();
+    let stretches = missed(&schedule, at(2), at(5), bench.catalogue.zones());
+    let gap = stretches.into_iter().map(|stretch| stretch.into_missed(control.clone(), 1, MissedReason::Down));
+    bench.record(5, gap.map(Fact::Missed).collect());
+    let error = bench.ran("SEC-01", 5, denied());
+    bench.record(5, vec![error]);
+    let noon = at(5).plus(Duration::from_secs(6 * 3600));
+    let quiet = acts::silence(&["SEC-*"], noon, 23);
+    let until = quiet.until;
+    bench.record(5, vec![acts::does(1001, Does::Silence(quiet))]);
+    let error = bench.ran("SEC-01", 6, denied());
+    bench.record(6, vec![error]);
+    bench.tick(at(6).plus(Duration::from_secs(3600)));
+    let events = bench.events();
+    let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
+    assert_eq!(count(|event| matches!(event, Event::AlertWithheld { cause: AlertCause::NotTested, .. })), 1);
+    bench.tick(until);
+    let told = bench.events().into_iter().filter(|event| match event {
+        Event::AlertHeld(held) => held.cause == AlertCause::NotTested,
+        Event::AlertQueued { cause, .. } => *cause == AlertCause::NotTested,
+        _ => false,
+    });
+    assert_eq!(told.count(), 1);
 }
 
 fn denied() -> EndedRecord {

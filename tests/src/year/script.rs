@@ -393,7 +393,7 @@ fn second_half() -> Vec<Happening> {
             &[("07-20 23:10", Kill), ("07-21 03:15", Start)],
             &[
                 ("07-21 03:15", "C", "Monitoring gap "),
-                ("07-21 03:20", "C", "NOT TESTED AVL-02"),
+                ("07-21 04:05", "C", "NOT TESTED AVL-02"),
                 ("07-21 05:00", "C", "TESTED AGAIN AVL-02"),
                 ("07-21 07:00", "S", "2 alerts: NOT TESTED AVL-02, TESTED AGAIN AVL-02"),
             ],
