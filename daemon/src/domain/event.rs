@@ -199,6 +199,15 @@ pub enum Event {
         doubt: ClockDoubt,
     },
     ClockBelieved(ClockBelieved),
+    /// Less room than is needed is left on the disk: no runs start.
+    DiskFull {
+        free_bytes: u64,
+        needed_bytes: u64,
+    },
+    /// There is room again, and has been for a while.
+    DiskHasRoom {
+        free_bytes: u64,
+    },
     /// The counts of one day are final.
     DayClosed {
         /// Index into `rollup_zones`.
@@ -354,6 +363,8 @@ impl Event {
             | Self::DeliveryRefused { .. }
             | Self::Checkpoint { .. }
             | Self::ClockDoubted { .. }
+            | Self::DiskFull { .. }
+            | Self::DiskHasRoom { .. }
             | Self::DayClosed { .. }
             | Self::AttestationExpiring { .. }
             | Self::ExclusionEnding { .. } => (None, None),
@@ -401,6 +412,8 @@ impl Event {
             | Self::DeliveryRefused { .. }
             | Self::Checkpoint { .. }
             | Self::ClockDoubted { .. }
+            | Self::DiskFull { .. }
+            | Self::DiskHasRoom { .. }
             | Self::ClockBelieved(_)
             | Self::DayClosed { .. }
             | Self::WindowOpened { .. }

@@ -185,6 +185,8 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
         | Event::DeliveryRefused { alert: _, delivery: _, attempts: _, code: _ }
         | Event::Checkpoint { size: _, root: _, clock: _ }
         | Event::ClockDoubted { doubt: _ }
+        | Event::DiskFull { free_bytes: _, needed_bytes: _ }
+        | Event::DiskHasRoom { free_bytes: _ }
         | Event::DayClosed { zone: _, day: _, until: _, rollup: _ }
         | Event::WindowOpened { window: _, window_part: _ }
         | Event::Silenced { silence: _, what: Silence { controls: _, from: _, until: _ }, note: _ }

@@ -252,6 +252,8 @@ impl State {
                 self.head.alive = Some(at);
             }
             Event::ClockDoubted { doubt } => self.head.doubt = Some(DoubtSince { since: at, doubt: *doubt }),
+            Event::DiskFull { .. } => self.head.disk_full = self.head.disk_full.or(Some(at)),
+            Event::DiskHasRoom { .. } => self.head.disk_full = None,
             Event::ClockBelieved(believed) => self.clock_believed(sequence, at, believed.before),
             Event::DayClosed { zone, day, until, rollup } => {
                 let closed = RolledUp { until: *until, rollup: *rollup, sequence };

@@ -80,6 +80,9 @@ pub struct Head {
     pub checkpoint: Option<CheckpointAt>,
     /// The wall clock is in doubt.
     pub doubt: Option<DoubtSince>,
+    /// Since when there has been too little room on the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_full: Option<Timestamp>,
     pub just_told: JustTold,
 }
 

@@ -366,6 +366,8 @@ impl ControlState {
             | Event::DeliveryRefused { .. }
             | Event::Checkpoint { .. }
             | Event::ClockDoubted { .. }
+            | Event::DiskFull { .. }
+            | Event::DiskHasRoom { .. }
             | Event::ClockBelieved(_)
             | Event::DayClosed { .. }
             | Event::WindowOpened { .. }

@@ -89,10 +89,18 @@ impl Recorder {
         Ok(())
     }
 
-    /// The disk is full, or is so no more.
+    /// The disk is full, or is so no more. What is known already is no news.
     pub(super) fn room(&mut self, draft: &mut Draft, room: Room) -> Result<Recorded, RecorderError> {
         let state = self.ledger.state();
         let sequence = draft.next_sequence();
+        let event = match room {
+            Room::Gone { free_bytes, needed_bytes } => Event::DiskFull { free_bytes, needed_bytes },
+            Room::Back { free_bytes, .. } => Event::DiskHasRoom { free_bytes },
+        };
+        if state.head().disk_full.is_some() == matches!(event, Event::DiskFull { .. }) {
+            return Ok(Recorded::entry(sequence, draft.at()));
+        }
+        draft.push(event)?;
         let (size, root) = draft.base();
         let checkpoint = Some(crate::mail::CheckpointFacts { size, root });
         let letter = match room {

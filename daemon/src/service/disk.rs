@@ -66,6 +66,11 @@ enum News {
 }
 
 impl RoomTold {
+    /// As the ledger knows it: since when people were told that there is none.
+    pub(super) const fn since(gone: Option<Timestamp>) -> Self {
+        Self { gone, back: None }
+    }
+
     fn news(&mut self, is_full: bool, now: Timestamp) -> Option<News> {
         match (self.gone, is_full) {
             (None, false) => None,

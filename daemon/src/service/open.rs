@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     LedgerHistory, Pulse, Supervisor,
+    disk::RoomTold,
     firing::Firing,
     heartbeat::Heartbeat,
     notify::{self, STEP_MAX},
@@ -148,7 +149,8 @@ impl Service {
         });
         let recorder = Recorder::new(Arc::clone(&ledger), Arc::clone(&catalogue));
         let (recorder, recorder_thread) = recorder::start(recorder, Arc::clone(&clock)).map_err(OpenError::Thread)?;
-        let firing = Firing::new(config.runner.concurrency as usize, shelf);
+        let mut firing = Firing::new(config.runner.concurrency as usize, shelf);
+        firing.room_told = RoomTold::since(ledger.state().head().disk_full);
         let caller = post::caller(&config, &clock).map_err(OutboxError::from)?;
         let (mail_way, _) = watch::channel(post::way(&config, &caller)?);
         let heartbeat = Heartbeat::new(caller, config.heartbeat.as_ref(), clock.now());
