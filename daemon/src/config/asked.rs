@@ -177,7 +177,7 @@ impl Sought<'_> {
         let names = names.filter(|names| !names.is_empty())?;
         self.patterns.extend(names.iter().map(|name| (name.value.to_owned(), name.at)));
         let controls = names.iter().map(|name| name.value.to_owned()).collect();
-        Some(LedgerSpec { controls, since, not_before: Vec::new() })
+        Some(LedgerSpec { controls, since, windows: Vec::new() })
     }
 }
 

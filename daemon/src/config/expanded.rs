@@ -142,8 +142,8 @@ fn input(input: &InputSpec) -> Value {
             ("s3", compact(table))
         }
         InputOrigin::Ldap(search) => ("ldap", ldap_table(search)),
-        // The starts of windows are of the control that is built in, whose input nobody writes.
-        InputOrigin::Ledger(LedgerSpec { controls, since, not_before: _ }) => {
+        // Windows are of the control that is built in, whose input nobody writes.
+        InputOrigin::Ledger(LedgerSpec { controls, since, windows: _ }) => {
             ("ledger", json!({ "controls": controls, "since": Period(*since).to_string() }))
         }
     };

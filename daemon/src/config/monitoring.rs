@@ -65,19 +65,20 @@ pub(super) fn own_drafts(root: &Section<'_>, defaults: &Table, errors: &mut Erro
     drafts.collect()
 }
 
-/// What was before the newest window is that of another examination.
+/// What was before the window that goes on is that of another examination.
 pub(super) fn look_no_further_back(controls: &mut [Control], windows: &[Window]) {
-    let starts = windows.iter().map(|window| {
+    let spans = windows.iter().map(|window| {
         // A zone that is wrong was reported.
-        window.start.start(&TimeZone::get(&window.timezone).unwrap_or(TimeZone::UTC))
+        let zone = TimeZone::get(&window.timezone).unwrap_or(TimeZone::UTC);
+        window.start.start(&zone)..window.end.next().start(&zone)
     });
-    let mut starts: Vec<_> = starts.collect();
-    starts.sort();
+    let mut spans: Vec<_> = spans.collect();
+    spans.sort_by_key(|span| (span.start, span.end));
     let is_it = |control: &&mut Control| control.built_in() == Some(BuiltIn::MonitoringRan);
     for control in controls.iter_mut().filter(is_it) {
         for input in &mut control.check.inputs {
             if let InputOrigin::Ledger(slots) = &mut input.origin {
-                slots.not_before.clone_from(&starts);
+                slots.windows.clone_from(&spans);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{path::PathBuf, time::Duration};
+use std::{ops::Range, path::PathBuf, time::Duration};
 
 use super::{AddressRange, CredentialId, Grant, SourceId, Timestamp};
 
@@ -133,15 +133,21 @@ pub struct LedgerSpec {
     pub controls: Vec<String>,
     /// So long before the run.
     pub since: Duration,
-    /// Of these times the newest that is over: what was before it is not told, however long `since` is.
+    /// Of those that went on a day before the run, the start of the oldest: what was before it is not told, however long
+    /// `since` is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_before: Vec<Timestamp>,
+    pub windows: Vec<Range<Timestamp>>,
 }
+
+/// So long after its start and its end a window is minded: what went wrong on the last day of the one before is still to be
+/// seen by a run.
+const MINDED_AFTER: Duration = Duration::from_secs(86_400);
 
 impl LedgerSpec {
     /// What a run at `now` is told of.
-    pub fn during(&self, now: Timestamp) -> std::ops::Range<Timestamp> {
-        let begun = self.not_before.iter().copied().filter(|begin| *begin <= now).max();
+    pub fn during(&self, now: Timestamp) -> Range<Timestamp> {
+        let minded = now.minus(MINDED_AFTER);
+        let begun = self.windows.iter().filter(|window| window.contains(&minded)).map(|window| window.start).min();
         let since = now.minus(self.since);
         begun.map_or(since, |begun| begun.max(since))..now
     }
@@ -168,4 +174,56 @@ pub fn is_secret_attribute(name: &str) -> bool {
     let name = name.split(';').next().unwrap_or_default().to_ascii_lowercase();
     // The number of the attribute means the same as its name (RFC 4519, 2.41).
     name == "2.5.4.35" || SECRETS.contains(&name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-{text}:00Z").parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check(windows: &[(&str, &str)], looks: &[(&str, &str)]) {
+        let windows = windows.iter().map(|(start, end)| at(start)..at(end)).collect();
+        let spec = LedgerSpec { controls: Vec::new(), since: Duration::from_secs(30 * 86_400), windows };
+        for (now, from) in looks {
+            assert_eq!(spec.during(at(now)), at(from)..at(now), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_looked_at_until_a_run_has_seen_its_last_day() {
+        check(
+            &[("05-01T00:00", "07-01T00:00"), ("07-01T00:00", "12-31T00:00")],
+            &[
+                ("05-20T00:30", "05-01T00:00"),
+                ("06-20T00:30", "05-21T00:30"),
+                // The first night of the next window sees the last day of this one.
+                ("07-01T00:30", "06-01T00:30"),
+                ("07-01T23:59", "06-01T23:59"),
+                ("07-02T00:00", "07-01T00:00"),
+                ("07-02T00:30", "07-01T00:00"),
+            ],
+        );
+        // Where none follows, as if there were none.
+        check(
+            &[("05-01T00:00", "05-11T00:00")],
+            &[("05-01T00:30", "04-01T00:30"), ("05-11T12:00", "05-01T00:00"), ("05-12T00:00", "04-12T00:00")],
+        );
+    }
+
+    #[test]
+    fn a_window_that_is_added_takes_nothing_from_one_that_goes_on() {
+        check(
+            &[("06-15T00:00", "09-01T00:00"), ("06-01T00:00", "07-01T00:00")],
+            &[
+                ("06-15T00:30", "06-01T00:00"),
+                ("06-20T00:30", "06-01T00:00"),
+                ("07-01T00:30", "06-01T00:30"),
+                ("07-02T00:30", "06-15T00:00"),
+            ],
+        );
+    }
 }

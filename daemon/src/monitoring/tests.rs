@@ -251,7 +251,7 @@ fn a_plugin_passes_when_a_case_fails_as_recorded_and_none_comes_out_otherwise() 
 #[test]
 fn the_rules_have_names_and_numbers() {
     let first = |built_in| rule(built_in).lines().next().unwrap();
-    assert_eq!(first(BuiltIn::MonitoringRan), "evidenced: the built-in check `monitoring-ran`, rule 1");
+    assert_eq!(first(BuiltIn::MonitoringRan), "evidenced: the built-in check `monitoring-ran`, rule 2");
     assert_eq!(first(BuiltIn::PluginsCanFail), "evidenced: the built-in check `plugins-can-fail`, rule 1");
 }
 

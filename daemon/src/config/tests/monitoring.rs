@@ -61,9 +61,11 @@ fn what_the_monitoring_says_is_so_for_both_and_each_has_its_own_schedule() {
     assert_eq!(ran.check.config, thresholds);
     let InputOrigin::Ledger(slots) = &ran.check.inputs[0].origin else { panic!("{ran:?}") };
     let at = |text: &str| text.parse::<crate::domain::Timestamp>().unwrap();
-    assert_eq!(slots.not_before, [at("2026-01-01T00:00:00Z"), at("2026-07-01T00:00:00Z")]);
+    let [begin, middle, end] = ["2026-01-01T00:00:00Z", "2026-07-01T00:00:00Z", "2027-01-01T00:00:00Z"].map(at);
+    assert_eq!(slots.windows, [begin..middle, middle..end]);
     for (now, from) in [
         ("2026-07-03T00:00:00Z", "2026-07-01T00:00:00Z"),
+        ("2026-07-01T00:30:00Z", "2026-06-01T00:30:00Z"),
         ("2026-06-20T00:00:00Z", "2026-05-21T00:00:00Z"),
         ("2025-12-31T00:00:00Z", "2025-12-01T00:00:00Z"),
     ] {
