@@ -13,8 +13,8 @@ pub struct ToldControl {
     pub known_since: Option<Timestamp>,
     /// When it left the configuration, if it has.
     pub retired: Option<Timestamp>,
-    /// The first slot after the last that is told, by the schedule that is in force: long past, it has had no end. `None`: the
-    /// control is not tested on a schedule (any more), or none of its slots is told.
+    /// The first slot that has no end, by the schedule that is in force, whether slots before it are told or none: long past,
+    /// nothing came of it. `None`: the control is not tested on a schedule (any more), or is disabled.
     #[serde(default)]
     pub next_due: Option<SlotTime>,
     pub counts: ToldCounts,

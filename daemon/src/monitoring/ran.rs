@@ -36,9 +36,11 @@ pub(super) fn judge(request: &Request, input: Result<&[u8], &str>) -> Result<Rep
     })?;
     let SlotsTold { from, until, controls } = read(input)?;
     let others = controls.iter().filter(|told| told.control.as_str() != request.control);
-    let in_time = is_in_time(request);
+    let own = controls.iter().find(|told| told.control.as_str() == request.control);
+    let in_time = if is_in_time(request) { Some(until) } else { own.and_then(last_in_time) };
     let seen: Vec<_> = others.map(|told| (told, Seen::of(told, from, until, in_time))).collect();
-    let seen: Vec<_> = seen.into_iter().filter(|(_, seen)| seen.due + seen.disabled > 0).collect();
+    let is_subject = |seen: &Seen| seen.due + seen.disabled > 0 || seen.is_forgotten(&thresholds);
+    let seen: Vec<_> = seen.into_iter().filter(|(_, seen)| is_subject(seen)).collect();
     let (due, ran) = seen.iter().fold((0, 0), |(due, ran), (_, seen)| (due + seen.due, ran + seen.ran));
     let findings: Vec<_> = seen.iter().map(|(told, seen)| seen.finding(told, &thresholds)).collect();
     let failing = findings.iter().filter(|finding| finding.status == Status::Fail).count();
@@ -51,7 +53,11 @@ pub(super) fn judge(request: &Request, input: Result<&[u8], &str>) -> Result<Rep
             format!("{failing} of {all} other controls {were} not tested as scheduled: {ran} of {due} slots ran")
         }
     };
-    Ok(report(summary, format!("controls that had slots from {from} until {until}, by the ledger"), findings))
+    Ok(report(
+        summary,
+        format!("controls that had slots, or should have had, from {from} until {until}, by the ledger"),
+        findings,
+    ))
 }
 
 /// How the slots of one control ended.
@@ -94,9 +100,9 @@ impl Longest {
 }
 
 impl Seen {
-    /// `in_time`: what is due has been given the time to be tested.
-    pub(super) fn of(told: &ToldControl, from: Timestamp, until: Timestamp, in_time: bool) -> Self {
-        let forgotten = told.next_due.filter(|_| in_time).map(|due| (due.0, until.since(due.0)));
+    /// `in_time`: what was due before had been given the time to be tested.
+    pub(super) fn of(told: &ToldControl, from: Timestamp, until: Timestamp, in_time: Option<Timestamp>) -> Self {
+        let forgotten = told.next_due.zip(in_time).map(|(due, in_time)| (due.0, in_time.since(due.0)));
         let mut seen = Self { forgotten, ..Self::default() };
         for stretch in &told.stretches {
             if stretch.last.0 < from {
@@ -126,6 +132,11 @@ impl Seen {
         seen.gap.end(end);
         seen.errors.end(end);
         seen
+    }
+
+    /// For longer than others may be without a run.
+    fn is_forgotten(&self, thresholds: &Thresholds) -> bool {
+        self.forgotten.is_some_and(|(_, length)| length > Duration::from_secs(thresholds.max_gap_s))
     }
 
     fn share(&self) -> f64 {
@@ -181,6 +192,12 @@ impl Seen {
 fn is_in_time(request: &Request) -> bool {
     let parse = |text: &str| text.parse::<Timestamp>().ok();
     parse(&request.slot).zip(parse(&request.now)).is_some_and(|(slot, now)| now.since(slot) <= LATE)
+}
+
+/// The newest slot of the check itself that ran when it was due: what was forgotten then, a run that is late knows too.
+fn last_in_time(own: &ToldControl) -> Option<Timestamp> {
+    let in_time = own.stretches.iter().filter(|stretch| matches!(stretch.end, ToldEnd::Run { .. }));
+    in_time.map(|stretch| stretch.last.0).max()
 }
 
 /// A run that begins so long after its slot is late.

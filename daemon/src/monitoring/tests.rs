@@ -142,7 +142,7 @@ fn a_control_without_slots_is_no_subject_and_nor_is_the_one_of_the_check() {
     assert_eq!(report.summary, "1 of 2 other controls was not tested as scheduled: 720 of 1440 slots ran");
     assert_eq!(
         report.population_query,
-        "controls that had slots from 1970-01-01T00:00:00.000Z until \
+        "controls that had slots, or should have had, from 1970-01-01T00:00:00.000Z until \
                                          1970-01-31T00:00:00.000Z, by the ledger"
     );
 }
@@ -168,12 +168,34 @@ fn a_slot_of_which_nothing_came_is_found_when_there_was_time_for_it() {
         found.message,
         "a slot was due and nothing came of it for 119.0 h from 1970-01-26T01:00:00.000Z (at most 24.0 h)"
     );
-    // A check that runs late may be one of several.
-    let told = json!({ "from": hour(0), "until": hour(720), "controls": [due(601)] });
-    let mut late = request(BuiltIn::MonitoringRan, thresholds());
-    late.now = hour(2).to_string();
-    let report = judge(BuiltIn::MonitoringRan, &late, Ok(&serde_json::to_vec(&told).unwrap())).unwrap();
-    assert_eq!(report.findings[0].status, Status::Pass);
+    // A check that runs late may be one of several, and knows what was forgotten when it last was in time.
+    let late = |controls: &[ToldControl]| {
+        let told = json!({ "from": hour(0), "until": hour(720), "controls": controls });
+        let mut late = request(BuiltIn::MonitoringRan, thresholds());
+        late.now = hour(2).to_string();
+        judge(BuiltIn::MonitoringRan, &late, Ok(&serde_json::to_vec(&told).unwrap())).unwrap().findings.remove(0).status
+    };
+    let own = |text: &str| control("MON-01", stretches(text));
+    assert_eq!(late(&[due(601)]), Status::Pass);
+    assert_eq!(late(&[own("P 600, M 624-696"), due(601)]), Status::Pass);
+    assert_eq!(late(&[own("P 600, F 624-648, M 672-696"), due(601)]), Status::Fail);
+}
+
+#[test]
+fn a_control_of_which_nothing_was_ever_heard_is_a_subject_when_it_is_due_for_too_long() {
+    let due = |at: i64| ToldControl { next_due: Some(SlotTime(hour(at))), ..control("NEW-01", Vec::new()) };
+    for to_come in [744, 720, 696] {
+        assert_eq!(ran(&[due(to_come)]).population, 0, "{to_come}");
+    }
+    // Also when it is longer ago than the time that is looked at.
+    for (at, message) in [
+        (695, "a slot was due and nothing came of it for 25.0 h from 1970-01-29T23:00:00.000Z (at most 24.0 h)"),
+        (-80, "a slot was due and nothing came of it for 800.0 h from 1969-12-28T16:00:00.000Z (at most 24.0 h)"),
+    ] {
+        let report = ran(&[due(at)]);
+        assert_eq!((report.population, report.findings[0].status), (1, Status::Fail));
+        assert_eq!(report.findings[0].message, message);
+    }
 }
 
 #[test]
@@ -290,7 +312,7 @@ proptest! {
             }
         }
         let from = before.min(letters.len() as i64);
-        let seen = Seen::of(&control("A-1", told), hour(from), hour(letters.len() as i64), true);
+        let seen = Seen::of(&control("A-1", told), hour(from), hour(letters.len() as i64), Some(hour(letters.len() as i64)));
         let letters = &letters[from as usize..];
         let count = |of: &str| letters.iter().filter(|letter| of.contains(**letter)).count() as u64;
         let found = (seen.due, seen.ran, seen.disabled);

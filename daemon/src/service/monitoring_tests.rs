@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Options, Service, Supervisor, Turns};
+use super::{Options, Service, Supervisor, Turns, slots_told::slots_told};
 use crate::{
     clock::VirtualClock,
     config,
@@ -171,6 +171,29 @@ async fn a_daemon_that_was_away_too_long_finds_it_tells_it_once_and_recovers_whe
     assert!(told[0].starts_with("FAILED MON-01 ") && told[1].starts_with("RECOVERED MON-01 "), "{told:?}");
     assert_replays(&service, BuiltIn::MonitoringRan).await;
     service.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_first_slot_without_an_end_is_told_however_long_ago_it_was() {
+    let world = World::with(&[("says-pass", "pass")]);
+    // By the ledger of a daemon that lived until then, in a month in which no slot ended.
+    let next_due = async |until: &str| {
+        let mut service = world.open().await;
+        world.live_in(&mut service, until).await;
+        let month = at("2026-06-01T00:00:00")..at("2026-07-01T00:00:00");
+        let told = slots_told(service.ledger(), &["C-0".to_owned()], &month, 1 << 20, &|| false).unwrap();
+        service.close().await.unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&told.bytes).unwrap();
+        assert_eq!(told["controls"][0]["counts"]["due"], 0);
+        told["controls"][0]["next_due"].clone()
+    };
+    // It never had one.
+    assert_eq!(next_due("2026-03-01T00:10:01").await, "2026-03-01T01:00:00.000Z");
+    assert_eq!(next_due("2026-03-01T05:30:00").await, "2026-03-01T06:00:00.000Z");
+    let file = world.path("evidenced.toml");
+    let text = std::fs::read_to_string(&file).unwrap().replace("every = \"1h\"", "every = \"1h\"\nenabled = false");
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(next_due("2026-03-01T05:40:00").await, serde_json::Value::Null);
 }
 
 #[tokio::test]

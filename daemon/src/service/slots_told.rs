@@ -48,10 +48,11 @@ pub(super) fn slots_told(
     Ok(SlotsTold { bytes: json, slots: u32::try_from(slots).unwrap_or(u32::MAX) })
 }
 
-/// Which control is in force, and from when on.
+/// Which control is in force, and what of it needs no end any more.
 struct Promised {
     part: Digest,
-    since: Option<Timestamp>,
+    /// Up to here all slots ended, or were due by an earlier schedule, of which this one knows nothing.
+    after: Option<Timestamp>,
 }
 
 /// In the order of their ids, and how many entries there are.
@@ -66,18 +67,18 @@ fn known(ledger: &Ledger<State>, patterns: &[String]) -> Result<(Vec<(ToldContro
     let controls = state.controls().iter().filter(|(control, _)| is_asked(control));
     let told = |(control, record): (&ControlId, &ControlRecord)| {
         let since = record.versions.last().map(|version| version.at);
-        (told_of(control, record), Promised { part: record.state.control_part, since })
+        let after = record.accounted_until().max(since);
+        (told_of(control, record), Promised { part: record.state.control_part, after })
     };
     Ok((controls.map(told).collect(), state.head().entries))
 }
 
 fn next_due(ledger: &Ledger<State>, told: &ToldControl, promised: &Promised) -> Option<SlotTime> {
-    let last = told.stretches.iter().map(|stretch| stretch.last.0).max().filter(|_| told.retired.is_none())?;
+    let is_tested = told.enabled && told.retired.is_none();
+    let after = promised.after.filter(|_| is_tested)?;
     let part: ControlPart = serde_json::from_slice(&ledger.part(&promised.part).ok()??).ok()?;
     let check = &part.control.check;
     let schedule = Schedule::parse(&check.schedule, &check.timezone).ok()?;
-    // Of what was due by an earlier schedule this one knows nothing.
-    let after = promised.since.map_or(last, |since| since.max(last));
     schedule.next_after(after).map(|firing| firing.slot)
 }
 
