@@ -22,6 +22,16 @@ pub(super) fn line(text: &str, chars_max: usize) -> String {
     cut(&clean, chars_max, text.chars().count())
 }
 
+/// One line as [`line`] makes it, of which nothing is cut: what somebody decides on. Whoever wrote it was held to a length.
+pub(super) fn whole(text: &str) -> String {
+    let words = text.split(is_break).filter(|word| !word.is_empty()).map(|word| {
+        let mut clean = String::with_capacity(word.len());
+        word.chars().for_each(|c| push(&mut clean, c));
+        clean
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Several lines: line ends stay, and indentation by blanks; at most `lines_max` lines of 400 characters.
 pub(super) fn block(text: &str, lines_max: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
@@ -42,15 +52,17 @@ pub(super) fn block(text: &str, lines_max: usize) -> String {
 fn push_word(clean: &mut String, word: &str) {
     let length = word.chars().count();
     let shown = if length > WORD_CHARS_MAX { WORD_CHARS_MAX } else { length };
-    for c in word.chars().take(shown) {
-        if is_hidden(c) {
-            clean.push_str(&format!("⟨U+{:04X}⟩", u32::from(c)));
-        } else {
-            clean.push(c);
-        }
-    }
+    word.chars().take(shown).for_each(|c| push(clean, c));
     if shown < length {
         clean.push_str(&format!("… (cut: a word of {length} characters)"));
+    }
+}
+
+fn push(clean: &mut String, c: char) {
+    if is_hidden(c) {
+        clean.push_str(&format!("⟨U+{:04X}⟩", u32::from(c)));
+    } else {
+        clean.push(c);
     }
 }
 
@@ -100,6 +112,7 @@ mod tests {
         check(&"ab ".repeat(20), "ab ab ab ab ab ab ab ab ab ab ab ab ab a… (cut: 60 characters in all)");
         let long = line(&"x".repeat(5_000), 1_000);
         assert_eq!(long, format!("{}… (cut: a word of 5000 characters)", "x".repeat(200)));
+        assert_eq!(whole(&format!("{}\u{202e} b", "x".repeat(5_000))), format!("{}⟨U+202E⟩ b", "x".repeat(5_000)));
         assert_eq!(block("a\n  b\nc\nd\n", 3), "a\n  b\nc\n… (cut: 1 more lines)");
     }
 }

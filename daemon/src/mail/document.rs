@@ -112,6 +112,11 @@ pub(super) fn code(text: impl AsRef<str>) -> Inline {
     Inline::Code(clean::line(text.as_ref(), INLINE_CHARS_MAX))
 }
 
+/// What somebody decides on, to its last letter.
+pub(super) fn whole(text: impl AsRef<str>) -> Inline {
+    Inline::Code(clean::whole(text.as_ref()))
+}
+
 /// Blanks at the ends are meant: inlines stand side by side.
 fn inline(text: &str) -> String {
     let start = if text.starts_with(' ') { " " } else { "" };

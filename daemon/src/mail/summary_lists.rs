@@ -206,7 +206,7 @@ pub(super) fn proposals(document: &mut Document, facts: &SummaryFacts, head: &Le
     for row in facts.proposals.iter().take(ROWS_MAX) {
         table.row([
             row.proposal.to_string(),
-            proposed::described(&row.act, head).0,
+            proposed::described(&row.act, None, head).0,
             words::short_time(row.at, &head.zone),
             row.author.clone(),
         ]);

@@ -73,6 +73,7 @@ pub(super) fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ("first-results", Letter::FirstResults(first_results()), posting()),
         ("proposed", Letter::Proposed(proposed()), posting()),
         ("proposed-exclusion", Letter::Proposed(proposed_exclusion()), posting()),
+        ("proposed-pattern", Letter::Proposed(proposed_pattern()), posting()),
         ("expiring", Letter::Expiring(expiring()), Posting { queued: at("2026-05-16T06:00:00Z"), ..posting() }),
         ("exclusion-ends", Letter::ExclusionEnds(exclusion_ends()), posting()),
         (
@@ -141,6 +142,10 @@ fn proposed_exclusion() -> ProposedFacts {
     }
 }
 
+fn proposed_pattern() -> ProposedFacts {
+    ProposedFacts { subject: Some("arn:aws:iam::1:user/legacy-*".into()), ..proposed_exclusion() }
+}
+
 fn steady() -> SteadyFacts {
     let FlappingFacts { control, test, since, .. } = flapping();
     SteadyFacts::Passing { control, test, since }
@@ -199,4 +204,35 @@ fn a_mail_of_counts_names_no_subject_and_quotes_no_check() {
     }
     let mail = compose(&Letter::Failed(failed()), &counts, &posting());
     golden("failed-counts.txt", &format!("Subject: {}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
+fn who_approves_an_exclusion_sees_all_that_it_covers_or_where_to_see_it() {
+    let full = |facts| compose(&Letter::Proposed(facts), &head(), &posting());
+    // As long as one may be; the `*` stands where no reader would look for it.
+    let subject = format!("{}*", "k".repeat(1023));
+    let pattern = full(ProposedFacts { subject: Some(subject.clone()), ..proposed_exclusion() });
+    assert!(pattern.text.contains(&subject) && pattern.html.contains(&subject));
+    assert!(
+        pattern.subject.contains("to exclude every subject that matches a pattern from SEC-01"),
+        "{}",
+        pattern.subject
+    );
+    assert!(!pattern.text.contains("evidenced proposals"));
+
+    let counts = Letterhead { detail: Detail::Counts, ..head() };
+    let mail = compose(&Letter::Proposed(proposed_pattern()), &counts, &posting());
+    assert!(mail.text.contains("every subject that matches a pattern") && !mail.text.contains("arn:aws"));
+    let one = compose(&Letter::Proposed(proposed_exclusion()), &counts, &posting());
+    assert!(!one.text.contains("AKIA") && !one.html.contains("AKIA"));
+    // Its text was erased, or cannot be read.
+    let unknown = full(ProposedFacts { subject: None, ..proposed_exclusion() });
+    for mail in [mail, one, unknown] {
+        assert!(
+            mail.text.contains("    evidenced proposals\n") && mail.html.contains("evidenced proposals"),
+            "{}",
+            mail.text
+        );
+    }
+    assert!(!full(proposed()).text.contains("evidenced proposals"));
 }
