@@ -26,8 +26,10 @@ const THRESHOLDS: Thresholds = Thresholds { min_share: 0.99, max_gap_s: 86_400, 
 /// Of `[defaults]`, what is meant for every control whatever tests it.
 const FROM_DEFAULTS: [&str; 2] = ["owner", "timezone"];
 /// Keys of a control that `[monitoring]` sets for both.
-const FOR_BOTH: [&str; 7] =
-    ["owner", "severity", "timezone", "confirmations", "remediate_within", "systems", "exclude"];
+const FOR_BOTH: [&str; 8] =
+    ["owner", "severity", "timezone", "confirmations", "remediate_within", "systems", "exclude", "limits"];
+/// Of the limits of a control, those that the daemon's own checks have: they have no memory of a sandbox, and ask nobody.
+const LIMITS: [&str; 2] = ["wall", "input"];
 
 /// Takes `[monitoring]` out of the root.
 pub(super) fn own_drafts(root: &Section<'_>, defaults: &Table, errors: &mut Errors) -> Vec<OwnDraft> {
@@ -45,6 +47,11 @@ pub(super) fn own_drafts(root: &Section<'_>, defaults: &Table, errors: &mut Erro
         };
         for key in FOR_BOTH {
             for_both.extend(take(key).map(|member| (key.to_owned(), member)));
+        }
+        if let Some(limits) = section.table("limits", "limits", errors) {
+            // They are read with the control.
+            LIMITS.into_iter().for_each(|key| _ = limits.node(key));
+            limits.finish(errors);
         }
         schedules = [take("schedule"), take("cases_schedule")];
         section.finish(errors);

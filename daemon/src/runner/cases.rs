@@ -71,7 +71,7 @@ impl Trial<'_> {
         }
         let bytes = canonical_json(&told).map_err(|error| error.to_string()).and_then(|bytes| {
             let most = self.limits.input_bytes;
-            let too_long = || format!("longer than the limit of {most} bytes: keep fewer cases beside the plugins");
+            let too_long = || format!("longer than the limit of {most} bytes: keep fewer cases beside the plugins, or raise `limits.input`");
             if bytes.len() as u64 > most { Err(too_long()) } else { Ok(bytes.into()) }
         });
         // Of the daemon's own making; where each case lies is in it.

@@ -44,6 +44,7 @@ fn what_the_monitoring_says_is_so_for_both_and_each_has_its_own_schedule() {
         "[defaults]\nowner = \"everybody\"\nconfirmations = 3\n[monitoring]\nowner = \"compliance\"\nseverity = \"critical\"\n\
          remediate_within = \"3d\"\nschedule = \"0 5 * * *\"\ncases_schedule = \"0 6 * * 1\"\nmin_share = 0.95\nmax_gap = \"2d\"\n\
          max_error_streak = \"36h\"\n\
+         limits = { wall = \"20m\" }\n\
          exclude = [{ subject = \"p\", reason = \"a plugin of another company\" }]\n\
          [[window]]\nid = \"b\"\nstart = \"2026-07-01\"\nend = \"2026-12-31\"\n\
          [[window]]\nid = \"a\"\nstart = \"2026-01-01\"\nend = \"2026-06-30\"\ncontrols = [\"MON-*\"]\n",
@@ -55,10 +56,13 @@ fn what_the_monitoring_says_is_so_for_both_and_each_has_its_own_schedule() {
         assert_eq!(control.check.schedule, ScheduleSpec::Cron(schedule.into()));
         assert_eq!(control.check.remediate_within, Within::Elapsed(Duration::from_secs(3 * 86_400)));
         assert_eq!((control.check.confirmations, control.check.exclude.len()), (1, 1));
+        assert_eq!(control.check.limits.wall, Duration::from_secs(20 * 60));
     }
     let ran = own(&loaded, BuiltIn::MonitoringRan);
     let thresholds = serde_json::json!({ "min_share": 0.95, "max_gap_s": 172_800, "max_error_streak_s": 129_600 });
     assert_eq!(ran.check.config, thresholds);
+    // What is not said stays as it is.
+    assert_eq!(ran.check.limits.input_bytes, 256 << 20);
     let InputOrigin::Ledger(slots) = &ran.check.inputs[0].origin else { panic!("{ran:?}") };
     let at = |text: &str| text.parse::<crate::domain::Timestamp>().unwrap();
     let [begin, middle, end] = ["2026-01-01T00:00:00Z", "2026-07-01T00:00:00Z", "2027-01-01T00:00:00Z"].map(at);
@@ -74,6 +78,7 @@ fn what_the_monitoring_says_is_so_for_both_and_each_has_its_own_schedule() {
     let written = loaded.expanded(ran);
     let line = |key: &str| written.iter().find(|value| value.key == key).unwrap().origin.map(|origin| origin.line);
     assert_eq!((line("owner"), line("title")), (Some(14), None));
+    assert_eq!((line("limits.wall"), line("limits.input")), (Some(22), None));
 }
 
 #[test]
