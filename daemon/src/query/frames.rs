@@ -1,4 +1,5 @@
-//! A stream of BER that ends where it is no LDAP: what is nested deeper than any message of it, or longer than what holds it.
+//! A stream of BER that ends where it is no LDAP: what is nested deeper than any message of it, has more values, or is longer
+//! than what holds it.
 //!
 //! The library that reads messages follows them into their depth on its stack, and reads one from its beginning whenever more has
 //! come. So the outer form is looked at before: tags and lengths, in constant memory, as the bytes come.
@@ -13,6 +14,10 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// A message, its operation, attributes, an attribute, values, a value (RFC 4511): six. Controls have fewer.
 const DEPTH_MAX: usize = 16;
+
+/// Values of one message: the library keeps far more for each, however short, than its bytes. A group with so many members is not
+/// listed in one message.
+const ELEMENTS_MAX: u32 = 200_000;
 
 /// Of a length: more hold no number that fits.
 const LENGTH_BYTES_MAX: u8 = 8;
@@ -56,11 +61,13 @@ struct Form {
     at: At,
     /// Bytes that are left of each value that holds the next byte, the outermost first.
     open: Vec<u64>,
+    /// Values so far of the message.
+    elements: u32,
 }
 
 impl Form {
     const fn new() -> Self {
-        Self { at: At::Tag, open: Vec::new() }
+        Self { at: At::Tag, open: Vec::new(), elements: 0 }
     }
 
     /// `None`: it is not as it must be.
@@ -103,6 +110,10 @@ impl Form {
     /// A value begins of which so many bytes follow.
     fn begin(&mut self, is_nested: bool, length: u64) -> Option<()> {
         if self.open.last().is_some_and(|left| *left < length) {
+            return None;
+        }
+        self.elements = if self.open.is_empty() { 1 } else { self.elements + 1 };
+        if self.elements > ELEMENTS_MAX {
             return None;
         }
         self.at = if length > 0 && !is_nested { At::Content { left: length } } else { At::Tag };
@@ -164,6 +175,18 @@ mod tests {
         check(&bound.repeat(3), true);
         check(&[0x30, 0x00, 0x30, 0x81, 0x02, 0x04, 0x00], true);
         check(&nested(DEPTH_MAX), true);
+    }
+
+    /// A message of so many empty values.
+    fn of_many(elements: u32) -> Vec<u8> {
+        [&[0x30, 0x84][..], &(elements * 2).to_be_bytes(), &[0x04, 0x00].repeat(elements as usize)].concat()
+    }
+
+    #[test]
+    fn a_message_has_so_many_values_and_the_next_one_as_many_again() {
+        let passes = |bytes: &[u8]| Form::new().look_at(bytes).is_some();
+        assert!(passes(&of_many(ELEMENTS_MAX - 1).repeat(2)));
+        assert!(!passes(&of_many(ELEMENTS_MAX)));
     }
 
     #[test]
