@@ -276,18 +276,79 @@ fn a_directory_that_nests_without_end_or_never_ends_is_an_error_and_harms_nobody
     ends(daemon);
 }
 
+fn packet(number: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
+    [&length[..3], &[number], payload].concat()
+}
+
+/// What a MySQL says first (protocol 10), but for how it wants to be shown a password.
+const MYSQL_GREETING: &[u8] =
+    b"\x0a8.0.0\0\x01\0\0\0scramble\0\x08\xa2\x21\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0twelve-bytes\0";
+
+/// A MySQL that says these one after the other, each after a word of who asks. It is scripted: no real one says so.
+fn scripted_mysql(said: Vec<Vec<u8>>) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 4096];
+            for words in &said {
+                let _ = stream.write_all(words);
+                let _ = stream.read(&mut request);
+            }
+        }
+    });
+    port
+}
+
+/// What a driver does not bear ends one question, and not the daemon.
+#[test]
+fn a_database_that_says_what_no_driver_bears_is_an_error_and_harms_nobody() {
+    fixture("rows");
+    let mut daemon = Daemon::new();
+    daemon.write("password", "audit-password");
+    let greeting = |plugin: &[u8]| packet(0, &[MYSQL_GREETING, plugin].concat());
+    let no_key = scripted_mysql(vec![
+        greeting(b"caching_sha2_password\0"),
+        packet(2, b"\x01\x04"),
+        packet(4, b"\x01no-key-at-all"),
+    ]);
+    let column = b"\x03def\0\0\0\x07version\0\x0c\x21\0\0\0\0\x01\xfd\0\0\0\0\0";
+    let end = b"\xfe\0\0\x02\0";
+    let no_version = scripted_mysql(vec![
+        greeting(b"mysql_native_password\0"),
+        packet(2, &[0, 0, 0, 2, 0, 0, 0]),
+        [packet(1, b"\x01"), packet(2, column), packet(3, end), packet(4, b"\xfb"), packet(5, end)].concat(),
+        packet(1, b"\xff\x28\x04#42000no-more-of-it"),
+    ]);
+    let mut tables =
+        MAIL.to_owned() + "[[credential]]\nid = \"auditor\"\nkind = \"password\"\nsecret = { file = \"password\" }\n";
+    for (id, port) in [("no-key", no_key), ("no-version", no_version)] {
+        tables += &format!(
+            "[[source]]\nid = \"{id}\"\nmysql = \"mysql://auditor@127.0.0.1:{port}/ml?sslmode=disable\"\n\
+             credential = \"auditor\"\naddresses = [\"127.0.0.0/8\"]\n"
+        );
+    }
+    for id in ["no-key", "no-version"] {
+        tables += &asking(id, &format!("sql = {{ source = \"{id}\", query = \"select 1 as name\" }}"), "/name", "");
+    }
+    daemon.configure(&tables);
+    daemon.start();
+    let words = refused(&daemon, "no-key");
+    assert!(words.contains("the server does not speak its protocol as is expected"), "{words}");
+    assert!(daemon.log().contains("panicked at"), "{}", daemon.log());
+    let words = refused(&daemon, "no-version");
+    assert!(words.contains("no-more-of-it (42000)"), "{words}");
+    assert!(!daemon.log().contains("valid PEM") && !daemon.log().contains("no-key-at-all"), "{}", daemon.log());
+    ends(daemon);
+}
+
 /// A MySQL that lets everybody in, and answers the first question with columns without end (protocol 4.1). It is scripted: no real
 /// one does so.
 fn hostile_mysql() -> u16 {
     use std::io::{Read as _, Write as _};
-    let packet = |number: u8, payload: &[u8]| {
-        let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
-        [&length[..3], &[number], payload].concat()
-    };
-    let greeting = [
-        &b"\x0a8.0.0\0\x01\0\0\0scramble\0\x08\xa2\x21\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0"[..],
-        b"twelve-bytes\0mysql_native_password\0",
-    ];
+    let greeting = [MYSQL_GREETING, b"mysql_native_password\0"];
     let name = [&[0xfd, 0x00, 0x00, 0x01][..], &vec![b'x'; 1 << 16]].concat();
     let column = [&b"\x03def\0\0\0"[..], &name, b"\0\x0c\x21\0\0\0\0\x01\xfd\0\0\0\0\0"].concat();
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -17,6 +17,7 @@ mod exit;
 mod fit;
 mod init;
 mod moment;
+mod panics;
 mod plugins;
 mod printer;
 mod proposals;
@@ -144,6 +145,7 @@ pub fn main() -> ExitCode {
         // It must set up nothing else: it runs under tight limits.
         Program::Compile { memory_bytes, cpu_seconds } => return compile_child_main(memory_bytes, cpu_seconds),
     };
+    panics::tell_without_words();
     start_tracing();
     let context = Context { config, printer: Printer::new(json) };
     let result: anyhow::Result<ExitStatus> = match command {

@@ -3,10 +3,9 @@
 //! All pages of a search are asked for, and entries come in order of their names, so that a directory that has not changed
 //! gives the same bytes. Where it refers to another directory, or says less than all, the search is an error.
 
-use std::{collections::BTreeMap, io, panic::AssertUnwindSafe, pin::pin};
+use std::{collections::BTreeMap, io, pin::pin};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use futures_util::FutureExt as _;
 use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchEntry, StdStream,
     adapters::{Adapter, EntriesOnly, PagedResults},
@@ -63,7 +62,7 @@ pub(super) async fn ask(gate: &Gate, spec: &LdapSpec, server: &Server, bounds: B
     if json.len() as u64 > bounds.bytes_max {
         return Err(QueryError::TooLong(bounds.bytes_max));
     }
-    Ok(Answer { bytes: login.clean_answer(json), rows, who: who(&login, server) })
+    Ok(Answer { bytes: json, rows, who: who(&login, server) })
 }
 
 pub(super) async fn greet(
@@ -119,37 +118,32 @@ async fn driven<T>(
     let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(stream));
     // Where that leads is decided already.
     let url = Url::parse("ldapi://relay").map_err(|_| QueryError::Lost)?;
-    let all = async {
-        let (connection, mut ldap) = LdapConnAsync::from_url_with_settings(settings, &url).await.map_err(fault)?;
-        let work = async {
-            let password = login.password.as_ref().map_or("", |secret| secret.expose().as_str());
-            // A name without a password logs nobody in, and is no error of the server (RFC 4513, 5.1.2).
-            if password.is_empty() || login.user.is_empty() {
-                return Err(QueryError::NoPassword);
-            }
-            let bound = ldap.simple_bind(&login.user, password).await.map_err(fault)?;
-            match bound.rc {
-                SUCCESS => {}
-                INVALID_CREDENTIALS => return Err(QueryError::Login(words(&bound, login))),
-                _ => return Err(QueryError::Refused(words(&bound, login))),
-            }
-            let done = work(ldap.clone()).await;
-            // Whether the goodbye arrives changes nothing.
-            ldap.unbind().await.ok();
-            done
-        };
-        let (mut work, mut connection, mut driving) = (pin!(work), pin!(connection.drive()), true);
-        loop {
-            tokio::select! {
-                done = &mut work => return done,
-                // What ended it reaches the work as its error.
-                _ = &mut connection, if driving => driving = false,
-            }
+    let (connection, mut ldap) = LdapConnAsync::from_url_with_settings(settings, &url).await.map_err(fault)?;
+    let work = async {
+        let password = login.password.as_ref().map_or("", |secret| secret.expose().as_str());
+        // A name without a password logs nobody in, and is no error of the server (RFC 4513, 5.1.2).
+        if password.is_empty() || login.user.is_empty() {
+            return Err(QueryError::NoPassword);
         }
+        let bound = ldap.simple_bind(&login.user, password).await.map_err(fault)?;
+        match bound.rc {
+            SUCCESS => {}
+            INVALID_CREDENTIALS => return Err(QueryError::Login(words(&bound, login))),
+            _ => return Err(QueryError::Refused(words(&bound, login))),
+        }
+        let done = work(ldap.clone()).await;
+        // Whether the goodbye arrives changes nothing.
+        ldap.unbind().await.ok();
+        done
     };
-    // The library trusts a server to write what it must.
-    let all = AssertUnwindSafe(all).catch_unwind().await;
-    all.unwrap_or(Err(QueryError::Unexpected("LDAP")))
+    let (mut work, mut connection, mut driving) = (pin!(work), pin!(connection.drive()), true);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            // What ended it reaches the work as its error.
+            _ = &mut connection, if driving => driving = false,
+        }
+    }
 }
 
 /// The entries as JSON, by their names.
@@ -174,13 +168,15 @@ async fn search(
         if entries.len() as u64 == u64::from(spec.max_entries) {
             return Err(QueryError::TooManyEntries(spec.max_entries));
         }
-        let entry = cleaned(SearchEntry::construct(entry), &mask);
-        let json = entry_json(&entry, &spec.attributes);
+        let entry = SearchEntry::construct(entry);
+        // Two names may look the same once they are cleaned.
+        let name = entry.dn.clone();
+        let json = entry_json(&cleaned(entry, &mask), &spec.attributes);
         bytes += json.len() as u64 + 2;
         if bytes > bounds.bytes_max {
             return Err(QueryError::TooLong(bounds.bytes_max));
         }
-        entries.insert(entry.dn, json);
+        entries.insert(name, json);
     }
     let result = found.finish().await;
     match result.rc {

@@ -14,9 +14,10 @@ mod relay;
 mod rows;
 mod sqlite;
 
-use std::time::Duration;
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use evidenced_contract::HttpError;
+use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -96,11 +97,11 @@ impl From<HttpError> for QueryError {
 pub async fn ask_sql(door: &Door, spec: &SqlSpec, bounds: Bounds) -> Result<Answer, QueryError> {
     match &spec.database.place {
         DatabasePlace::Postgres(server) => {
-            let ask = async |end| postgres::ask(door.gate(), spec, server, Bounds { end, ..bounds }).await;
+            let ask = async |end| guarded(postgres::ask(door.gate(), spec, server, Bounds { end, ..bounds })).await;
             in_turn(door, &spec.database, server, bounds.end, ask).await
         }
         DatabasePlace::Mysql(server) => {
-            let ask = async |end| mysql::ask(door.gate(), spec, server, Bounds { end, ..bounds }).await;
+            let ask = async |end| guarded(mysql::ask(door.gate(), spec, server, Bounds { end, ..bounds })).await;
             in_turn(door, &spec.database, server, bounds.end, ask).await
         }
         DatabasePlace::Sqlite(_) | DatabasePlace::Ldap(_) => Err(QueryError::Unexpected("SQL")),
@@ -113,7 +114,7 @@ pub async fn ask_sql(door: &Door, spec: &SqlSpec, bounds: Bounds) -> Result<Answ
 /// As [`QueryError`] says.
 pub async fn ask_ldap(door: &Door, spec: &LdapSpec, bounds: Bounds) -> Result<Answer, QueryError> {
     let DatabasePlace::Ldap(server) = &spec.database.place else { return Err(QueryError::Unexpected("LDAP")) };
-    let ask = async |end| ldap::ask(door.gate(), spec, server, Bounds { end, ..bounds }).await;
+    let ask = async |end| guarded(ldap::ask(door.gate(), spec, server, Bounds { end, ..bounds })).await;
     in_turn(door, &spec.database, server, bounds.end, ask).await
 }
 
@@ -151,7 +152,13 @@ pub async fn greet(gate: &Gate, database: &Database, within: Duration) -> Result
             }
         }
     };
-    timeout_at(end, greet).await.map_err(|_| QueryError::Way(HttpError::Timeout))?
+    timeout_at(end, guarded(greet)).await.map_err(|_| QueryError::Way(HttpError::Timeout))?
+}
+
+/// Drivers trust a server to write what it must, and some panic where it does not: that is the end of one question, and of
+/// nothing else.
+async fn guarded<T>(work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(QueryError::Unexpected("its protocol")))
 }
 
 /// What a login showed.
@@ -168,4 +175,19 @@ fn millis_until(end: Instant) -> u64 {
     let left = end.saturating_duration_since(timer_now());
     let left = left * 19 / 20;
     u64::try_from(left.as_millis()).unwrap_or(u64::MAX).clamp(1, i32::MAX as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_panics_within_a_driver_is_an_error_without_its_words() {
+        let work = async {
+            tokio::task::yield_now().await;
+            panic!("what the server said")
+        };
+        let error = guarded::<()>(work).await.unwrap_err();
+        assert_eq!(error.to_string(), "the server does not speak its protocol as is expected");
+    }
 }

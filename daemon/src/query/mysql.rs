@@ -22,7 +22,7 @@ use super::{
     counted::{Counted, WIRE_BYTES_MORE, wire_max},
     millis_until,
     relay::{beside, relayed_once},
-    rows::{Cell, Rows},
+    rows::{Cell, NoText, Rows},
 };
 use crate::{
     clock::timer_now,
@@ -36,16 +36,19 @@ const BINARY: u16 = 63;
 /// A parameter of a few bytes fits into any limit.
 const PACKET_BYTES_MIN: u64 = 1 << 20;
 
+/// For which a connection may rest: as long as MySQL itself allows, and longer than any run.
+const WAIT_SECONDS: usize = 28_800;
+
 pub(super) async fn ask(gate: &Gate, spec: &SqlSpec, server: &Server, bounds: Bounds) -> Result<Answer, QueryError> {
     let login = gate.login(spec.database.credential.as_ref(), server).await?;
+    let stream = Counted::new(gate.dial(server).await?, wire_max(bounds.bytes_max));
     let (listener, port) = door().await?;
-    let relay = relayed_once(listener, Counted::new(gate.dial(server).await?, wire_max(bounds.bytes_max)));
+    let relay = relayed_once(listener, stream);
     let work = asked(gate, spec, server, &login, port, bounds);
-    let answer = beside(relay, work, |_| None, bounds.bytes_max).await?;
-    Ok(Answer { bytes: login.clean_answer(answer.bytes), ..answer })
+    beside(relay, work, |_| None, bounds.bytes_max).await
 }
 
-/// Where the driver finds our side of the way to its server.
+/// Where the driver finds our side of the way to its server. Opened right before the driver comes: it takes whoever is first.
 async fn door() -> Result<(TcpListener, u16), QueryError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|_| QueryError::Lost)?;
     let port = listener.local_addr().map_err(|_| QueryError::Lost)?.port();
@@ -93,8 +96,9 @@ pub(super) async fn greet(
     server: &Server,
 ) -> Result<Greeting, QueryError> {
     let login = gate.login(credential, server).await?;
+    let stream = Counted::new(gate.dial(server).await?, WIRE_BYTES_MORE);
     let (listener, port) = door().await?;
-    let relay = relayed_once(listener, Counted::new(gate.dial(server).await?, WIRE_BYTES_MORE));
+    let relay = relayed_once(listener, stream);
     let work = async {
         let mut connection = connect(gate, server, &login, port, PACKET_BYTES_MIN).await?;
         let greeting = greeting(&mut connection, &login, server).await;
@@ -111,7 +115,12 @@ struct Greeted {
 }
 
 async fn greeting(connection: &mut Conn, login: &Login, server: &Server) -> Result<Greeted, Error> {
-    let version: String = connection.query_first("select version()").await?.unwrap_or_default();
+    // The driver panics where a value is not of the type that is asked for: a row is always one.
+    let version: Option<Row> = connection.query_first("select version()").await?;
+    let version = match version.as_ref().and_then(|row| row.as_ref(0)) {
+        Some(Value::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+        Some(_) | None => "of an unknown version".to_owned(),
+    };
     let is_mariadb = version.contains("MariaDB");
     let version = login.clean(&version);
     let product = if is_mariadb { "MariaDB" } else { "MySQL" };
@@ -135,7 +144,9 @@ async fn connect(gate: &Gate, server: &Server, login: &Login, port: u16, bytes_m
         .pass(login.password.as_ref().map(|secret| secret.expose().clone()))
         .db_name(server.database.clone())
         .ssl_opts(tls)
+        // What is set here the driver does not ask for, and so cannot be told nonsense.
         .max_allowed_packet(Some(packet_max))
+        .wait_timeout(Some(WAIT_SECONDS))
         .stmt_cache_size(0)
         // It would be whatever place the server names.
         .prefer_socket(false);
@@ -196,8 +207,7 @@ async fn read(connection: &mut Conn, spec: &SqlSpec, login: &Login, bounds: Boun
     }
     let columns = statement.columns();
     let names: Vec<_> = columns.iter().map(|column| column.name_str().into_owned()).collect();
-    let rows = Rows::new(names.iter().map(String::as_str), spec.max_rows, bounds.bytes_max)?;
-    let mut rows = rows.without(login.mask());
+    let mut rows = Rows::new(names.iter().map(String::as_str), login.mask(), spec.max_rows, bounds.bytes_max)?;
     let parameters: Vec<Value> = spec.parameters.iter().map(bound).collect();
     let mut found = connection.exec_iter(statement, parameters).await?;
     // What a value that hangs on a parameter is, is known only now.
@@ -224,9 +234,8 @@ fn bound(parameter: &serde_json::Value) -> Value {
     }
 }
 
-fn cell<'v>(column: &Column, value: &'v Value) -> Result<Cell<'v>, QueryError> {
+fn cell<'v>(column: &Column, value: &'v Value) -> Result<Cell<'v>, NoText> {
     use ColumnType as T;
-    let unreadable = || QueryError::Unreadable(column.name_str().into_owned());
     Ok(match value {
         Value::NULL => Cell::Null,
         Value::Int(number) => Cell::Whole((*number).into()),
@@ -255,7 +264,7 @@ fn cell<'v>(column: &Column, value: &'v Value) -> Result<Cell<'v>, QueryError> {
                 _ => column.character_set() != BINARY,
             };
             if is_text {
-                Cell::Text(std::str::from_utf8(bytes).map_err(|_| unreadable())?.into())
+                Cell::Text(std::str::from_utf8(bytes).map_err(|_| NoText)?.into())
             } else {
                 Cell::Bytes(bytes.into())
             }

@@ -29,7 +29,7 @@ use super::{
     Answer, Bounds, Greeting, QueryError,
     counted::{Counted, WIRE_BYTES_MORE, is_over, wire_max},
     millis_until,
-    rows::{Cell, Rows},
+    rows::{Cell, NoText, Rows},
 };
 use crate::{
     domain::{CredentialId, Server, SqlSpec},
@@ -61,7 +61,6 @@ pub(super) async fn ask(gate: &Gate, spec: &SqlSpec, server: &Server, bounds: Bo
         // Whether the goodbye arrives changes nothing.
         connection.await.ok();
     }
-    let bytes = login.clean_answer(bytes);
     Ok(Answer { bytes, rows, who: if is_superuser { format!("{who}, a superuser") } else { who } })
 }
 
@@ -194,7 +193,7 @@ async fn read(client: &Client, spec: &SqlSpec, login: &Login, bounds: Bounds) ->
         return Err(QueryError::Parameters { wanted, given }.into());
     }
     let names = statement.columns().iter().map(tokio_postgres::Column::name);
-    let mut rows = Rows::new(names, spec.max_rows, bounds.bytes_max)?.without(login.mask());
+    let mut rows = Rows::new(names, login.mask(), spec.max_rows, bounds.bytes_max)?;
     let types: Vec<Type> = statement.columns().iter().map(|column| column.type_().clone()).collect();
     let parameters: Vec<Parameter> = spec.parameters.iter().map(Parameter::of).collect();
     let parameters: Vec<_> = parameters.iter().map(|parameter| parameter as &(dyn ToSql + Sync)).collect();
@@ -212,7 +211,7 @@ async fn read(client: &Client, spec: &SqlSpec, login: &Login, bounds: Bounds) ->
     while let Some(message) = answers.next().await {
         if let SimpleQueryMessage::Row(row) = message? {
             let cells = types.iter().enumerate().map(|(place, of)| {
-                let value = row.try_get(place).map_err(|_| QueryError::Unreadable(of.name().to_owned()))?;
+                let value = row.try_get(place).map_err(|_| NoText)?;
                 Ok(value.map_or(Cell::Null, |text| cell(of, text)))
             });
             rows.push(cells)?;
@@ -335,9 +334,10 @@ impl tokio::io::AsyncWrite for Encrypted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::Mask;
 
     fn json(of: &Type, text: &str) -> String {
-        let mut rows = Rows::new(["x"], 1, 1_000).unwrap();
+        let mut rows = Rows::new(["x"], Mask::new([]), 1, 1_000).unwrap();
         rows.push([Ok(cell(of, text))]).unwrap();
         let (json, _) = rows.finish().unwrap();
         let json = String::from_utf8(json).unwrap();

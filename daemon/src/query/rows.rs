@@ -22,11 +22,19 @@ pub(super) enum Cell<'a> {
     Bytes(Cow<'a, [u8]>),
 }
 
+/// A value that is neither text nor anything else that is known.
+#[derive(Debug)]
+pub(super) struct NoText;
+
+/// Servers may name a column as they like, and an error is a line.
+const NAME_CHARS_MAX: usize = 100;
+
 /// All rows so far.
 pub(super) struct Rows {
-    /// What each value is cleaned of before it is written: two layers of escapes would hide it.
-    mask: Option<Mask>,
-    /// As they begin each value: `"name":`.
+    /// What each name and each value is cleaned of before it is written. Not the whole: two layers of escapes would hide it,
+    /// and a number of which a part is taken out is no JSON.
+    mask: Mask,
+    /// What begins each value.
     keys: Vec<String>,
     json: Vec<u8>,
     rows: u32,
@@ -37,31 +45,29 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new<'n>(
         names: impl IntoIterator<Item = &'n str>,
+        mask: Mask,
         rows_max: u32,
         bytes_max: u64,
     ) -> Result<Self, QueryError> {
         let (mut keys, mut known) = (Vec::new(), HashSet::new());
         for name in names {
-            if !known.insert(name) {
-                return Err(QueryError::NamedTwice(name.to_owned()));
+            let name = mask.clean_text(name);
+            if known.contains(&name) {
+                return Err(QueryError::NamedTwice(shown(&name)));
             }
-            keys.push(format!("{}:", json!(name)));
+            keys.push(name.clone());
+            known.insert(name);
         }
         if keys.is_empty() {
             return Err(QueryError::NoRows);
         }
-        Ok(Self { mask: None, keys, json: b"[".to_vec(), rows: 0, rows_max, bytes_max })
-    }
-
-    /// The same, with values without what the mask knows.
-    pub(super) fn without(self, mask: Mask) -> Self {
-        Self { mask: Some(mask), ..self }
+        Ok(Self { mask, keys, json: b"[".to_vec(), rows: 0, rows_max, bytes_max })
     }
 
     /// One row; its values are in the order of the columns.
     pub(super) fn push<'a>(
         &mut self,
-        cells: impl IntoIterator<Item = Result<Cell<'a>, QueryError>>,
+        cells: impl IntoIterator<Item = Result<Cell<'a>, NoText>>,
     ) -> Result<(), QueryError> {
         if self.rows == self.rows_max {
             return Err(QueryError::TooManyRows(self.rows_max));
@@ -71,9 +77,10 @@ impl Rows {
             if place > 0 {
                 self.json.push(b',');
             }
-            self.json.extend_from_slice(key.as_bytes());
-            let cell = cleaned(cell?, self.mask.as_ref());
-            write_cell(&mut self.json, &cell);
+            let cell = cell.map_err(|NoText| QueryError::Unreadable(shown(key)))?;
+            // Writing to memory cannot fail.
+            let _ = write!(self.json, "{}:", json!(key));
+            write_cell(&mut self.json, &cleaned(cell, &self.mask));
             // The end of the list is two bytes.
             if self.json.len() as u64 + 2 > self.bytes_max {
                 return Err(QueryError::TooLong(self.bytes_max));
@@ -94,11 +101,15 @@ impl Rows {
     }
 }
 
-fn cleaned<'a>(cell: Cell<'a>, mask: Option<&Mask>) -> Cell<'a> {
-    match (mask, cell) {
-        (Some(mask), Cell::Text(text)) => Cell::Text(mask.clean_text(&text).into()),
-        (Some(mask), Cell::Bytes(bytes)) => Cell::Bytes(mask.clean(bytes.into_owned()).into()),
-        (_, cell) => cell,
+fn shown(name: &str) -> String {
+    name.chars().take(NAME_CHARS_MAX).collect()
+}
+
+fn cleaned<'a>(cell: Cell<'a>, mask: &Mask) -> Cell<'a> {
+    match cell {
+        Cell::Text(text) => Cell::Text(mask.clean_text(&text).into()),
+        Cell::Bytes(bytes) => Cell::Bytes(mask.clean(bytes.into_owned()).into()),
+        Cell::Null | Cell::Boolean(_) | Cell::Whole(_) | Cell::Float(_) => cell,
     }
 }
 
@@ -132,10 +143,10 @@ mod tests {
     use super::*;
 
     fn rows(bytes_max: u64) -> Rows {
-        Rows::new(["id", "na\"me"], 2, bytes_max).unwrap()
+        Rows::new(["id", "na\"me"], Mask::new([]), 2, bytes_max).unwrap()
     }
 
-    fn text(text: &str) -> Result<Cell<'_>, QueryError> {
+    fn text(text: &str) -> Result<Cell<'_>, NoText> {
         Ok(Cell::Text(text.into()))
     }
 
@@ -153,10 +164,27 @@ mod tests {
 
     #[test]
     fn a_value_that_holds_json_is_cleaned_before_it_is_written_as_json() {
-        let mut list = rows(1_000).without(Mask::new(["pass\"word"]));
+        let mut list = Rows::new(["id", "na\"me"], Mask::new(["pass\"word"]), 2, 1_000).unwrap();
         list.push([text(r#"{"told":"pass\"word"}"#), Ok(Cell::Bytes(b"a pass\"word"[..].into()))]).unwrap();
         let json = String::from_utf8(list.finish().unwrap().0).unwrap();
         assert_eq!(json, "[\n{\"id\":\"{\\\"told\\\":\\\"***\\\"}\",\"na\\\"me\":\"YSAqKio=\"}\n]\n");
+    }
+
+    #[test]
+    fn a_short_password_takes_nothing_from_numbers_and_names_are_cleaned_and_cut() {
+        let mask = || Mask::new(["12"]);
+        let mut list = Rows::new(["id12", "size"], mask(), 2, 1_000).unwrap();
+        list.push([Ok(Cell::Whole(-4123)), Ok(Cell::Float(0.125))]).unwrap();
+        list.push([text("12"), Ok(Cell::Null)]).unwrap();
+        let json = String::from_utf8(list.finish().unwrap().0).unwrap();
+        assert_eq!(json, "[\n{\"id***\":-4123,\"size\":0.125},\n{\"id***\":\"***\",\"size\":null}\n]\n");
+        let long = "12".to_owned() + &"x".repeat(1_000);
+        let Err(QueryError::NamedTwice(name)) = Rows::new([long.as_str(), long.as_str()], mask(), 2, 9) else {
+            panic!()
+        };
+        assert_eq!(name, format!("***{}", "x".repeat(97)));
+        let mut list = Rows::new([long.as_str()], mask(), 2, 1_000).unwrap();
+        assert!(matches!(list.push([Err(NoText)]), Err(QueryError::Unreadable(told)) if told == name));
     }
 
     #[test]
@@ -182,7 +210,9 @@ mod tests {
         assert!(matches!(list.push([text("1"), text("2")]), Err(QueryError::TooManyRows(2))));
         let mut list = rows(24);
         assert!(matches!(list.push([text("1"), text("0123456789")]), Err(QueryError::TooLong(24))));
-        assert!(matches!(Rows::new(["a", "b", "a"], 1, 1), Err(QueryError::NamedTwice(name)) if name == "a"));
-        assert!(matches!(Rows::new([], 1, 1), Err(QueryError::NoRows)));
+        assert!(
+            matches!(Rows::new(["a", "b", "a"], Mask::new([]), 1, 1), Err(QueryError::NamedTwice(name)) if name == "a")
+        );
+        assert!(matches!(Rows::new([], Mask::new([]), 1, 1), Err(QueryError::NoRows)));
     }
 }

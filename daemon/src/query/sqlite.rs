@@ -16,9 +16,9 @@ use serde_json::Value;
 
 use super::{
     Answer, Greeting, QueryError,
-    rows::{Cell, Rows},
+    rows::{Cell, NoText, Rows},
 };
-use crate::domain::SqlSpec;
+use crate::{domain::SqlSpec, gate::Mask};
 
 /// Instructions of SQLite's machine between two looks at the time: well below a millisecond.
 const LOOK_EVERY: i32 = 10_000;
@@ -146,12 +146,13 @@ fn read(connection: &Connection, spec: &SqlSpec, bytes_max: u64) -> Result<(Vec<
         statement.raw_bind_parameter(place + 1, bound(parameter)).map_err(sql)?;
     }
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let mut rows = Rows::new(names.iter().map(String::as_str), spec.max_rows, bytes_max).map_err(query)?;
+    let rows = Rows::new(names.iter().map(String::as_str), Mask::new([]), spec.max_rows, bytes_max);
+    let mut rows = rows.map_err(query)?;
     let mut found = statement.raw_query();
     while let Some(row) = found.next().map_err(sql)? {
-        let cells = names.iter().enumerate().map(|(place, name)| {
-            let value = row.get_ref(place).map_err(|_| QueryError::Unreadable(name.clone()))?;
-            cell(value).ok_or_else(|| QueryError::Unreadable(name.clone()))
+        let cells = (0..names.len()).map(|place| {
+            let value = row.get_ref(place).map_err(|_| NoText)?;
+            cell(value).ok_or(NoText)
         });
         rows.push(cells).map_err(query)?;
     }
