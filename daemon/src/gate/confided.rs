@@ -6,26 +6,39 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::request::Target;
+use super::{cleaning::Cleaning, request::Target};
 use crate::secret::Secret;
 
 /// As many as a few credentials and their latest tokens are. Of more the oldest are forgotten.
-const SECRETS_MAX: usize = 32;
+const SECRETS_MAX: usize = 8;
+
+/// A shorter one occurs by chance in what has nothing to do with it. Of the answer to its own request it is taken out anyway.
+const SECRET_BYTES_MIN: usize = 8;
 
 /// Far more servers than a configuration names; when there are more all is forgotten, but what stands on a request.
 const SERVERS_MAX: usize = 4_096;
 
 /// Of all servers, under one configuration after the other.
 #[derive(Default)]
-pub(super) struct Confided(Mutex<HashMap<String, VecDeque<Secret>>>);
+pub(super) struct Confided(Mutex<HashMap<String, Known>>);
+
+/// Of one server.
+#[derive(Default)]
+struct Known {
+    /// The newest last.
+    secrets: VecDeque<Secret>,
+    /// Of these secrets, once an answer came: to make it takes longer than to use it.
+    cleaning: Option<Arc<Cleaning>>,
+}
 
 impl Confided {
-    /// The server is about to be told these.
+    /// The server is about to be told these, or has told them.
     pub(super) fn note(&self, target: &Target, secrets: &[Secret]) {
-        if secrets.is_empty() {
+        let mut secrets = secrets.iter().filter(|secret| secret.expose().len() >= SECRET_BYTES_MIN).peekable();
+        if secrets.peek().is_none() {
             return;
         }
         let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -35,18 +48,23 @@ impl Confided {
         }
         let known = servers.entry(name).or_default();
         for secret in secrets {
-            known.retain(|other| other != secret);
-            if known.len() == SECRETS_MAX {
-                known.pop_front();
+            match known.secrets.iter().position(|other| other == secret) {
+                Some(at) => drop(known.secrets.remove(at)),
+                None => known.cleaning = None,
             }
-            known.push_back(secret.clone());
+            if known.secrets.len() == SECRETS_MAX {
+                known.secrets.pop_front();
+            }
+            known.secrets.push_back(secret.clone());
         }
     }
 
-    /// All that the server was told, in no order.
-    pub(super) fn of(&self, target: &Target) -> Vec<Secret> {
-        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.get(&place(target)).map(|known| known.iter().cloned().collect()).unwrap_or_default()
+    /// What answers of the server are cleaned of, because of what it was told so far. `None`: it was told nothing.
+    pub(super) fn cleaning(&self, target: &Target) -> Option<Arc<Cleaning>> {
+        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { secrets, cleaning } = servers.get_mut(&place(target))?;
+        let cleaning = cleaning.get_or_insert_with(|| Arc::new(Cleaning::of(secrets.iter().cloned().collect())));
+        Some(Arc::clone(cleaning))
     }
 }
 
@@ -67,20 +85,38 @@ mod tests {
         Secret::new(text.to_owned())
     }
 
+    #[track_caller]
+    fn check(confided: &Confided, target: &Target, known: &[&str], unknown: &[&str]) {
+        let cleaning = confided.cleaning(target);
+        let knows = |text: &&&str| cleaning.as_ref().is_some_and(|cleaning| cleaning.knows(&secret(text)));
+        assert_eq!(known.iter().filter(knows).count(), known.len());
+        assert_eq!(unknown.iter().filter(knows).count(), 0);
+    }
+
     #[test]
     fn a_server_is_known_by_host_and_port_and_the_oldest_secrets_are_forgotten() {
         let confided = Confided::default();
         let (one, other) = (target("https://a.example.com/x"), target("https://b.example.com"));
-        confided.note(&one, &[secret("first"), secret("second")]);
-        confided.note(&target("http://a.example.com:443"), &[secret("first")]);
-        confided.note(&target("https://a.example.com:8443"), &[secret("third")]);
-        assert_eq!(confided.of(&one), [secret("second"), secret("first")]);
-        assert!(confided.of(&other).is_empty());
-        for number in 0..SECRETS_MAX {
-            confided.note(&one, &[secret(&number.to_string())]);
+        confided.note(&one, &[secret("the first"), secret("the second"), secret("short")]);
+        confided.note(&target("http://a.example.com:443"), &[secret("the first")]);
+        confided.note(&target("https://a.example.com:8443"), &[secret("the third")]);
+        check(&confided, &one, &["the first", "the second"], &["short", "the third"]);
+        assert!(confided.cleaning(&other).is_none());
+        for number in 0..SECRETS_MAX - 1 {
+            confided.note(&one, &[secret(&format!("secret {number}"))]);
         }
-        let known = confided.of(&one);
-        assert_eq!(known.len(), SECRETS_MAX);
-        assert!(!known.contains(&secret("first")));
+        check(&confided, &one, &["the first", "secret 0", "secret 6"], &["the second"]);
+    }
+
+    #[test]
+    fn what_answers_are_cleaned_of_is_made_anew_for_a_new_secret_alone() {
+        let (confided, one) = (Confided::default(), target("https://a.example.com/x"));
+        confided.note(&one, &[secret("the first"), secret("the second")]);
+        let made = confided.cleaning(&one).unwrap();
+        confided.note(&one, &[secret("the second"), secret("the first")]);
+        assert!(Arc::ptr_eq(&made, &confided.cleaning(&one).unwrap()));
+        confided.note(&one, &[secret("the third")]);
+        assert!(!Arc::ptr_eq(&made, &confided.cleaning(&one).unwrap()));
+        check(&confided, &one, &["the first", "the second", "the third"], &[]);
     }
 }

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     clock,
     domain::{ControlId, CredentialId, Grant},
+    secret::Secret,
 };
 
 /// Requests of one `send_all` that are under way at the same time.
@@ -112,7 +113,11 @@ impl Door {
             let _turn = queue.turn(self.budget.deadline).await.map_err(|Quiet| out_of_time())?;
             self.gate.connector.look_at(&target, self.gate.way(grant, None)).await
         };
-        timeout_at(self.budget.deadline, look).await.map_err(|_| out_of_time())?
+        let mut seen = timeout_at(self.budget.deadline, look).await.map_err(|_| out_of_time())??;
+        if let Some(cleaning) = self.gate.confided.cleaning(&target) {
+            seen.iter_mut().for_each(|peer| cleaning.certificates(peer.as_mut().ok()));
+        }
+        Ok(seen)
     }
 
     /// Calls that the run may still make.
@@ -246,6 +251,16 @@ impl Door {
         Asking { gate: &self.gate, control: &self.control, end }
     }
 
+    /// Of what the server was told so far, and then of what this request alone has told it.
+    fn cleanings(&self, target: &Target, sent: Sent) -> Vec<Arc<Cleaning>> {
+        let of_place = self.gate.confided.cleaning(target);
+        let is_new = |secret: &Secret| of_place.as_ref().is_none_or(|known| !known.knows(secret));
+        let own: Vec<Secret> = sent.lasting.into_iter().chain(sent.passing).filter(is_new).collect();
+        // Without a secret it still takes the values of cookies.
+        let own = (!own.is_empty() || of_place.is_none()).then(|| Arc::new(Cleaning::of(own)));
+        of_place.into_iter().chain(own).collect()
+    }
+
     async fn attempt<'r>(
         &self,
         request: &Permitted<'r>,
@@ -270,9 +285,9 @@ impl Door {
         self.gate.confided.note(&request.target, &sent.lasting);
         let limit = self.budget.response_bytes.into();
         let raw = exchange(connection, message, &request.target, limit, room, &mut watch).await?;
-        let mask = Cleaning::of(&self.gate.confided.of(&request.target), &sent);
-        let Raw { status, headers, body } = mask.answer(raw);
-        mask.certificates(peer.as_mut());
+        let cleanings = self.cleanings(&request.target, sent);
+        cleanings.iter().for_each(|cleaning| cleaning.certificates(peer.as_mut()));
+        let Raw { status, headers, body } = cleaned(raw, cleanings).await?;
         let headers = headers
             .into_iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(&value).into_owned()))
@@ -280,6 +295,22 @@ impl Door {
         let exchange = Exchange { status, headers, timings: watch.timings, peer, attempts };
         Ok(Attempted { response: HttpResponse { exchange, body }, token: request.credential.zip(token) })
     }
+}
+
+/// Cleaning takes about as long as copying a few times. What is longer would keep others waiting.
+const CLEANED_AT_ONCE: usize = 1 << 20;
+
+async fn cleaned(raw: Raw, cleanings: Vec<Arc<Cleaning>>) -> Result<Raw, HttpError> {
+    let is_long = raw.body.len() > CLEANED_AT_ONCE;
+    let clean = move || cleanings.iter().fold(raw, |raw, cleaning| cleaning.answer(raw));
+    if !is_long {
+        return Ok(clean());
+    }
+    tokio::task::spawn_blocking(clean).await.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        // The daemon ends.
+        Err(_) => out_of_time(),
+    })
 }
 
 /// What came of one attempt, and the token that it was made with.

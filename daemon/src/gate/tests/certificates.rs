@@ -125,6 +125,21 @@ async fn a_trusted_server_is_asked_and_its_facts_are_told() {
     assert_eq!(certificate.digest, tls.digest);
 }
 
+/// A server may write what it was told into the certificate that it shows next.
+#[tokio::test]
+async fn what_a_server_was_told_is_masked_in_what_a_handshake_shows() {
+    let tls = Authority::new().server(&["127.0.0.1", "the-token.example.com"], 2030, BOTH).await;
+    let gate = gate(Vec::new(), Vec::new(), None);
+    let target = crate::gate::request::Target::of(&tls.url("127.0.0.1").parse().unwrap()).unwrap();
+    let told = ["the server", "the-token"].map(|text| crate::secret::Secret::new(text.to_owned()));
+    gate.confided.note(&target, &told);
+    let door = door_of(&gate, [tls.grant("127.0.0.1")]);
+    let peers = door.handshake("127.0.0.1", tls.server.address.port()).await.unwrap();
+    let certificate = &peers[0].as_ref().unwrap().chain[0];
+    assert_eq!(certificate.subject, "CN=***");
+    assert!(certificate.names.contains(&"***.example.com".to_owned()), "{certificate:?}");
+}
+
 #[tokio::test]
 async fn an_older_version_of_tls_is_spoken_and_told() {
     let authority = Authority::new();

@@ -130,6 +130,22 @@ async fn what_a_server_was_told_before_is_masked_in_its_later_answers() {
 }
 
 #[tokio::test]
+async fn a_long_answer_and_a_short_secret_are_masked_too() {
+    let secrets = Secrets::new();
+    let server = Server::http(Router::new().fallback(|headers: AxumHeaders| async move {
+        ".".repeat(2 << 20) + headers["authorization"].to_str().unwrap()
+    }))
+    .await;
+    for token in [TOKEN, "short"] {
+        let gate = gate(vec![secrets.credential("key", CredentialKind::Bearer, token)], Vec::new(), None);
+        let grant = Grant { credential: Some("key".parse().unwrap()), ..server.grant() };
+        let budget = Budget { response_bytes: 4 << 20, ..budget() };
+        let answer = text(gate.for_run(control(), [grant].into(), budget).send(get(server.url("/"))).await);
+        assert!(answer.ends_with("..Bearer ***"), "{}", &answer[2 << 20..]);
+    }
+}
+
+#[tokio::test]
 async fn the_value_of_a_cookie_is_a_secret_too() {
     let server = echo().await;
     let response = door([server.grant()]).send(get(server.url("/"))).await.unwrap();

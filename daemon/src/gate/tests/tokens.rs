@@ -128,6 +128,17 @@ fn gate_of(kind: CredentialKind, secret: &str, hand: &Hand) -> (Arc<Gate>, tempf
 }
 
 #[tokio::test]
+async fn who_has_given_a_token_cannot_tell_it_again() {
+    let (town, hand) = (Town::open(",\"expires_in\":3600", Duration::ZERO).await, Hand::new());
+    let (gate, _place) = town.gate(town.client(ClientAuth::Basic), &hand);
+    let other = Server::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()).await;
+    let grant = Grant { credential: Some("idp".parse().unwrap()), ..other.grant() };
+    door_of(&gate, [grant]).send(get(other.url("/"))).await.unwrap();
+    let giver = crate::gate::request::Target::of(&town.server.url("/token").parse().unwrap()).unwrap();
+    assert!(gate.confided.cleaning(&giver).unwrap().knows(&crate::secret::Secret::new(token(1))));
+}
+
+#[tokio::test]
 async fn a_token_is_kept_until_shortly_before_it_expires() {
     let (town, hand) = (Town::open(",\"expires_in\":3600", Duration::ZERO).await, Hand::new());
     let (gate, _place) = town.gate(town.client(ClientAuth::Basic), &hand);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use evidenced_contract::HttpError;
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -13,6 +13,7 @@ use crate::{
     domain::{AddressRange, ControlId, CredentialId, Timestamp},
     gate::{
         Gate,
+        confided::Confided,
         connect::{Stopwatch, Way},
         exchange::{Raw, Room, exchange},
         limiter::Quiet,
@@ -54,6 +55,7 @@ pub(super) struct Reply {
     pub status: u16,
     pub body: Vec<u8>,
     target: Target,
+    confided: Arc<Confided>,
 }
 
 impl Question {
@@ -131,7 +133,7 @@ impl Asking<'_> {
                 lane.be_quiet_for(pause);
             }
         }
-        Ok(Reply { status, body, target: target.clone() })
+        Ok(Reply { status, body, target: target.clone(), confided: Arc::clone(&gate.confided) })
     }
 }
 
@@ -164,11 +166,18 @@ impl Reply {
         without_token(id, refused(why))
     }
 
+    /// A secret of the answer: who gives it may tell it again, asked for something else.
+    pub(super) fn secret(&self, text: String) -> Secret {
+        let secret = Secret::new(text);
+        self.confided.note(&self.target, std::slice::from_ref(&secret));
+        secret
+    }
+
     /// Text that fits a header, in which nobody needs to look for it.
     pub(super) fn token(&self, id: &CredentialId, text: String) -> Result<Secret, HttpError> {
         let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
         let fits = (1..=TOKEN_BYTES_MAX).contains(&text.len());
-        if is_visible && fits { Ok(Secret::new(text)) } else { Err(self.nonsense(id)) }
+        if is_visible && fits { Ok(self.secret(text)) } else { Err(self.nonsense(id)) }
     }
 }
 

@@ -8,7 +8,6 @@ use super::{Given, Token, ask::Reply};
 use crate::{
     domain::{CredentialId, Timestamp},
     gate::aws_key::AwsKey,
-    secret::Secret,
 };
 
 /// `…Response/…Result/Credentials`: the two outer names are those of the action.
@@ -45,7 +44,7 @@ impl SessionKey {
         }
         let key = AwsKey {
             access_key: access_key_id,
-            secret: Secret::new(secret_access_key),
+            secret: reply.secret(secret_access_key),
             session_token: Some(reply.token(id, session_token)?),
         };
         Ok(Given { token: Token::Aws(key), until: expiration })
