@@ -288,7 +288,9 @@ impl Errors {
         what: &str,
         hint: impl Into<String>,
     ) {
-        self.error(code, at, format!("{} is not {what}", quoted(value)), hint.into());
+        // What is no server was meant as one.
+        let quoted = if code == "bad-server" { quoted_url(value) } else { quoted(value) };
+        self.error(code, at, format!("{quoted} is not {what}"), hint.into());
     }
 
     pub(super) fn add_unknown_zone(&mut self, at: Place, name: &str, nearest: Option<String>) {
@@ -484,11 +486,11 @@ impl Errors {
 
     pub(super) fn add_bad_url(&mut self, at: Place, url: &str, why: &str) {
         let hint = "write scheme, host and port alone, such as `https://api.example.com:8443`".to_owned();
-        self.error("bad-url", at, format!("{}: {}", quoted(url), escaped(why)), hint);
+        self.error("bad-url", at, format!("{}: {}", quoted_url(url), escaped(why)), hint);
     }
 
     pub(super) fn add_credential_in_clear(&mut self, at: Place, url: &str, private: bool) {
-        let message = format!("a credential would go to {} without encryption", quoted(url));
+        let message = format!("a credential would go to {} without encryption", quoted_url(url));
         if private {
             let hint = "`addresses` keeps it in your network: anybody who listens there can read it; use https";
             self.warn("credential-in-clear", at, message, hint.to_owned());
@@ -517,7 +519,7 @@ impl Errors {
 
     pub(super) fn add_bad_token_url(&mut self, at: Place, url: &str, why: &str) {
         let hint = "write the whole URL, such as `https://login.example.com/oauth2/token`".to_owned();
-        self.error("bad-url", at, format!("{}: {}", quoted(url), escaped(why)), hint);
+        self.error("bad-url", at, format!("{}: {}", quoted_url(url), escaped(why)), hint);
     }
 
     pub(super) fn add_role_from(&mut self, at: Place, id: &str, kind: &str) {
@@ -539,7 +541,7 @@ impl Errors {
     }
 
     pub(super) fn add_certificate_without_tls(&mut self, at: Place, url: &str) {
-        let message = format!("a client certificate is shown in a TLS handshake, and {} has none", quoted(url));
+        let message = format!("a client certificate is shown in a TLS handshake, and {} has none", quoted_url(url));
         self.error("certificate-without-tls", at, message, "use https".to_owned());
     }
 
@@ -549,7 +551,7 @@ impl Errors {
     }
 
     pub(super) fn add_proxy_login_in_clear(&mut self, at: Place, proxy: &str) {
-        let message = format!("the proxy's password goes to {} without encryption", quoted(proxy));
+        let message = format!("the proxy's password goes to {} without encryption", quoted_url(proxy));
         let hint = "anybody who listens on the way can read it: give the proxy a user that is of use for nothing else";
         self.warn("credential-in-clear", at, message, hint.to_owned());
     }
@@ -766,6 +768,7 @@ impl Errors {
 fn quoted(text: &str) -> String {
     const SHOWN_MAX: usize = 80;
     let text = without_login(text);
+    let text = if text.contains("://") { without_query(text) } else { text };
     let mut shown: String = text.chars().take(SHOWN_MAX).collect();
     if shown.len() < text.len() {
         shown.push('…');
@@ -773,12 +776,25 @@ fn quoted(text: &str) -> String {
     format!("`{}`", escaped(&shown))
 }
 
+/// What was written where a URL or a host belongs: also without a scheme it may have a login and a query.
+fn quoted_url(text: &str) -> String {
+    quoted(&without_query(without_login(text)))
+}
+
 /// `https://***@example.com` for what has a login there, URL or not: what is told is kept, and mailed.
 fn without_login(text: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.into() };
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://***@{host}").into(),
-        None => text.into(),
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, rest)), Some((_, host))) if rest.contains('@') => format!("{scheme}://***@{host}").into(),
+        (_, Some((login, host))) if login.contains(':') => format!("***@{host}").into(),
+        _ => text.into(),
+    }
+}
+
+/// What follows may be a key. Logins are taken out before: a password may have the same signs.
+fn without_query(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.find(['?', '#']) {
+        Some(at) if at + 1 < text.len() => format!("{}…", &text[..=at]).into(),
+        _ => text,
     }
 }
 
@@ -813,8 +829,19 @@ mod tests {
             ("smtp://token@mail.example.com", "`smtp://***@mail.example.com`"),
             ("https://example.com/x", "`https://example.com/x`"),
             ("a@example.com", "`a@example.com`"),
+            ("auditor:pass@word@example.com:port", "`***@example.com:port`"),
+            ("https://a:pa?s#s@example.com/x?key=secret", "`https://***@example.com/x?…`"),
+            ("https://example.com/#secret", "`https://example.com/#…`"),
+            ("every ? of a * # b", "`every ? of a * # b`"),
         ] {
             assert_eq!(quoted(written), told);
+        }
+        for (written, told) in [
+            ("example.com/x?key=secret", "`example.com/x?…`"),
+            ("a:pa?ss@example.com:587#secret", "`***@example.com:587#…`"),
+            ("mail.example.com:port", "`mail.example.com:port`"),
+        ] {
+            assert_eq!(quoted_url(written), told);
         }
     }
 }
