@@ -12,8 +12,9 @@ use std::{
 use super::{cleaning::Cleaning, request::Target};
 use crate::secret::Secret;
 
-/// As many as a few credentials and their latest tokens are. Of more the oldest are forgotten.
-const SECRETS_MAX: usize = 8;
+/// As many as several credentials and their latest tokens are, which one server may give and be shown. Of more the oldest are
+/// forgotten.
+const SECRETS_MAX: usize = 32;
 
 /// A shorter one occurs by chance in what has nothing to do with it. Of the answer to its own request it is taken out anyway.
 const SECRET_BYTES_MIN: usize = 8;
