@@ -74,15 +74,30 @@ const READING_ALL: [&[&str]; 5] = [
     &["report", "--window", "all", "--format", "csv"],
 ];
 
+/// A report of so many controls, and a page of them, have more than a head.
+const REPORT_BYTES_MIN: usize = 2_000;
+const PAGE_BYTES_MIN: usize = 200;
+
 /// What a command prints, in both forms.
 fn keep_answers(daemon: &Daemon, when: &str, commands: &[&[&str]], places: &mut Places) {
     for words in commands {
         for json in [&[][..], &["--json"]] {
             let mut command = daemon.command(words);
+            let report = daemon.path(&format!("report-{}", places.0.values().map(Vec::len).sum::<usize>()));
             if words[0] == "report" {
-                command.arg("-o").arg(daemon.path("report"));
+                command.arg("-o").arg(&report);
             }
             let output = command.args(json).output().unwrap();
+            let code = output.status.code();
+            // Done, or the answer is no.
+            assert!(matches!(code, Some(0 | 1)), "{when}: {words:?} {json:?} ended with {code:?}: {output:?}");
+            if words[0] == "report" {
+                let bytes = match report.is_dir() {
+                    true => files(&report, &|_| false).iter().map(|(_, bytes)| bytes.len()).sum(),
+                    false => fs::read(&report).unwrap().len(),
+                };
+                assert!(bytes > REPORT_BYTES_MIN, "{when}: {words:?} {json:?}: {bytes} bytes");
+            }
             let told = [output.stdout, output.stderr].concat();
             places.add("command", format!("{when}: {words:?} {json:?}"), told);
         }
@@ -105,6 +120,10 @@ fn page(port: u16, path: &str) -> Vec<u8> {
     stream.write_all(request.as_bytes()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.read_to_end(&mut answer).unwrap();
+    let shown = String::from_utf8_lossy(&answer);
+    // What is wrong with the daemon itself is told by this status, too.
+    let is_page = shown.starts_with("HTTP/1.1 200") || (path == "/health" && shown.starts_with("HTTP/1.1 503"));
+    assert!(is_page && answer.len() > PAGE_BYTES_MIN, "{path}: {shown}");
     answer
 }
 
@@ -144,14 +163,18 @@ fn broken(planted: &mut Planted) -> Vec<String> {
 /// The files are refused, once for each.
 fn refuse_all(company: &mut Company, places: &mut Places) {
     for (number, text) in broken(&mut company.planted).into_iter().enumerate() {
-        let mark = format!("refused_{number} = 1\n");
+        // What is wrong in it is in lines of its own, also where nothing is told but a line.
+        let lines = 100 + 10 * number..110 + 10 * number;
+        let mark = format!("refused = 1\n{}", "\n".repeat(lines.start));
         company.daemon.write("evidenced.toml", &(mark + &text));
         let output = company.daemon.command(&["check-config"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{text}");
         places.add("command", format!("check-config: {text}"), [output.stdout, output.stderr].concat());
-        let before = company.daemon.log().matches("is refused").count();
         company.daemon.signal("HUP");
-        wait_for("the refusal", || (company.daemon.log().matches("is refused").count() > before).then_some(()));
+        wait_for(&format!("the refusal of {text}"), || {
+            let log = company.daemon.log();
+            lines.clone().any(|line| log.contains(&format!("evidenced.toml:{line}:"))).then_some(())
+        });
     }
     company.daemon.configure(&company.configuration);
     company.daemon.signal("HUP");
@@ -179,6 +202,7 @@ fn arrived(company: &Company, parts: &str) -> BTreeMap<&'static str, bool> {
     };
     // The wire has no spare for what is signed with a key: its signature must be there.
     let signed = |id: &str| aws.heard(&format!("Credential={id}/"));
+    let certificate = fs::read_to_string(company.daemon.path("certificates/client.pem")).unwrap();
     let rows = |control: &str, mark: &str| parts.contains(&format!("canary-of-{control}")) || parts.contains(mark);
     BTreeMap::from([
         ("SMTP password", company.mail.spool().join("logged-in").exists()),
@@ -202,7 +226,8 @@ fn arrived(company: &Company, parts: &str) -> BTreeMap<&'static str, bool> {
         ("Google token", heard(idp, "Google token")),
         ("GitHub key", idp.heard("Bearer eyJ") && heard(idp, "GitHub installation token")),
         ("GitHub installation token", heard(idp, "GitHub installation token")),
-        ("client certificate key", parts.contains("the client")),
+        // The server shows the certificate that it was shown; nothing else has these letters of it.
+        ("client certificate key", parts.contains(certificate.lines().nth(3).unwrap())),
         ("Slack URL", heard(hooks, "Slack URL")),
         ("Teams URL", heard(hooks, "Teams URL")),
         ("heartbeat URL", heard(hooks, "heartbeat URL")),
@@ -276,7 +301,7 @@ fn no_secret_gets_out() {
         let name = path.strip_prefix(daemon.path("")).unwrap().display().to_string();
         let kind = match name.split('/').next().unwrap_or_default() {
             "state" => "file of the state",
-            "report" => "report",
+            name if name.starts_with("report-") => "report",
             name if name.ends_with(".log") => "log",
             _ => "other file",
         };
