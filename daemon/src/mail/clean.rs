@@ -22,7 +22,7 @@ pub(super) fn line(text: &str, chars_max: usize) -> String {
     cut(&clean, chars_max, text.chars().count())
 }
 
-/// One line as [`line`] makes it, of which nothing is cut: what somebody decides on. Whoever wrote it was held to a length.
+/// One line as [`line()`] makes it, of which nothing is cut: what somebody decides on. Whoever wrote it was held to a length.
 pub(super) fn whole(text: &str) -> String {
     let words = text.split(is_break).filter(|word| !word.is_empty()).map(|word| {
         let mut clean = String::with_capacity(word.len());
