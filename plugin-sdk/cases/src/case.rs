@@ -135,7 +135,7 @@ impl Case {
         &self.call
     }
 
-    /// What [`words`](crate::words) must make of what comes out.
+    /// What [`words`](crate::words()) must make of what comes out.
     pub fn expected(&self) -> &str {
         &self.expect.text
     }
