@@ -9,7 +9,9 @@ fn ninety_days_pass_and_everything_that_was_judged_can_be_judged_again() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("demo");
     let plugins = plugin("key-rotation").parent().unwrap().to_owned();
-    plugin("inference-uptime");
+    for name in ["inference-uptime", "training-data-access", "model-drift"] {
+        plugin(name);
+    }
     let mut demo = Command::new(binary());
     demo.args(["demo", "--exit", "--dir"]).arg(&dir).arg("--plugins").arg(&plugins).env("EVIDENCED_LOG", "error");
     let output = demo.output().unwrap();
@@ -31,9 +33,17 @@ fn ninety_days_pass_and_everything_that_was_judged_can_be_judged_again() {
     let subject =
         |words: &str| mails.iter().filter(|mail| mail.replace("\r\n ", " ").contains(words)).collect::<Vec<_>>();
     // A key that goes overdue, an outage, a check that is denied access, a time without the daemon.
-    for words in
-        ["OVERDUE SEC-01 ", "RECOVERED SEC-01 ", "NOT TESTED SEC-01/research ", "Monitoring gap", "Window 2026-Q1"]
-    {
+    for words in [
+        "OVERDUE SEC-01 ",
+        "RECOVERED SEC-01 ",
+        "NOT TESTED SEC-01/research ",
+        "Monitoring gap",
+        "Window 2026-Q1",
+        "FAILED CNF-03 ",
+        "RECOVERED CNF-03 ",
+        "FAILED PIN-07 ",
+        "RECOVERED PIN-07 ",
+    ] {
         assert_eq!(subject(words).len(), 1, "{words}");
     }
     // The three days without access are also what the daemon finds when it tests itself; its plugins can still fail.
@@ -69,5 +79,5 @@ fn ninety_days_pass_and_everything_that_was_judged_can_be_judged_again() {
         .arg(dir.join("evidenced.toml"))
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8_lossy(&status.stdout).lines().count(), 4);
+    assert_eq!(String::from_utf8_lossy(&status.stdout).lines().count(), 6);
 }

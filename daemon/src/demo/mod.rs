@@ -9,6 +9,7 @@ mod company;
 mod files;
 mod inventory;
 mod mailbox;
+mod samples;
 mod story;
 mod telling;
 
@@ -107,14 +108,17 @@ impl Demo {
         let mut turns = Turns::new(&service, &self.clock);
         let (from, until) = (story::begin(), story::end());
         let whole = until.since(from).as_secs_f64();
-        let inventory = self.dir().join("inventory.json");
+        let dir = self.dir().to_owned();
+        let inventory = dir.join("inventory.json");
         let mut exported = None;
         let mut failed = Ok(());
         let mut turn = |now: Timestamp| {
             seen(now.since(from).as_secs_f64() / whole);
             let today = now.as_millis().div_euclid(86_400_000);
             if exported.replace(today) != Some(today) {
-                failed = std::mem::replace(&mut failed, Ok(())).and_then(|()| inventory::export(&inventory, now));
+                failed = std::mem::replace(&mut failed, Ok(()))
+                    .and_then(|()| inventory::export(&inventory, now))
+                    .and_then(|()| samples::export(&dir, now));
             }
         };
         turn(self.clock.now());

@@ -45,6 +45,16 @@ pub(super) fn access_denied() -> Span {
     span(date(2026, 2, 24).at(9, 0, 0, 0), date(2026, 2, 27).at(9, 0, 0, 0))
 }
 
+/// Somebody tries to read training data that they may not read.
+pub(super) fn intruder() -> Span {
+    span(date(2026, 2, 5).at(0, 0, 0, 0), date(2026, 2, 6).at(0, 0, 0, 0))
+}
+
+/// The camera that photographs the flowers is another one.
+pub(super) fn drift() -> Span {
+    span(date(2026, 3, 16).at(0, 0, 0, 0), date(2026, 3, 19).at(0, 0, 0, 0))
+}
+
 /// The daemon itself does not run.
 pub(super) fn daemon_down() -> Span {
     span(date(2026, 3, 10).at(1, 20, 0, 0), date(2026, 3, 10).at(6, 50, 0, 0))
