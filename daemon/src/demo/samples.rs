@@ -25,7 +25,10 @@ pub(super) fn export(dir: &Path, now: Timestamp) -> Result<(), DemoError> {
                 fs::write(&file, reads(day))?;
             }
         }
-        fs::write(drift.join("reference.csv"), flowers(0, false))?;
+        let reference = drift.join("reference.csv");
+        if !reference.exists() {
+            fs::write(reference, flowers(0, false))?;
+        }
         let yesterday = Timestamp::from_millis((today - 1) * DAY_MS);
         fs::write(drift.join("current.csv"), flowers(today.unsigned_abs(), story::drift().contains(yesterday)))
     };

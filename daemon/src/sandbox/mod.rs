@@ -35,7 +35,7 @@ mod world;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

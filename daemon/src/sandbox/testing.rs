@@ -281,6 +281,21 @@ pub(super) fn command(imports: &str, fields: &str, start: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
+/// A command that describes itself so, and reports the same whatever it is asked.
+pub(crate) fn says(description: &str, report: &str) -> Vec<u8> {
+    let data = |text: &str| text.bytes().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let fields =
+        format!(r#"(data (i32.const 1024) "{}") (data (i32.const 2048) "{}")"#, data(description), data(report));
+    let start = format!(
+        "(if (i32.eqz (global.get $in_len))
+            (then (call $write (i32.const 1) (i32.const 1024) (i32.const {})))
+            (else (call $write (i32.const 1) (i32.const 2048) (i32.const {}))))",
+        description.len(),
+        report.len()
+    );
+    command("", &fields, &start)
+}
+
 /// A command that prints one text for each round, and a description. What it reads it writes to its log.
 pub(super) fn script(rounds: &[&str]) -> Vec<u8> {
     let describe = r#"{"name":"script","version":"1.2.3","needs":{"state":true,"tls":true,"history":true}}"#;

@@ -13,39 +13,15 @@ use crate::{
     ledger::Store,
     recorder::Author,
     replay::{Replayed, Replayer},
-    sandbox::CompileWhere,
+    sandbox::{CompileWhere, testing::says},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A command that says the same each time: one subject fails, one passes, and both are all there is.
 fn one_fails() -> Vec<u8> {
-    const DESCRIPTION: &str = r#"{"name":"keys","version":"1.0.0"}"#;
     const REPORT: &str = r#"{"summary":"two keys","population":2,"listing":"every-subject","findings":[{"subject":"k","status":"fail","message":"old"},{"subject":"other","status":"pass","message":"new"}]}"#;
-    let text = format!(
-        r#"(module
-            (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
-            (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
-            (memory (export "memory") 2)
-            (data (i32.const 1024) "{description}")
-            (data (i32.const 2048) "{report}")
-            (func $say (param $at i32) (param $count i32)
-                (i32.store (i32.const 0) (local.get $at))
-                (i32.store (i32.const 4) (local.get $count))
-                (if (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable)))
-            (func (export "_start")
-                (i32.store (i32.const 0) (i32.const 65536))
-                (i32.store (i32.const 4) (i32.const 4096))
-                (if (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable))
-                (if (i32.eqz (i32.load (i32.const 8)))
-                    (then (call $say (i32.const 1024) (i32.const {description_length})) (return)))
-                (call $say (i32.const 2048) (i32.const {report_length}))))"#,
-        description = DESCRIPTION.replace('"', "\\22"),
-        report = REPORT.replace('"', "\\22"),
-        description_length = DESCRIPTION.len(),
-        report_length = REPORT.len(),
-    );
-    wat::parse_str(text).unwrap()
+    says(r#"{"name":"keys","version":"1.0.0"}"#, REPORT)
 }
 
 async fn settle(service: &mut Service) {

@@ -11,41 +11,17 @@ use crate::{
     mail::Mail,
     recorder::{Catalogue, PluginFacts},
     replay::{Replayed, Replayer},
-    sandbox::CompileWhere,
+    sandbox::{CompileWhere, testing::says},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A command that reports the same whatever it is asked.
-fn says(status: &str) -> Vec<u8> {
-    const DESCRIPTION: &str = r#"{"name":"says","version":"1.0.0"}"#;
+/// A plugin whose one subject is always so.
+fn always(status: &str) -> Vec<u8> {
     let report = format!(
         r#"{{"summary":"looked","population":1,"population_query":"all","listing":"every-subject","findings":[{{"subject":"k1","status":"{status}","message":"seen"}}]}}"#
     );
-    let text = format!(
-        r#"(module
-            (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
-            (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
-            (memory (export "memory") 2)
-            (data (i32.const 1024) "{}")
-            (data (i32.const 2048) "{}")
-            (func $say (param $at i32) (param $count i32)
-                (i32.store (i32.const 0) (local.get $at))
-                (i32.store (i32.const 4) (local.get $count))
-                (if (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable)))
-            (func (export "_start")
-                (i32.store (i32.const 0) (i32.const 65536))
-                (i32.store (i32.const 4) (i32.const 16))
-                (if (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable))
-                (if (i32.eqz (i32.load (i32.const 8)))
-                    (then (call $say (i32.const 1024) (i32.const {})))
-                    (else (call $say (i32.const 2048) (i32.const {}))))))"#,
-        DESCRIPTION.replace('"', "\\22"),
-        report.replace('"', "\\22"),
-        DESCRIPTION.len(),
-        report.len(),
-    );
-    wat::parse_str(text).unwrap()
+    says(r#"{"name":"says","version":"1.0.0"}"#, &report)
 }
 
 /// A case in which the key must fail, as a plugin that says `fail` does.
@@ -69,7 +45,7 @@ impl World {
             world.path("state").display()
         );
         for (number, (name, status)) in plugins.iter().enumerate() {
-            std::fs::write(world.path(&format!("{name}.wasm")), says(status)).unwrap();
+            std::fs::write(world.path(&format!("{name}.wasm")), always(status)).unwrap();
             text.push_str(&format!(
                 "[[control]]\nid = \"C-{number}\"\ntitle = \"t\"\nfamily = \"security\"\nowner = \"o\"\nseverity = \"low\"\n\
                  plugin = \"{name}\"\nevery = \"1h\"\n"
@@ -234,8 +210,8 @@ async fn a_plugin_that_passes_where_it_must_fail_is_found_and_told_and_so_is_one
     assert_replays(&service, BuiltIn::PluginsCanFail).await;
 
     // When each has a case in which it fails, all is well again.
-    std::fs::write(world.path("says-pass.wasm"), says("fail")).unwrap();
-    std::fs::write(world.path("unknown.wasm"), says("fail")).unwrap();
+    std::fs::write(world.path("says-pass.wasm"), always("fail")).unwrap();
+    std::fs::write(world.path("unknown.wasm"), always("fail")).unwrap();
     world.case("unknown");
     service.close().await.unwrap();
     let mut service = world.open().await;
