@@ -41,7 +41,7 @@ use tracing_subscriber::{filter::filter_fn, layer::SubscriberExt as _, util::Sub
 
 use crate::{
     config::{self, Config},
-    sandbox::compile_child_main,
+    sandbox::{compile_child_main, schema_child_main},
 };
 
 pub use exit::ExitStatus;
@@ -75,6 +75,9 @@ enum Program {
     /// Compiles a plugin from standard input; the daemon calls it.
     #[command(name = "__compile", hide = true)]
     Compile { memory_bytes: u64, cpu_seconds: u64 },
+    /// Holds configurations against a plugin's schema, both from standard input; the daemon calls it.
+    #[command(name = "__schema", hide = true)]
+    Schema { memory_bytes: u64, cpu_seconds: u64 },
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,8 +145,9 @@ pub fn main() -> ExitCode {
     let Arguments { config, json, program } = Arguments::parse();
     let command = match program {
         Program::Command(command) => command,
-        // It must set up nothing else: it runs under tight limits.
+        // They must set up nothing else: they run under tight limits.
         Program::Compile { memory_bytes, cpu_seconds } => return compile_child_main(memory_bytes, cpu_seconds),
+        Program::Schema { memory_bytes, cpu_seconds } => return schema_child_main(memory_bytes, cpu_seconds),
     };
     panics::tell_without_words();
     start_tracing();

@@ -2,14 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Read as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
     config::Config,
-    domain::{CatchUp, Control, Digest, Grant, InputOrigin, PluginName, RunReason},
-    sandbox::{Plugin, Sandbox},
+    domain::{CatchUp, Control, Digest, Grant, InputOrigin, PluginName, RunReason, escaped},
+    sandbox::{LoadError, PLUGIN_BYTES, Plugin, Sandbox, SchemaError},
 };
 
 /// Why a control cannot be tested at all. Its runs are `error` with this reason; the others go on.
@@ -27,8 +28,9 @@ pub struct Shelved {
     pub digest: Digest,
     pub bytes: Arc<[u8]>,
     pub path: PathBuf,
-    /// Of the plugin's `config_schema`; `None`: any configuration. Compiled once, since it takes longer than a run.
-    schema: Result<Option<Arc<jsonschema::Validator>>, String>,
+    /// What the plugin's `config_schema` says of each configuration that it is given; `None`: it takes any. Looked at
+    /// once, since it takes longer than a run.
+    schema: Result<Option<Arc<BTreeMap<Digest, Vec<String>>>>, SchemaError>,
 }
 
 /// Every plugin that a configuration names.
@@ -93,16 +95,55 @@ fn load_one(sandbox: &Sandbox, config: &Config, name: &PluginName) -> Result<She
         let places: Vec<_> = config.plugin_dirs.iter().map(|dir| dir.display().to_string()).collect();
         fault(RunReason::PluginMissing, format!("no file {name}.wasm in {}", places.join(" or ")))
     })?;
-    let bytes = std::fs::read(&path)
-        .map_err(|error| fault(RunReason::PluginMissing, format!("cannot read {}: {error}", path.display())))?;
-    let plugin = sandbox.load(&bytes).map_err(|error| fault(error.reason(), format!("{}: {error}", path.display())))?;
-    let schema = &plugin.description().config_schema;
-    let schema = if schema.is_null() {
-        Ok(None)
-    } else {
-        jsonschema::validator_for(schema).map(|validator| Some(Arc::new(validator))).map_err(|error| error.to_string())
+    let unread = |why: &str| fault(RunReason::PluginMissing, format!("cannot read {}: {why}", path.display()));
+    let bytes = match read(&path).map_err(|error| unread(&error.to_string()))? {
+        Some(bytes) => bytes,
+        None => return Err(unread("it is no regular file")),
     };
+    let refused = |error: LoadError| fault(error.reason(), format!("{}: {}", path.display(), told(&error)));
+    let plugin = sandbox.load(&bytes).map_err(refused)?;
+    let schema = &plugin.description().config_schema;
+    let schema = if schema.is_null() { Ok(None) } else { held_against(sandbox, schema, config, name).map(Some) };
     Ok(Shelved { plugin, digest: Digest::of(&bytes), bytes: bytes.into(), path, schema })
+}
+
+/// In one line that is safe to print, and no longer than it helps: some words in it are the file's.
+fn told(error: &impl std::fmt::Display) -> String {
+    const CHARS_MAX: usize = 1_000;
+    let words = escaped(&error.to_string());
+    match words.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
+}
+
+/// Of what is larger than a plugin no more than that shows; `None`: it is no file whose bytes end.
+fn read(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    // Looked at before it is opened, and not waited for: it could be a pipe that nobody writes to.
+    if !path.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    super::reading::open(path)?.take(PLUGIN_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Every configuration that controls give the plugin, each held against its schema once.
+fn held_against(
+    sandbox: &Sandbox,
+    schema: &serde_json::Value,
+    config: &Config,
+    name: &PluginName,
+) -> Result<Arc<BTreeMap<Digest, Vec<String>>>, SchemaError> {
+    let users = config.controls.iter().filter(|control| control.has_plugin() && control.check.plugin == *name);
+    let configs: BTreeMap<Digest, &serde_json::Value> =
+        users.map(|control| (digest_of(&control.check.config), &control.check.config)).collect();
+    let errors = sandbox.held_against(schema, &configs.values().copied().collect::<Vec<_>>())?;
+    Ok(Arc::new(configs.into_keys().zip(errors).collect()))
+}
+
+fn digest_of(config: &serde_json::Value) -> Digest {
+    Digest::of(config.to_string().as_bytes())
 }
 
 /// The file of a plugin: as a control named it, else the first of `plugin_dirs` that has it.
@@ -115,20 +156,19 @@ pub fn find(config: &Config, name: &PluginName) -> Option<PathBuf> {
 
 fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {
     let check = &control.check;
-    let schema = shelved.schema.as_ref().map_err(|error| PluginFault {
+    let held = shelved.schema.as_ref().map_err(|error| PluginFault {
         reason: RunReason::PluginUnsupported,
-        message: format!("the configuration schema of plugin `{}` is no JSON Schema: {error}", check.plugin),
+        message: format!("the configuration schema of plugin `{}` {}", check.plugin, told(error)),
     })?;
-    if let Some(validator) = schema {
-        let errors: Vec<_> = validator
-            .iter_errors(&check.config)
-            .map(|error| format!("`config{}`: {error}", error.instance_path().to_string().replace('/', ".")))
-            .collect();
-        if !errors.is_empty() {
-            return Err(PluginFault {
-                reason: RunReason::ConfigRefused,
-                message: format!("plugin `{}` refuses the configuration: {}", check.plugin, errors.join("; ")),
-            });
+    if let Some(held) = held {
+        let refused = |why: &str| PluginFault {
+            reason: RunReason::ConfigRefused,
+            message: format!("plugin `{}` refuses the configuration: {why}", check.plugin),
+        };
+        match held.get(&digest_of(&check.config)) {
+            Some(errors) if errors.is_empty() => {}
+            Some(errors) => return Err(refused(&told(&errors.join("; ")))),
+            None => return Err(refused("it was not there when the plugin was loaded")),
         }
     }
     if check.catch_up == CatchUp::All && !shelved.plugin.description().needs.interval {

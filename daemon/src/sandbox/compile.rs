@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, ExitStatus, Stdio},
     sync::{Mutex, PoisonError, mpsc},
     time::Duration,
@@ -50,6 +50,9 @@ pub(super) struct Compiler {
 
 const WORDS_BYTES: u64 = 4 << 10;
 
+/// What a child adds to its niceness.
+const NICENESS: i32 = 10;
+
 /// The bytes cannot be compiled; the reason is on standard error.
 const EXIT_REFUSED: u8 = 1;
 /// The child itself did not work.
@@ -60,10 +63,14 @@ impl Compiler {
         Self { place, turn: Mutex::new(()) }
     }
 
+    pub(super) const fn place(&self) -> &CompileWhere {
+        &self.place
+    }
+
     /// Native code for `engine`.
     pub(super) fn compile(&self, engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        match &self.place {
+        match self.place() {
             CompileWhere::InProcess => precompile(engine, bytes),
             CompileWhere::Child { program, limits } => in_child(program, limits, bytes),
         }
@@ -75,13 +82,39 @@ fn precompile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
         Format::Component => engine.precompile_component(bytes),
         Format::Module => engine.precompile_module(bytes),
     };
-    code.map_err(|fault| LoadError::Malformed(format!("{fault:#}")))
+    // Some faults show bytes, a line each; an outcome is one line.
+    let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    code.map_err(|fault| LoadError::Malformed(one_line(format!("{fault:#}"))))
 }
 
-fn in_child(program: &PathBuf, limits: &CompileLimits, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let failed = |what: &str, fault: std::io::Error| LoadError::Compile(format!("{what}: {fault}"));
+fn in_child(program: &Path, limits: &CompileLimits, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    match ask_child(program, "__compile", limits, bytes) {
+        Ok(code) => Ok(code),
+        Err(ChildFault::Refused(words)) => Err(LoadError::Malformed(words)),
+        Err(ChildFault::Limit(which)) => Err(LoadError::CompileLimit(which)),
+        Err(ChildFault::Broken(why)) => Err(LoadError::Compile(why)),
+    }
+}
+
+/// Why a child gave no answer.
+pub(super) enum ChildFault {
+    /// It looked at what it was given, and says why it does not take it.
+    Refused(String),
+    /// What it took too much of.
+    Limit(String),
+    Broken(String),
+}
+
+/// Asks `program word` about `bytes`: a process of its own under resource limits, which reads them from standard input.
+pub(super) fn ask_child(
+    program: &Path,
+    word: &str,
+    limits: &CompileLimits,
+    bytes: &[u8],
+) -> Result<Vec<u8>, ChildFault> {
+    let failed = |what: &str, fault: std::io::Error| ChildFault::Broken(format!("{what}: {fault}"));
     let mut child = Command::new(program)
-        .arg("__compile")
+        .arg(word)
         .args([limits.memory_bytes, limits.cpu_seconds].map(|limit| limit.to_string()))
         .env_clear()
         .stdin(Stdio::piped())
@@ -91,7 +124,7 @@ fn in_child(program: &PathBuf, limits: &CompileLimits, bytes: &[u8]) -> Result<V
         .map_err(|fault| failed("the compiler's process did not start", fault))?;
     let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
-        return Err(LoadError::Compile("the compiler's process has no pipes".to_owned()));
+        return Err(ChildFault::Broken("the compiler's process has no pipes".to_owned()));
     };
     let read = std::thread::scope(|scope| {
         let (done, finished) = mpsc::channel();
@@ -108,10 +141,10 @@ fn in_child(program: &PathBuf, limits: &CompileLimits, bytes: &[u8]) -> Result<V
     });
     let status = child.wait().map_err(|fault| failed("the compiler's process cannot be waited for", fault))?;
     match read {
-        (Err(_), _) => Err(LoadError::CompileLimit(format!("{} s", limits.wall.as_secs()))),
+        (Err(_), _) => Err(ChildFault::Limit(format!("{} s", limits.wall.as_secs()))),
         // The child did not get rid of the rest, and says that its pipe is broken.
         (Ok(code), _) if code.len() as u64 > limits.code_bytes => {
-            Err(LoadError::CompileLimit(format!("{} of code", mebibytes(limits.code_bytes))))
+            Err(ChildFault::Limit(format!("{} of code", mebibytes(limits.code_bytes))))
         }
         (Ok(code), _) if status.success() => Ok(code),
         (Ok(_), words) => Err(refusal(limits, status, &words)),
@@ -129,32 +162,43 @@ fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes >> 20)
 }
 
-fn refusal(limits: &CompileLimits, status: ExitStatus, words: &[u8]) -> LoadError {
+fn refusal(limits: &CompileLimits, status: ExitStatus, words: &[u8]) -> ChildFault {
     use std::os::unix::process::ExitStatusExt;
     let words = String::from_utf8_lossy(words).trim().to_owned();
     match (status.code(), status.signal()) {
-        (Some(code), _) if code == i32::from(EXIT_REFUSED) => LoadError::Malformed(words),
+        (Some(code), _) if code == i32::from(EXIT_REFUSED) => ChildFault::Refused(words),
         (_, Some(signal)) if signal == rustix::process::Signal::XCPU.as_raw() => {
-            LoadError::CompileLimit(format!("{} s of processor time", limits.cpu_seconds))
+            ChildFault::Limit(format!("{} s of processor time", limits.cpu_seconds))
         }
         // Rust aborts when memory cannot be had.
         (_, Some(signal)) if signal == rustix::process::Signal::ABORT.as_raw() => {
-            LoadError::CompileLimit(format!("{} of memory", mebibytes(limits.memory_bytes)))
+            ChildFault::Limit(format!("{} of memory", mebibytes(limits.memory_bytes)))
         }
-        _ => LoadError::Compile(format!("the compiler's process ended with {status}: {words}")),
+        _ => ChildFault::Broken(format!("the compiler's process ended with {status}: {words}")),
     }
 }
 
 /// The hidden subcommand `__compile`: a plugin on standard input, native code on standard output. It limits itself
 /// before it looks at the first byte: to so much address space, and so many seconds of processor time.
 pub fn compile_child_main(memory_bytes: u64, cpu_seconds: u64) -> ExitCode {
-    match limit_self(memory_bytes, cpu_seconds).and_then(|()| compile_stdin()) {
+    answer_as_child(memory_bytes, cpu_seconds, |bytes| {
+        let engine = engine::engine(None).map_err(std::io::Error::other)?;
+        Ok(precompile(&engine, bytes).map_err(|refused| match refused {
+            LoadError::Malformed(why) => why,
+            other => other.to_string(),
+        }))
+    })
+}
+
+/// The other side of [`ask_child`]: the answer to standard input, or the words of why there is none.
+pub(super) fn answer_as_child(
+    memory_bytes: u64,
+    cpu_seconds: u64,
+    answer: impl FnOnce(&[u8]) -> std::io::Result<Result<Vec<u8>, String>>,
+) -> ExitCode {
+    match limit_self(memory_bytes, cpu_seconds).and_then(|()| answer_stdin(answer)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(refused)) => {
-            let words = match refused {
-                LoadError::Malformed(why) => why,
-                other => other.to_string(),
-            };
+        Ok(Err(words)) => {
             say(&words);
             ExitCode::from(EXIT_REFUSED)
         }
@@ -179,14 +223,17 @@ fn limit_self(memory_bytes: u64, cpu_seconds: u64) -> std::io::Result<()> {
     setrlimit(Resource::Core, both(0))?;
     setrlimit(Resource::Fsize, both(0))?;
     setrlimit(Resource::Nofile, both(16))?;
+    // Checks that run meanwhile come first. One that is nice already stays so.
+    rustix::process::nice(NICENESS).ok();
     Ok(())
 }
 
-fn compile_stdin() -> std::io::Result<Result<(), LoadError>> {
+fn answer_stdin(
+    answer: impl FnOnce(&[u8]) -> std::io::Result<Result<Vec<u8>, String>>,
+) -> std::io::Result<Result<(), String>> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes)?;
-    let engine = engine::engine(None).map_err(std::io::Error::other)?;
-    let code = match precompile(&engine, &bytes) {
+    let code = match answer(&bytes)? {
         Ok(code) => code,
         Err(refused) => return Ok(Err(refused)),
     };

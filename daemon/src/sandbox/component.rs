@@ -6,9 +6,10 @@ use evidenced_contract::{Description, Failure, FailureKind, Report, Request};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    contract::v1,
+    contract::{self, v1},
     ended::{Ended, Limit},
     engine::Sandbox,
+    error::LoadError,
     host::{Answers, Declared, Halt, Host, Start, http::Budget, inputs::Inputs, state::StateBook},
     memory::Meter,
     plugin::About,
@@ -40,8 +41,11 @@ pub(super) async fn run(
     let left = host.watch.left();
     let mut store = sandbox.store(host);
     let call = async {
-        let check = checker.instantiate_async(&mut store).await?;
-        check.evidenced_check_checker().call_run(&mut store, &request).await
+        let check = match instantiate(checker, &mut store).await? {
+            Ok(check) => check,
+            Err(other_types) => return Ok(Err(other_types)),
+        };
+        check.evidenced_check_checker().call_run(&mut store, &request).await.map(Ok)
     };
     // Biased, so that a run that ends at once never touches the timer.
     let answered = tokio::select! {
@@ -52,7 +56,13 @@ pub(super) async fn run(
     };
     let mut host = store.into_data();
     let ended = match answered {
-        Some(answered) => judged(&mut host, answered.map(v1::answer)),
+        Some(answered) => judged(
+            &mut host,
+            answered.map(|answered| match answered {
+                Ok(answered) => v1::answer(answered),
+                Err(other_types) => Ended::Trap(other_types.to_string()),
+            }),
+        ),
         None if stop.is_cancelled() => Ended::Stopped,
         None => {
             let Halt = host.end_wall();
@@ -103,8 +113,21 @@ pub(super) fn call_bytes(report_bytes: u32) -> usize {
     CALL_BYTES.max((report_bytes as usize).saturating_mul(4))
 }
 
+/// An instance, or what its exports are instead of the contract's. The linker looks at imports only.
+async fn instantiate(
+    checker: &v1::CheckPre<Host>,
+    store: &mut wasmtime::Store<Host>,
+) -> wasmtime::Result<Result<v1::Check, LoadError>> {
+    let instance = checker.instance_pre().instantiate_async(&mut *store).await?;
+    Ok(v1::Check::new(store, &instance).map_err(|fault| LoadError::OtherTypes {
+        export: contract::CHECKERS[0],
+        known: contract::KNOWN,
+        why: fault.root_cause().to_string(),
+    }))
+}
+
 /// Asks a checker what it is: clock and seed zero, no world.
-pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>, uses_wasi: bool) -> About {
+pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>, uses_wasi: bool) -> Result<About, LoadError> {
     let mut host = describing(sandbox);
     if uses_wasi {
         host.wasi = Some(wasi(Timestamp::EPOCH, [0; 32], Folder::default()));
@@ -112,18 +135,22 @@ pub(super) fn describe(sandbox: &Sandbox, checker: &v1::CheckPre<Host>, uses_was
     let mut store = sandbox.store(host);
     let _ticking = sandbox.ticker.while_running();
     let described = block_on(async {
-        let check = checker.instantiate_async(&mut store).await?;
-        check.evidenced_check_checker().call_describe(&mut store).await
+        let check = match instantiate(checker, &mut store).await? {
+            Ok(check) => check,
+            Err(other_types) => return Ok(Err(other_types)),
+        };
+        check.evidenced_check_checker().call_describe(&mut store).await.map(Ok)
     });
     let described = match described {
-        Ok(Ok(description)) => v1::description(description),
+        Ok(Ok(Ok(description))) => v1::description(description).and_then(within_bounds),
+        Ok(Ok(Err(other_types))) => return Err(other_types),
         Ok(Err(fault)) => Err(judged(&mut store.into_data(), Err(fault)).to_string()),
         Err(fault) => Err(fault.to_string()),
     };
-    match described {
+    Ok(match described {
         Ok(description) => About { description, warning: None },
         Err(why) => undescribed(&why),
-    }
+    })
 }
 
 /// The data of an instance that is only asked what it is.
@@ -154,6 +181,35 @@ pub(super) fn block_on<T: Send>(steps: impl Future<Output = T> + Send) -> std::i
     })
 }
 
+/// What a plugin says of itself stands in mails, on pages and in reports, and its needs are looked at in each run: it is
+/// short, or no description.
+pub(super) fn within_bounds(description: Description) -> Result<Description, String> {
+    const NAME_CHARS_MAX: usize = 100;
+    const NEEDS_MAX: usize = 100;
+    const TEXT_CHARS_MAX: usize = 1_000;
+    let Description { name, version, summary, needs, .. } = &description;
+    for (what, text, max) in
+        [("name", name, NAME_CHARS_MAX), ("version", version, NAME_CHARS_MAX), ("summary", summary, TEXT_CHARS_MAX)]
+    {
+        if text.len() > max {
+            return Err(format!("its `{what}` has {} bytes; at most {max} are taken", text.len()));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(format!("its `{what}` has a line end or another control in it"));
+        }
+    }
+    let needed = needs.inputs.iter().flat_map(|need| [&need.name, &need.media_type]).chain(&needs.hosts);
+    if needs.inputs.len().max(needs.hosts.len()) > NEEDS_MAX {
+        return Err(format!("it needs more than {NEEDS_MAX} inputs, or keys of hosts"));
+    }
+    match needed.map(String::len).max() {
+        Some(bytes) if bytes > TEXT_CHARS_MAX => {
+            Err(format!("a name in its `needs` has {bytes} bytes; at most {TEXT_CHARS_MAX} are taken"))
+        }
+        _ => Ok(description),
+    }
+}
+
 /// Nameless, any configuration, no needs.
 pub(super) fn undescribed(why: &str) -> About {
     let description = Description {
@@ -168,9 +224,17 @@ pub(super) fn undescribed(why: &str) -> About {
     About { description, warning: Some(format!("the plugin cannot describe itself: {why}")) }
 }
 
-/// A report that is too large, or whose numbers are not finite, is none.
+/// A report that is too large, or whose numbers are not finite, is none. Nor is a failure that is too large.
 pub(super) fn checked(ended: Ended, report_bytes: u32) -> Ended {
-    let Ended::Report(report) = &ended else { return ended };
+    let report = match &ended {
+        Ended::Report(report) => report,
+        Ended::Failure(failure) => {
+            let bytes = failure.message.len() + failure.source.as_ref().map_or(0, String::len);
+            let fits = bytes <= report_bytes as usize;
+            return if fits { ended } else { Ended::Limit(Limit::Report(u64::from(report_bytes))) };
+        }
+        _ => return ended,
+    };
     for finding in &report.findings {
         for measurement in &finding.measurements {
             if !measurement.value.is_finite() || measurement.limit.is_some_and(|limit| !limit.is_finite()) {

@@ -20,14 +20,16 @@ pub enum SandboxError {
 /// Why the bytes of a plugin cannot become a plugin. The control that uses it is an `error`; others run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
+    #[error("an empty file")]
+    Empty,
     #[error("not a WebAssembly file: it starts with neither a module nor a component")]
     NotWasm,
     #[error("damaged WebAssembly: {0}")]
     Malformed(String),
-    #[error("a plugin of {bytes} bytes; at most {limit} are taken")]
-    TooLarge { bytes: u64, limit: u64 },
+    #[error("more than {limit} bytes, the most that a plugin may have")]
+    TooLarge { limit: u64 },
     #[error(
-        "a core module with the contract's types in it that was never made a component: encode it, for example with `wasm-tools component new`"
+        "a core module with the contract in it that was never made a component: encode it, for example with `wasm-tools component new`"
     )]
     NotEncoded,
     #[error(
@@ -38,6 +40,8 @@ pub enum LoadError {
         "written for `{found}`; this program knows contract {known}: install a newer evidenced, or a plugin built for {known}"
     )]
     UnknownContract { found: String, known: &'static str },
+    #[error("it exports `{export}`, and not with the functions that contract {known} says: {why}")]
+    OtherTypes { export: &'static str, known: &'static str, why: String },
     #[error("it imports `{import}`, which plugins are not given: {hint}")]
     UnsupportedImport { import: String, hint: &'static str },
     #[error("it does not fit this host: {0}")]
@@ -52,12 +56,16 @@ impl LoadError {
     /// How a run of this plugin ends.
     pub const fn reason(&self) -> RunReason {
         match self {
-            Self::NotWasm | Self::Malformed(_) | Self::TooLarge { .. } | Self::CompileLimit(_) | Self::Compile(_) => {
-                RunReason::PluginGarbage
-            }
+            Self::Empty
+            | Self::NotWasm
+            | Self::Malformed(_)
+            | Self::TooLarge { .. }
+            | Self::CompileLimit(_)
+            | Self::Compile(_) => RunReason::PluginGarbage,
             Self::NotEncoded
             | Self::NoEntry { .. }
             | Self::UnknownContract { .. }
+            | Self::OtherTypes { .. }
             | Self::UnsupportedImport { .. }
             | Self::Link(_) => RunReason::PluginUnsupported,
         }

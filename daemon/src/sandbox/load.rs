@@ -19,7 +19,7 @@ use super::{
 use crate::domain::Digest;
 
 /// Larger files are no plugins.
-const PLUGIN_BYTES: u64 = 64 << 20;
+pub const PLUGIN_BYTES: u64 = 64 << 20;
 
 /// What each kind of plugin is linked to; made once.
 pub(super) struct Linkers {
@@ -53,6 +53,7 @@ impl Format {
         match bytes.get(..8) {
             Some(b"\0asm\x01\0\0\0") => Ok(Self::Module),
             Some(b"\0asm\x0d\0\x01\0") => Ok(Self::Component),
+            _ if bytes.is_empty() => Err(LoadError::Empty),
             _ => Err(LoadError::NotWasm),
         }
     }
@@ -64,7 +65,7 @@ impl Sandbox {
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
         let size = bytes.len() as u64;
         if size > PLUGIN_BYTES {
-            return Err(LoadError::TooLarge { bytes: size, limit: PLUGIN_BYTES });
+            return Err(LoadError::TooLarge { limit: PLUGIN_BYTES });
         }
         let format = Format::of(bytes)?;
         let digest = Digest::of(bytes);
@@ -144,7 +145,8 @@ impl Sandbox {
 
     fn link_module(&self, bytes: &[u8], module: &Module) -> Result<Code, LoadError> {
         if module.get_export("_start").is_none() {
-            let is_unfinished = has_component_type(bytes);
+            let exports_check = module.exports().any(|export| export.name().starts_with("evidenced:check/checker@"));
+            let is_unfinished = exports_check || has_component_type(bytes);
             return Err(if is_unfinished {
                 LoadError::NotEncoded
             } else {
@@ -165,7 +167,7 @@ impl Sandbox {
 
     fn describe(&self, code: &Code) -> Result<About, LoadError> {
         match code {
-            Code::Checker { code, uses_wasi } => Ok(component::describe(self, code, *uses_wasi)),
+            Code::Checker { code, uses_wasi } => component::describe(self, code, *uses_wasi),
             Code::Command(code) => command::describe(self, code),
         }
     }

@@ -19,6 +19,7 @@ mod cache;
 mod compile;
 mod load;
 mod plugin;
+mod schema;
 
 mod command;
 mod component;
@@ -44,8 +45,10 @@ pub use ended::{Ended, Limit};
 pub use engine::{Sandbox, SandboxSettings};
 pub use error::{LoadError, SandboxError};
 pub use host::log::{LogLevel, LogLine};
+pub use load::PLUGIN_BYTES;
 pub use plugin::{Plugin, PluginKind};
 pub use replay::{Comparison, ReplaySpec, compare, report_bytes};
 pub use run::{InputBytes, RunResult, RunSpec};
+pub use schema::{SchemaError, schema_child_main};
 pub use transcript::{Answer, Call, Fault, Received, Sent, Transcript, TranscriptError, Volatile};
 pub use world::{History, Live, Nowhere, World};

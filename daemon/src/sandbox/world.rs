@@ -9,7 +9,7 @@ use crate::gate::{Answered, Door};
 
 /// The outside, as one control may see it: grants, credentials and earlier results are behind it.
 ///
-/// Answers come in the order of the requests. The sandbox fills `timeout_ms` with what is left of the run, ends a
+/// Answers come in the order of the requests. A `timeout_ms` of zero is what is left of the run; the sandbox ends a
 /// call that outlives the run by dropping its future, and writes every answer into the transcript.
 pub trait World: Send + Sync {
     fn send_all<'a>(&'a self, requests: Vec<HttpRequest>) -> BoxFuture<'a, Vec<Answered>>;

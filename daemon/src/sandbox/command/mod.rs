@@ -158,7 +158,7 @@ fn output_of(printed: Printed) -> Result<Vec<u8>, Ended> {
 /// Asks a command what it is: `--describe`, no input, clock and seed zero.
 pub(super) fn describe(sandbox: &Sandbox, code: &CommandCode) -> Result<About, LoadError> {
     let printed = round::describe(sandbox, code).map_err(|ended| ended.to_string());
-    let described = printed.and_then(|printed| description(&printed));
+    let described = printed.and_then(|printed| description(&printed)).and_then(component::within_bounds);
     match described {
         Ok(description) if description.contract == "1.0" => Ok(About { description, warning: None }),
         Ok(description) => Err(LoadError::UnknownContract {

@@ -96,9 +96,10 @@ impl Host {
     }
 }
 
-/// The request with the time that is left, if it asked for more or for all of it.
+/// The request without a time-out of its own, if that is no shorter than the time that is left: so it is the run's limit
+/// that is met, and never by chance the request's.
 fn within(request: &HttpRequest, left_ms: u32) -> HttpRequest {
-    let timeout_ms = if request.timeout_ms == 0 { left_ms } else { request.timeout_ms.min(left_ms) };
+    let timeout_ms = if request.timeout_ms < left_ms { request.timeout_ms } else { 0 };
     HttpRequest { timeout_ms, ..request.clone() }
 }
 
@@ -130,7 +131,12 @@ mod tests {
         assert!(matches!(&answers[0], Err(HttpError::Status(response)) if response.body == b"two"));
         assert_eq!(answers[1].as_ref().unwrap().body, b"one");
         assert_eq!(host.transcript.calls.len(), 2);
-        assert!(town.seen.lock().unwrap().iter().all(|request| request.timeout_ms > 0), "what is left of the run");
+    }
+
+    #[test]
+    fn a_request_has_a_time_out_of_its_own_only_if_the_run_has_more() {
+        let of = |timeout_ms| within(&HttpRequest { timeout_ms, ..http("https://a/") }, 500).timeout_ms;
+        assert_eq!([0, 1, 499, 500, 501, u32::MAX].map(of), [0, 1, 499, 0, 0, 0]);
     }
 
     #[tokio::test]
