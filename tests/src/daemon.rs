@@ -77,12 +77,14 @@ pub struct Daemon {
     starts: u32,
     /// Of the daemon, and of no command.
     environment: Vec<(String, String)>,
+    /// What the daemon is started by, and no command.
+    within: Vec<String>,
 }
 
 impl Default for Daemon {
     fn default() -> Self {
         let place = tempfile::tempdir().expect("a temporary folder");
-        Self { place, child: None, starts: 0, environment: Vec::new() }
+        Self { place, child: None, starts: 0, environment: Vec::new(), within: Vec::new() }
     }
 }
 
@@ -144,12 +146,22 @@ impl Daemon {
         self.environment.push((name.to_owned(), value.to_string()));
     }
 
+    /// The daemons that are started from now on are started by this program, which becomes the one that it is given.
+    pub fn within(&mut self, words: &[&str]) {
+        self.within = words.iter().map(|word| (*word).to_owned()).collect();
+    }
+
     /// Starts the daemon and does not wait for it.
     pub fn launch(&mut self) {
         assert!(self.child.is_none(), "one daemon runs already");
         self.starts += 1;
         let log = File::create(self.path(&format!("daemon-{}.log", self.starts))).expect("a file for its log");
         let mut command = self.command(&["run"]);
+        if let [program, words @ ..] = &self.within[..] {
+            let mut outer = Command::new(program);
+            outer.args(words).arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+            command = outer;
+        }
         command.stdout(Stdio::null()).stderr(log);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         self.child = Some(command.spawn().expect("the daemon can be started"));

@@ -4,8 +4,9 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     thread,
+    time::Duration,
 };
 
 use base64::{
@@ -183,6 +184,9 @@ fn decoded(text: &str) -> String {
 }
 
 fn answer(mut stream: TcpStream, request: &Request, answers: &Answers, known: &[String]) -> std::io::Result<()> {
+    if let Some(done) = misbehave(&mut stream, request) {
+        return done;
+    }
     if let Some((_, body)) = answers.iter().find(|(path, _)| request.path.starts_with(path.as_str())) {
         let body = body.replace("{count}", &known.iter().map(String::len).sum::<usize>().to_string());
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
@@ -217,6 +221,50 @@ fn answer(mut stream: TcpStream, request: &Request, answers: &Answers, known: &[
         stream.flush()?;
     }
     stream.write_all(b"0\r\n\r\n")
+}
+
+/// Answers that are meant to harm who asked, each at a path of its own. Those that never end do when who asked has gone.
+fn misbehave(stream: &mut TcpStream, request: &Request) -> Option<std::io::Result<()>> {
+    const HEADERS: usize = 40_000;
+    const BOMB_BYTES: u64 = 64 << 20;
+    let whole = |stream: &mut TcpStream, head: &str, body: &[u8]| {
+        stream.write_all(format!("HTTP/1.1 {head}content-length: {}\r\n\r\n", body.len()).as_bytes())?;
+        stream.write_all(body)
+    };
+    let for_ever = |stream: &mut TcpStream, head: &str, piece: &[u8], pause: Duration| {
+        stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}").as_bytes())?;
+        loop {
+            stream.write_all(piece)?;
+            thread::sleep(pause);
+        }
+    };
+    Some(match request.path.split('/').nth(1)? {
+        "slow" => for_ever(stream, "content-length: 1000000\r\n\r\n", b".", Duration::from_millis(50)),
+        "slow-head" => for_ever(stream, "x-a: ", b".", Duration::from_millis(50)),
+        "endless" => for_ever(stream, "\r\n", &[b'.'; 1 << 16], Duration::ZERO),
+        "endless-head" => for_ever(stream, "x-a: ", &[b'.'; 1 << 16], Duration::ZERO),
+        "headers" => whole(stream, &format!("200 OK\r\n{}", "x-a: 1\r\n".repeat(HEADERS)), b""),
+        "gzip" => whole(stream, "200 OK\r\ncontent-encoding: gzip\r\n", zeroes_compressed(BOMB_BYTES)),
+        "metadata" => whole(stream, "302 Found\r\nlocation: http://169.254.169.254/latest/meta-data/\r\n", b""),
+        "line" => whole(stream, "200 OK\r\n", format!("{} {}", request.method, request.path).as_bytes()),
+        "reflect" => {
+            let login = request.headers.iter().find(|(name, _)| name == "authorization");
+            let login = login.map_or("nothing", |(_, value)| value.as_str());
+            whole(stream, "200 OK\r\n", format!("you said {login}").as_bytes())
+        }
+        _ => return None,
+    })
+}
+
+/// A gzip of so many zeroes: a thousandth of it.
+fn zeroes_compressed(bytes: u64) -> &'static [u8] {
+    static COMPRESSED: OnceLock<Vec<u8>> = OnceLock::new();
+    COMPRESSED.get_or_init(|| {
+        let mut compressed = Vec::new();
+        let mut zeroes = flate2::read::GzEncoder::new(std::io::repeat(0).take(bytes), flate2::Compression::best());
+        zeroes.read_to_end(&mut compressed).expect("memory takes what is written");
+        compressed
+    })
 }
 
 fn percent(text: &str, is_upper: bool) -> String {

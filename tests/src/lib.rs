@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "real servers and processes run in real time")]
 
 pub mod daemon;
+pub mod hostile;
 pub mod hostile_peer;
 pub mod machine;
 pub mod package;

@@ -10,6 +10,7 @@ mod credentials;
 mod demo;
 mod doctor;
 mod full_disk;
+mod hostile;
 mod input_systems;
 mod inputs;
 mod monitoring;

@@ -4,7 +4,6 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
-    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -15,51 +14,72 @@ use crate::{
     gate::{Budget, Gate, GateSettings},
 };
 
-/// Each of the folder, by name.
+#[path = "../../../tests/src/hostile.rs"]
+#[allow(unreachable_pub, dead_code, reason = "it is a module of the end-to-end tests, which use all of it")]
+pub(super) mod folder;
+
+/// Each of the folder, by name; but those that need a whole daemon.
 #[test]
 fn every_hostile_plugin_ends_as_its_own_error() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/hostile");
-    let mut names: Vec<_> =
-        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    assert!(names.len() >= 12, "{names:?}");
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let sandbox = Sandbox::new(SandboxSettings { concurrency: 4, ..SandboxSettings::default() }).unwrap();
     let port = a_server_that_sends_on();
-    for name in names {
-        let expected = std::fs::read_to_string(folder.join(&name).join("expected.txt")).unwrap();
-        for bytes in forms_of(&folder.join(&name), port) {
-            let told = executor.block_on(run_beside_a_sibling(&sandbox, &bytes, port));
-            check(&name, &expected, &told);
-            assert_eq!(sandbox.memory_used(), 0, "{name}: memory comes back");
+    let cases = folder::cases(port);
+    assert!(cases.len() >= 60, "{}", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases.iter().filter(|case| !case.is_of_daemon) {
+        for bytes in forms_of(case) {
+            let told = executor.block_on(run_beside_a_sibling(&sandbox, &bytes, case.wall(), port));
+            wrong.extend(check(case, &told));
+            assert_eq!(sandbox.memory_used(), 0, "{}: memory comes back", case.name);
         }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_two_cases_end_in_the_same_words_unless_the_folder_says_so() {
+    let cases = folder::cases(1);
+    let mut first = std::collections::BTreeMap::new();
+    for case in &cases {
+        let before = first.entry(&case.outcomes[0]).or_insert(&case.name);
+        let named = case.same_as.as_ref().unwrap_or(&case.name);
+        let is_free = *before == &case.name || case.same_as.is_some();
+        assert!(is_free, "{} ends as {before} does: give it words of its own, or say `same as`", case.name);
+        let other = cases.iter().find(|other| other.name == *named);
+        assert_eq!(other.map(|other| &other.outcomes[0]), Some(&case.outcomes[0]), "{}", case.name);
     }
 }
 
 /// How it ended in the first line, then its log.
 type Told = (String, Vec<LogLine>);
 
-#[track_caller]
-fn check(name: &str, expected: &str, (ended, log): &Told) {
-    let mut lines = expected.lines();
-    assert_eq!(Some(ended.as_str()), lines.next(), "{name}");
-    for line in lines {
-        let words = line.strip_prefix("log: ").unwrap();
-        assert!(log.iter().any(|line| line.message.contains(words)), "{name}: no `{words}` in {log:?}");
+/// What is not as it must be.
+fn check(case: &folder::Case, (ended, log): &Told) -> Vec<String> {
+    let name = &case.name;
+    let mut wrong = Vec::new();
+    if !case.outcomes.contains(ended) {
+        wrong.push(format!("{name}: {ended}"));
+    }
+    for words in &case.log {
+        if !log.iter().any(|line| line.message.contains(words)) {
+            wrong.push(format!("{name}: no `{words}` in {log:?}"));
+        }
     }
     let is_plain = |line: &LogLine| !line.message.chars().any(char::is_control);
     assert!(log.iter().all(is_plain), "{name}: control characters in its log");
+    wrong
 }
 
-async fn run_beside_a_sibling(sandbox: &Arc<Sandbox>, bytes: &[u8], port: u16) -> Told {
+async fn run_beside_a_sibling(sandbox: &Arc<Sandbox>, bytes: &[u8], wall: Duration, port: u16) -> Told {
     let sibling = sandbox.load(&Checker { run: "(global.get $report)", ..Checker::default() }.component()).unwrap();
     let hostile = match sandbox.load(bytes) {
         Ok(hostile) => hostile,
         Err(refused) => return (refused.to_string(), Vec::new()),
     };
-    let limits = Limits { wall: Duration::from_millis(500), ..Limits::default_for(true) };
+    let limits = Limits { wall, ..Limits::default_for(true) };
     let world = Live::new(door(port, &limits), Arc::new(Nowhere));
-    let spec = RunSpec { limits, ..spec(world) };
+    let spec = RunSpec { limits, inputs: vec![input("a", b"a")], ..spec(world) };
     let runs = Arc::clone(sandbox);
     let running = tokio::spawn(async move { runs.run(&hostile, spec).await });
     for _ in 0..20 {
@@ -69,22 +89,22 @@ async fn run_beside_a_sibling(sandbox: &Arc<Sandbox>, bytes: &[u8], port: u16) -
     }
     let result = running.await.unwrap();
     assert!(result.ended.reason().is_some(), "an error, never a pass or a fail");
-    assert!(result.took < Duration::from_secs(10), "{:?}", result.took);
+    assert!(result.took < Duration::from_secs(15), "{:?}", result.took);
     (result.ended.to_string(), result.log)
 }
 
-/// A component if it exports the checker, else a command, as a module and as a component; or bytes as they are.
-fn forms_of(folder: &Path, port: u16) -> Vec<Vec<u8>> {
-    let Ok(text) = std::fs::read_to_string(folder.join("plugin.wat")) else {
-        return vec![std::fs::read(folder.join("plugin.bytes")).unwrap()];
-    };
-    // All five characters of the port are replaced, so that lengths stay what they are.
-    let text = text.replace("PPPPP", &format!("{port:05}"));
-    if text.contains("evidenced:check/checker@") {
-        return vec![component_on_wasi(&text)];
+/// A program as a module also as a component.
+fn forms_of(case: &folder::Case) -> Vec<Vec<u8>> {
+    let source = case.file.as_ref().unwrap();
+    let bytes = source.bytes();
+    match source {
+        folder::Source::Program(text)
+            if text.contains("wasi_snapshot_preview1") && !text.contains("(component") && !case.is_module =>
+        {
+            vec![adapted(&bytes), bytes]
+        }
+        _ => vec![bytes],
     }
-    let module = wat::parse_str(&text).unwrap();
-    if text.contains("wasi_snapshot_preview1") { vec![adapted(&module), module] } else { vec![module] }
 }
 
 /// What a control that may ask one server on this machine gets.

@@ -9,6 +9,7 @@ use std::{
 use evidenced_contract::{Extensions, Input, Request};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use super::hostile_tests::folder::{component, component_on_wasi};
 use super::*;
 use crate::domain::{Digest, Limits};
 
@@ -74,28 +75,6 @@ impl Checker<'_> {
         )
         .replace("(param i32 i32 $align i32 $size i32)", "(param i32) (param i32) (param $align i32) (param $size i32)")
     }
-}
-
-/// A component of the world `check` that also imports of WASI what its module does.
-pub(super) fn component_on_wasi(module: &str) -> Vec<u8> {
-    let mut imports: Vec<&str> = module.split('"').filter(|text| text.starts_with("wasi:")).collect();
-    imports.sort_unstable();
-    imports.dedup();
-    let imports: String = imports.iter().map(|import| format!("import {import};\n")).collect();
-    let contract = include_str!("../../../plugin-sdk/wit/check.wit");
-    let contract = contract.replace("world check {", &format!("world check {{ {imports}"));
-    component(module, &(contract + include_str!("wasi/p2/testing.wit")))
-}
-
-/// A component of the world `check` of `wit`.
-pub(super) fn component(module: &str, wit: &str) -> Vec<u8> {
-    let mut bytes = wat::parse_str(module).unwrap_or_else(|fault| panic!("{fault}"));
-    let mut resolve = wit_parser::Resolve::default();
-    let package = resolve.push_str("check.wit", wit).unwrap();
-    let world = resolve.select_world(&[package], Some("check")).unwrap();
-    let encoding = wit_component::StringEncoding::UTF8;
-    wit_component::embed_component_metadata(&mut bytes, &resolve, world, encoding, false).unwrap();
-    wit_component::ComponentEncoder::default().validate(true).module(&bytes).unwrap().encode().unwrap()
 }
 
 /// Values of the contract as they lie in a component's memory (component model, `CanonicalABI.md`).
@@ -284,12 +263,13 @@ pub(super) fn command(imports: &str, fields: &str, start: &str) -> Vec<u8> {
 /// A command that describes itself so, and reports the same whatever it is asked.
 pub(crate) fn says(description: &str, report: &str) -> Vec<u8> {
     let data = |text: &str| text.bytes().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let behind = 1024 + description.len();
     let fields =
-        format!(r#"(data (i32.const 1024) "{}") (data (i32.const 2048) "{}")"#, data(description), data(report));
+        format!(r#"(data (i32.const 1024) "{}") (data (i32.const {behind}) "{}")"#, data(description), data(report));
     let start = format!(
         "(if (i32.eqz (global.get $in_len))
             (then (call $write (i32.const 1) (i32.const 1024) (i32.const {})))
-            (else (call $write (i32.const 1) (i32.const 2048) (i32.const {}))))",
+            (else (call $write (i32.const 1) (i32.const {behind}) (i32.const {}))))",
         description.len(),
         report.len()
     );

@@ -245,3 +245,53 @@ fn code_that_only_compiles_fits_the_engine_that_runs() {
     let code = engine::engine(None).unwrap().precompile_component(&bytes).unwrap();
     cache::trusted_component(&SANDBOX.engine, &code).unwrap();
 }
+
+#[test]
+fn what_a_plugin_says_of_itself_is_short_or_nothing() {
+    let long = "v".repeat(2_000);
+    let hosts = vec!["/url"; 1_000];
+    for (description, why) in [
+        (serde_json::json!({ "name": "a", "version": long }), "its `version` has 2000 bytes; at most 100 are taken"),
+        (serde_json::json!({ "name": "a\r\nBcc: b" }), "its `name` has a line end or another control in it"),
+        (serde_json::json!({ "name": "a", "summary": long }), "its `summary` has 2000 bytes; at most 1000 are taken"),
+        (
+            serde_json::json!({ "name": "a", "needs": { "hosts": hosts } }),
+            "it needs more than 100 inputs, or keys of hosts",
+        ),
+        (
+            serde_json::json!({ "name": "a", "needs": { "hosts": [long] } }),
+            "a name in its `needs` has 2000 bytes; at most 1000 are taken",
+        ),
+    ] {
+        let plugin = load_bytes(&says(&description.to_string(), "{}"));
+        assert_eq!(plugin.warning(), Some(format!("the plugin cannot describe itself: {why}").as_str()));
+        assert_eq!((plugin.description().version.as_str(), plugin.description().needs.hosts.len()), ("0", 0));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_no_longer_than_a_report() {
+    // err(failure): its message is 2 MiB.
+    let body = r"(memory.fill (i32.const 65536) (i32.const 97) (i32.const 2097152))
+        (i32.store8 (i32.const 0) (i32.const 1))
+        (i32.store (i32.const 4) (i32.const 0))
+        (i32.store (i32.const 8) (i32.const 65536))
+        (i32.store (i32.const 12) (i32.const 2097152))
+        (i32.store (i32.const 16) (i32.const 0))
+        (i32.const 0)";
+    let run = format!("(drop (memory.grow (i32.const 64))) {body}");
+    assert_eq!(run_body(&run).await.ended.to_string(), "limit report (1 MiB)");
+}
+
+#[test]
+fn a_check_with_other_functions_than_the_contract_says_so() {
+    let text = r#"(component
+        (core module $nothing (func (export "f")))
+        (core instance $nothing (instantiate $nothing))
+        (func $f (canon lift (core func $nothing "f")))
+        (instance $checker (export "describe" (func $f)) (export "run" (func $f)))
+        (export "evidenced:check/checker@1.0.0" (instance $checker)))"#;
+    let refused = SANDBOX.load(&wat::parse_str(text).unwrap()).err().unwrap();
+    assert!(matches!(refused, LoadError::OtherTypes { .. }), "{refused}");
+    assert_eq!(refused.reason(), crate::domain::RunReason::PluginUnsupported);
+}

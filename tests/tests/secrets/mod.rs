@@ -30,15 +30,15 @@ use company::{Company, LATE};
 
 /// What was searched, by the kind of place: a name and bytes each.
 #[derive(Default)]
-struct Places(BTreeMap<&'static str, Vec<(String, Vec<u8>)>>);
+pub(crate) struct Places(BTreeMap<&'static str, Vec<(String, Vec<u8>)>>);
 
 impl Places {
-    fn add(&mut self, kind: &'static str, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn add(&mut self, kind: &'static str, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         self.0.entry(kind).or_default().push((name.into(), bytes.into()));
     }
 
     /// Everything that has a text of the search, by kind; and where.
-    fn find(&self, search: &Search) -> BTreeMap<(String, &'static str), Vec<String>> {
+    pub(crate) fn find(&self, search: &Search) -> BTreeMap<(String, &'static str), Vec<String>> {
         let mut found = BTreeMap::<_, Vec<String>>::new();
         for (kind, places) in &self.0 {
             for (name, bytes) in places {
@@ -181,7 +181,7 @@ fn refuse_all(company: &mut Company, places: &mut Places) {
 }
 
 /// All that the ledger holds, read as everybody reads it.
-fn keep_ledger(daemon: &Daemon, places: &mut Places) {
+pub(crate) fn keep_ledger(daemon: &Daemon, places: &mut Places) {
     let ledger = Ledger::<State>::open(&daemon.path("state"), ledger::Options::read_only("")).unwrap();
     for entry in ledger.entries(0..u64::MAX) {
         let (sequence, bytes) = entry.unwrap();

@@ -1,0 +1,16 @@
+;; The check that runs beside each hostile one: it passes, and keeps a value in its state.
+(module
+    (import "wasi_snapshot_preview1" "args_sizes_get" (func $args (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 64) "{\22name\22:\22sibling\22,\22version\22:\221\22,\22needs\22:{\22state\22:true}}")
+    (data (i32.const 128) "{\22summary\22:\22all is well\22,\22population\22:1,\22findings\22:[{\22subject\22:\22a\22,\22status\22:\22pass\22,\22message\22:\22m\22}],\22state\22:{\22set\22:{\22k\22:\22c2libGluZw==\22}}}")
+    (func $print (param $at i32) (param $len i32)
+        (i32.store (i32.const 0) (local.get $at))
+        (i32.store (i32.const 4) (local.get $len))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+    (func (export "_start")
+        (drop (call $args (i32.const 16) (i32.const 20)))
+        (if (i32.eq (i32.load (i32.const 16)) (i32.const 2))
+            (then (call $print (i32.const 64) (i32.const 55)))
+            (else (call $print (i32.const 128) (i32.const 136))))))

@@ -1,0 +1,20 @@
+;; A command that wants to keep 70 KiB.
+(module
+    (import "wasi_snapshot_preview1" "args_sizes_get" (func $args (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 4)
+    (data (i32.const 32) "{\22summary\22:\22s\22,\22population\22:1,\22findings\22:[{\22subject\22:\22a\22,\22status\22:\22pass\22,\22message\22:\22m\22}],\22state\22:{\22set\22:{\22k\22:\22")
+    (data (i32.const 512) "\22}}}")
+    (data (i32.const 600) "{\22name\22:\22state\22,\22needs\22:{\22state\22:true}}")
+    (func (export "_start")
+        (drop (call $args (i32.const 0) (i32.const 4)))
+        (if (i32.eq (i32.load (i32.const 0)) (i32.const 2))
+            (then
+                (i32.store (i32.const 0) (i32.const 600)) (i32.store (i32.const 4) (i32.const 39))
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 24)))
+                (return)))
+        (memory.fill (i32.const 65536) (i32.const 65) (i32.const 95600))
+        (i32.store (i32.const 0) (i32.const 32)) (i32.store (i32.const 4) (i32.const 110))
+        (i32.store (i32.const 8) (i32.const 65536)) (i32.store (i32.const 12) (i32.const 95600))
+        (i32.store (i32.const 16) (i32.const 512)) (i32.store (i32.const 20) (i32.const 4))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 3) (i32.const 24)))))
