@@ -66,28 +66,50 @@ function run(request) {
     return reportOut(settle(runOn(definition, { ...request, config: JSON.parse(request.config), extensions }, host)));
   } catch (thrown) {
     const { kind, message, source } = failureOf(thrown, host);
-    throw Object.assign(new Error(message), { payload: { kind, message, source } });
+    throw Object.assign(new Error(message), { payload: { kind, message: text(message), source: textOrNone(source) } });
   }
+}
+
+// What is of another type than the contract's would be a trap without words.
+const text = (value) => String(value).toWellFormed();
+const textOrNone = (value) => (value === undefined || value === null ? undefined : text(value));
+
+function number(value) {
+  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+  throw new TypeError(`no whole number from 0 to ${2 ** 32 - 1}: ${value}`);
 }
 
 function reportOut(report) {
   return {
-    ...report,
-    summary: String(report.summary),
+    summary: text(report.summary),
+    population: number(report.population),
+    sourceTotal: report.sourceTotal === undefined ? undefined : number(report.sourceTotal),
+    populationQuery: text(report.populationQuery),
+    listing: report.listing,
+    findings: report.findings.map(findingOut),
+    incomplete: textOrNone(report.incomplete),
     coveredUntil: report.coveredUntil?.toISOString(),
-    findings: report.findings.map((finding) => ({
-      ...finding,
-      subject: String(finding.subject),
-      message: String(finding.message),
-      asOf: finding.asOf?.toISOString(),
-      extensions: extensionsOut(finding.extensions),
-    })),
+    attachments: report.attachments.map(({ name, mediaType, body }) => ({ name: text(name), mediaType: text(mediaType), body: Uint8Array.from(body) })),
     extensions: extensionsOut(report.extensions),
   };
 }
 
+function findingOut(finding) {
+  return {
+    subject: text(finding.subject),
+    label: textOrNone(finding.label),
+    status: finding.status,
+    attention: Boolean(finding.attention),
+    message: text(finding.message),
+    measurements: finding.measurements.map(({ name, value, unit, limit }) => ({ name: text(name), value, unit: text(unit), limit })),
+    asOf: finding.asOf?.toISOString(),
+    event: textOrNone(finding.event),
+    extensions: extensionsOut(finding.extensions),
+  };
+}
+
 function extensionsOut(extensions) {
-  return Object.entries(extensions).map(([key, value]) => [key, JSON.stringify(value)]);
+  return Object.entries(extensions).map(([key, value]) => [text(key), JSON.stringify(value) ?? 'null']);
 }
 
 export const checker = { describe: () => describe(definition, { name, version, schema }), run };

@@ -93,14 +93,16 @@ function callOf(url, options) {
   }
   const auth = options.auth ?? 'granted';
   const known = auth === 'granted' || auth === 'anonymous';
+  const isStatus = (status) => Number.isInteger(status) && status >= 100 && status <= 599;
+  if (!(options.accept ?? []).every(isStatus)) throw new TypeError('`accept` is a list of statuses');
   const request = {
     method,
-    url,
+    url: url.toWellFormed(),
     headers,
     body,
-    auth: known ? { tag: auth } : { tag: 'named', val: auth },
+    auth: known ? { tag: auth } : { tag: 'named', val: String(auth) },
     accept: options.accept ?? [],
-    timeoutMs: options.timeoutMs ?? 0,
+    timeoutMs: Math.max(0, Math.trunc(Number(options.timeoutMs ?? 0))) || 0,
   };
   return { url, purpose: options.purpose ?? `${method} ${url}`, request };
 }

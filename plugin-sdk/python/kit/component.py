@@ -43,27 +43,22 @@ class Checker(exports.Checker):
     def run(self, request: types.Request) -> types.Report:
         try:
             facts = _facts_in(request)
-            sandbox.begin(facts.now, facts.seed, lambda level, line: log.write(log.Level[level.upper()], line))
+            sandbox.begin(facts.now, facts.seed, lambda level, line: log.write(log.Level[level.upper()], _text(line)))
             return _report_out(CHECK(facts, json.loads(request.config), _Daemon()))
         except kit.Failure as failure:
             kind = types.FailureKind[failure.kind.upper().replace("-", "_")]
-            raise Err(types.Failure(kind, failure.message, failure.source)) from None
+            raise Err(types.Failure(kind, _text(failure.message), _text_or_none(failure.source))) from None
         except Exception as error:  # a report that cannot be written
-            why = f"{type(error).__name__}: {error}"
+            why = _text(f"{type(error).__name__}: {error}")
             raise Err(types.Failure(types.FailureKind.INTERNAL, why, None)) from None
 
 
 class _Daemon:
     def log(self, level: str, message: str) -> None:
-        log.write(log.Level[level.upper()], message)
+        log.write(log.Level[level.upper()], _text(message))
 
     def send_all(self, calls: list[Call]) -> list[Response]:
         requests = [_call_out(call) for call in calls]
-        if len(requests) == 1:
-            try:
-                return [_answer_in(calls[0], Ok(http.send(requests[0])))]
-            except Err as error:
-                return [_answer_in(calls[0], error)]
         return [_answer_in(call, answer) for call, answer in zip(calls, http.send_all(requests))]
 
     def handshake(self, host: str, port: int) -> list[kit.Peer | kit.Failure]:
@@ -213,8 +208,14 @@ def _call_out(call: Call) -> http.Request:
         case "anonymous":
             auth = http.Auth_Anonymous()
         case named:
-            auth = http.Auth_Named(named)
-    return http.Request(call.method, call.url, call.headers, call.body, auth, call.accept, call.timeout_ms)
+            auth = http.Auth_Named(_text(named))
+    headers = [(_text(name), _text(value)) for name, value in call.headers]
+    body = call.body.encode() if isinstance(call.body, str) else call.body
+    accept = [_number(status, 65_535) for status in call.accept]
+    timeout_ms = _number(call.timeout_ms, 2**32 - 1)
+    return http.Request(
+        _text(call.method), _text(call.url), headers, None if body is None else bytes(body), auth, accept, timeout_ms
+    )
 
 
 def _answer_in(call: Call, answer: Ok | Err) -> Response:
@@ -242,35 +243,52 @@ def _call_error_in(call: Call, error: http.Error) -> CallError:
 
 def _report_out(report: kit.Report) -> types.Report:
     return types.Report(
-        report.summary,
-        report.population,
-        report.source_total,
-        report.population_query,
+        _text(report.summary),
+        _number(report.population, 2**32 - 1),
+        None if report.source_total is None else _number(report.source_total, 2**32 - 1),
+        _text(report.population_query),
         types.Listing[report.listing.upper().replace("-", "_")],
         [_finding_out(finding) for finding in report.findings],
-        report.incomplete,
+        _text_or_none(report.incomplete),
         _instant_out(report.covered_until),
-        [types.Attachment(part.name, part.media_type, part.body) for part in report.attachments],
+        [types.Attachment(_text(part.name), _text(part.media_type), bytes(part.body)) for part in report.attachments],
         _extensions_out(report.extensions),
     )
 
 
 def _finding_out(finding: kit.Finding) -> types.Finding:
     return types.Finding(
-        finding.subject,
-        finding.label,
+        _text(finding.subject),
+        _text_or_none(finding.label),
         types.Status[finding.status.name],
-        finding.attention,
-        finding.message,
-        [types.Measurement(m.name, m.value, m.unit, m.limit) for m in finding.measurements],
+        bool(finding.attention),
+        _text(finding.message),
+        [types.Measurement(_text(m.name), m.value, _text(m.unit), m.limit) for m in finding.measurements],
         _instant_out(finding.as_of),
-        finding.event,
+        _text_or_none(finding.event),
         _extensions_out(finding.extensions),
     )
 
 
+# What is of another type than the contract's, or no UTF-8, would be a trap without words.
+
+
+def _text(value: object) -> str:
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def _text_or_none(value: object | None) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _number(value: object, most: int) -> int:
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise kit.Failure("internal", f"no whole number from 0 to {most}: {value!r}")
+    return value
+
+
 def _extensions_out(extensions: dict[str, object]) -> list[tuple[str, str]]:
-    return [(key, json.dumps(value)) for key, value in extensions.items()]
+    return [(_text(key), json.dumps(value)) for key, value in extensions.items()]
 
 
 def _interval_out(interval: kit.Interval) -> types.Interval:

@@ -190,7 +190,7 @@ class Check(Generic[C]):
             return report
         except Failure:
             raise
-        except Exception as error:
+        except BaseException as error:  # `sys.exit()`, too
             host.log("error", "".join(traceback.format_exception(error)).rstrip())
             raise Failure("internal", f"{type(error).__name__}: {error}") from error
 

@@ -4,9 +4,12 @@ a word: `datetime.now()` is `run.now`, `random` and `os.urandom` come from the s
 
 from __future__ import annotations
 
+import _strptime  # noqa: F401  (`datetime.strptime` would look for it when it is first used)
+import builtins
 import datetime as _datetime
 import hashlib
 import io
+import linecache
 import logging
 import os
 import random
@@ -21,6 +24,7 @@ _real_date = _datetime.date
 _now = _EPOCH
 _ticks_ns = 0
 _random: random.Random = random.Random(0)
+_refused: dict[tuple[object, str], Callable[..., object]] = {}
 _write: Callable[[str, str], None] = lambda level, line: None  # noqa: E731
 
 
@@ -33,8 +37,20 @@ def install() -> None:
     time.monotonic_ns = time.perf_counter_ns = time.process_time_ns = _tick
     time.monotonic = time.perf_counter = time.process_time = lambda: _tick() / 1e9
     time.sleep = _sleep
+    for name in ("gmtime", "localtime", "ctime"):
+        # Local time is UTC, since there are no time zones to read.
+        real = time.gmtime if name == "localtime" else getattr(time, name)
+        setattr(time, name, lambda seconds=None, real=real: real(time.time() if seconds is None else seconds))
+    for name in ("strftime", "asctime"):
+        setattr(time, name, _with_now(getattr(time, name), name == "strftime"))
     os.urandom = lambda size: _random.randbytes(size)
     random._urandom = os.urandom  # type: ignore[attr-defined]
+    # Tracebacks without lines of the source, which is not there when it runs.
+    linecache.checkcache = lambda filename=None: None
+    linecache.updatecache = lambda filename, module_globals=None: []
+    for module, names in ((builtins, ["open"]), (io, ["open"]), (os, ["open", "stat", "lstat", "listdir", "scandir"])):
+        for name in names:
+            _refused[module, name] = _no_files
     logging.basicConfig(handlers=[_LogHandler()], level=logging.DEBUG)
 
 
@@ -45,8 +61,26 @@ def begin(now: _datetime.datetime, seed: bytes, write: Callable[[str, str], None
     number = int.from_bytes(hashlib.sha256(seed).digest(), "big")
     _random = random.Random(number)
     random.seed(number)
+    # What would end the run without a word: files, and imports that wait for their first use.
+    for (module, name), function in _refused.items():
+        setattr(module, name, function)
+    sys.path.clear()
+    sys.path_importer_cache.clear()
     sys.stdout = _Lines("info")
     sys.stderr = _Lines("error")
+
+
+def _no_files(*_arguments: object, **_more: object) -> object:
+    raise OSError("a check has no files: `run.read(name)` gives its inputs, and what it imports is read when it is built")
+
+
+def _with_now(real: Callable[..., str], has_format: bool) -> Callable[..., str]:
+    """`time.strftime` and `time.asctime` without a time are of now."""
+
+    def patched(*arguments: object) -> str:
+        return real(*arguments) if len(arguments) > has_format else real(*arguments, time.gmtime())
+
+    return patched
 
 
 def _tick() -> int:

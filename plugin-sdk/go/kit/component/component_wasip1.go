@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"evidenced/kit"
@@ -50,13 +51,13 @@ func Run(request wit.Request) (result witTypes.Result[wit.Report, wit.Failure]) 
 }
 
 func failed(failure *kit.Failure) witTypes.Result[wit.Report, wit.Failure] {
-	return witTypes.Err[wit.Report](wit.Failure{Kind: wit.FailureKind(failure.Kind), Message: failure.Message, Source: textOut(failure.Source)})
+	return witTypes.Err[wit.Report](wit.Failure{Kind: wit.FailureKind(failure.Kind), Message: valid(failure.Message), Source: textOut(failure.Source)})
 }
 
 type daemon struct{}
 
 func (daemon) Log(level kit.Level, message string) {
-	evidenced_check_log.Write(evidenced_check_log.Level(level), message)
+	evidenced_check_log.Write(evidenced_check_log.Level(level), valid(message))
 }
 
 func (daemon) SendAll(calls []kit.Call) []*kit.Response {
@@ -243,14 +244,14 @@ func peerIn(peer wit.Peer) kit.Peer {
 
 func callOut(call kit.Call) evidenced_check_http.Request {
 	request := evidenced_check_http.Request{
-		Method: call.Method, Url: call.URL, Headers: []witTypes.Tuple2[string, string]{}, Body: witTypes.None[[]uint8](),
+		Method: valid(call.Method), Url: valid(call.URL), Headers: []witTypes.Tuple2[string, string]{}, Body: witTypes.None[[]uint8](),
 		Auth: evidenced_check_http.MakeAuthGranted(), Accept: call.Accept, TimeoutMs: call.TimeoutMs,
 	}
 	if call.Method == "" {
 		request.Method = "GET"
 	}
 	for _, header := range call.Headers {
-		request.Headers = append(request.Headers, witTypes.Tuple2[string, string]{F0: header[0], F1: header[1]})
+		request.Headers = append(request.Headers, witTypes.Tuple2[string, string]{F0: valid(header[0]), F1: valid(header[1])})
 	}
 	if call.Body != nil {
 		request.Body = witTypes.Some(call.Body)
@@ -260,7 +261,7 @@ func callOut(call kit.Call) evidenced_check_http.Request {
 	case kit.Anonymous:
 		request.Auth = evidenced_check_http.MakeAuthAnonymous()
 	default:
-		request.Auth = evidenced_check_http.MakeAuthNamed(call.Auth)
+		request.Auth = evidenced_check_http.MakeAuthNamed(valid(call.Auth))
 	}
 	return request
 }
@@ -288,8 +289,8 @@ func callErrorIn(call kit.Call, refused evidenced_check_http.Error) *kit.CallErr
 
 func reportOut(report *kit.Report) wit.Report {
 	out := wit.Report{
-		Summary: report.Summary, Population: report.Population, SourceTotal: numberOut(report.SourceTotal),
-		PopulationQuery: report.PopulationQuery, Listing: wit.ListingEverySubject, Incomplete: textOut(report.Incomplete),
+		Summary: valid(report.Summary), Population: report.Population, SourceTotal: numberOut(report.SourceTotal),
+		PopulationQuery: valid(report.PopulationQuery), Listing: wit.ListingEverySubject, Incomplete: textOut(report.Incomplete),
 		CoveredUntil: instantOut(report.CoveredUntil), Extensions: extensionsOut(report.Extensions),
 	}
 	if report.NotPassing {
@@ -299,22 +300,22 @@ func reportOut(report *kit.Report) wit.Report {
 		out.Findings = append(out.Findings, findingOut(finding))
 	}
 	for _, part := range report.Attachments {
-		out.Attachments = append(out.Attachments, wit.Attachment{Name: part.Name, MediaType: part.MediaType, Body: part.Body})
+		out.Attachments = append(out.Attachments, wit.Attachment{Name: valid(part.Name), MediaType: valid(part.MediaType), Body: part.Body})
 	}
 	return out
 }
 
 func findingOut(finding *kit.Finding) wit.Finding {
 	out := wit.Finding{
-		Subject: finding.Subject, Label: textOut(finding.Label), Status: wit.Status(finding.Status), Attention: finding.Attention,
-		Message: finding.Message, AsOf: instantOut(finding.AsOf), Event: textOut(finding.Event), Extensions: extensionsOut(finding.Extensions),
+		Subject: valid(finding.Subject), Label: textOut(finding.Label), Status: wit.Status(finding.Status), Attention: finding.Attention,
+		Message: valid(finding.Message), AsOf: instantOut(finding.AsOf), Event: textOut(finding.Event), Extensions: extensionsOut(finding.Extensions),
 	}
 	for _, measured := range finding.Measurements {
 		limit := witTypes.None[float64]()
 		if measured.Limit != nil {
 			limit = witTypes.Some(*measured.Limit)
 		}
-		out.Measurements = append(out.Measurements, wit.Measurement{Name: measured.Name, Value: measured.Value, Unit: measured.Unit, Limit: limit})
+		out.Measurements = append(out.Measurements, wit.Measurement{Name: valid(measured.Name), Value: measured.Value, Unit: valid(measured.Unit), Limit: limit})
 	}
 	return out
 }
@@ -331,7 +332,7 @@ func extensionsOut(extensions map[string]any) []witTypes.Tuple2[string, string] 
 		if err != nil {
 			panic(fmt.Sprintf("the extension `%s` cannot be written as JSON: %v", key, err))
 		}
-		out = append(out, witTypes.Tuple2[string, string]{F0: key, F1: string(text)})
+		out = append(out, witTypes.Tuple2[string, string]{F0: valid(key), F1: string(text)})
 	}
 	return out
 }
@@ -356,11 +357,14 @@ func instantOut(moment time.Time) witTypes.Option[string] {
 	return witTypes.Some(kit.InstantText(moment))
 }
 
+// What is not UTF-8 would be a trap without words.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
 func textOut(text string) witTypes.Option[string] {
 	if text == "" {
 		return witTypes.None[string]()
 	}
-	return witTypes.Some(text)
+	return witTypes.Some(valid(text))
 }
 
 func numberIn(number witTypes.Option[uint32]) *uint32 {
