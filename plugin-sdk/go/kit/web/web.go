@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 
 	"evidenced/kit"
 )
@@ -32,8 +34,8 @@ func (transport *Transport) RoundTrip(request *http.Request) (*http.Response, er
 	call := kit.Call{
 		Method: request.Method, URL: request.URL.String(), Auth: transport.Auth, Accept: transport.Accept, Purpose: transport.Purpose,
 	}
-	for name, values := range request.Header {
-		for _, value := range values {
+	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
+		for _, value := range request.Header[name] {
 			call.Headers = append(call.Headers, [2]string{name, value})
 		}
 	}
