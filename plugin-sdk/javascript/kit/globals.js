@@ -24,7 +24,7 @@ globalThis.console = { debug: line('debug'), log: line('info'), info: line('info
 export function seedRandom(seed) {
   const view = new DataView(Uint8Array.from(seed).buffer);
   let [a, b, c, counter] = [0, 4, 8, 12].map((at) => view.getUint32(at) ^ view.getUint32(at + 16));
-  Math.random = () => {
+  const next = () => {
     const sum = (a + b + counter) | 0;
     counter = (counter + 1) | 0;
     a = b ^ (b >>> 9);
@@ -32,4 +32,8 @@ export function seedRandom(seed) {
     c = ((c << 21) | (c >>> 11)) + sum | 0;
     return (sum >>> 0) / 4_294_967_296;
   };
+  // The state of a seed of zeros is mixed after some rounds, too.
+  counter = (counter + 1) | 0;
+  for (let round = 0; round < 15; round += 1) next();
+  Math.random = next;
 }
