@@ -13,7 +13,7 @@ pub mod unit {
     pub const BYTE: &str = "By";
 }
 
-/// What a subject came to. There is no way to make one out of an error: that is an `error` finding.
+/// What a subject came to. An error that is returned instead of it makes an `error` finding by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     status: Status,
@@ -32,6 +32,11 @@ impl Verdict {
 
     pub fn not_applicable(message: impl Into<String>) -> Self {
         Self { status: Status::NotApplicable, attention: false, message: message.into() }
+    }
+
+    /// The subject could not be judged, in the check's own words.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self { status: Status::Error, attention: false, message: message.into() }
     }
 
     pub fn pass_if(good: bool, message: impl Into<String>) -> Self {
@@ -145,6 +150,11 @@ impl Findings {
 
     pub fn count(&self, status: Status) -> usize {
         self.findings.iter().filter(|finding| finding.status == status).count()
+    }
+
+    /// Findings that are not a pass: those that fail, are an error, or do not apply.
+    pub fn did_not_pass(&self) -> usize {
+        self.findings.len() - self.count(Status::Pass)
     }
 
     pub fn len(&self) -> usize {
