@@ -107,9 +107,11 @@ pub fn python(name: &str, packages: &[&str]) -> PathBuf {
 pub fn node_modules(package: &str, version: &str) -> PathBuf {
     let home = Layout::of_this_checkout().target.join("npm");
     fs::create_dir_all(&home).unwrap_or_else(|error| panic!("cannot make {}: {error}", home.display()));
-    let lock = File::create(home.join(format!("{package}.lock"))).expect("a file in target/npm");
+    // The name of one that belongs to somebody has a slash.
+    let name = package.replace('/', "+");
+    let lock = File::create(home.join(format!("{name}.lock"))).expect("a file in target/npm");
     lock.lock().expect("a lock in target/npm");
-    from_npm(&home.join(package), package, version).unwrap_or_else(|error| panic!("no {package}: {error:#}"))
+    from_npm(&home.join(&name), package, version).unwrap_or_else(|error| panic!("no {package}: {error:#}"))
 }
 
 /// A file of `tests/targets`.

@@ -9,6 +9,7 @@ mod crash;
 mod credentials;
 mod demo;
 mod doctor;
+mod editors;
 mod full_disk;
 mod hostile;
 mod input_systems;

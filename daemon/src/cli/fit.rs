@@ -1,5 +1,7 @@
 //! Controls whose plugin cannot test them as they are configured, each at the line that is to be mended.
 
+use std::sync::Arc;
+
 use crate::{
     config::{Config, Diagnostic, Level, Loaded, Position},
     domain::{Control, RunReason},
@@ -10,8 +12,12 @@ use crate::{
 /// Loads every plugin that the configuration names, as the daemon will; nothing is kept, and nothing is run but
 /// `describe`.
 pub(super) fn shelf(config: &Config, compile: CompileWhere) -> anyhow::Result<Shelf> {
-    let settings = SandboxSettings { concurrency: 1, compile, ..SandboxSettings::default() };
-    Ok(Shelf::load(&*Sandbox::new(settings)?, config))
+    Ok(Shelf::load(&*sandbox(compile)?, config))
+}
+
+/// A sandbox that is used to look at plugins one by one, and forgotten.
+pub(super) fn sandbox(compile: CompileWhere) -> anyhow::Result<Arc<Sandbox>> {
+    Ok(Sandbox::new(SandboxSettings { concurrency: 1, compile, ..SandboxSettings::default() })?)
 }
 
 /// One for each enabled control that the daemon would run in vain.

@@ -25,6 +25,7 @@ mod replay;
 mod report;
 mod results;
 mod run;
+mod schema;
 mod silence;
 mod simulate;
 mod slots;
@@ -86,6 +87,7 @@ enum Command {
     Demo(demo::DemoArguments),
     Init(init::InitArguments),
     CheckConfig(check_config::CheckConfigArguments),
+    Schema(schema::SchemaArguments),
     Check(check::CheckArguments),
     Slots(slots::SlotsArguments),
     Simulate(simulate::SimulateArguments),
@@ -157,6 +159,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => arguments.run(&context),
         Command::Init(arguments) => arguments.run(&context),
         Command::CheckConfig(arguments) => arguments.run(&context),
+        Command::Schema(arguments) => arguments.run(&context),
         Command::Slots(arguments) => arguments.run(&context),
         Command::Simulate(arguments) => arguments.run(&context),
         Command::Check(arguments) => arguments.run(&context),

@@ -46,6 +46,16 @@ impl Printer {
         Ok(written(writeln!(io::stdout().lock(), "{}", escaped_json(&serde_json::to_string(object)?)))?)
     }
 
+    /// One JSON document: on one line with `--json`, else on several, for people who open it.
+    pub fn document(&self, document: &impl Serialize) -> anyhow::Result<()> {
+        if self.json {
+            return self.object(document);
+        }
+        let text = serde_json::to_string_pretty(document)?;
+        let lines: Vec<_> = text.lines().map(escaped_json).collect();
+        Ok(written(writeln!(io::stdout().lock(), "{}", lines.join("\n")))?)
+    }
+
     /// A file that was written.
     pub fn file(&self, path: &Path) -> anyhow::Result<()> {
         if self.json {

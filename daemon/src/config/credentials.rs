@@ -39,7 +39,7 @@ pub(super) struct Credentials {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Header,
     Bearer,
     Basic,
@@ -53,7 +53,7 @@ enum Kind {
     ClientCertificate,
 }
 
-const KINDS: [(&str, Kind); 11] = [
+pub(super) const KINDS: [(&str, Kind); 11] = [
     ("header", Kind::Header),
     ("bearer", Kind::Bearer),
     ("basic", Kind::Basic),
@@ -68,7 +68,7 @@ const KINDS: [(&str, Kind); 11] = [
 ];
 
 /// The keys that some kinds have and others have not.
-const KEYS: [(&str, &[Kind]); 23] = {
+pub(super) const KEYS: [(&str, &[Kind]); 23] = {
     use Kind::{
         AwsAssumeRole, AwsInstance, AwsSigv4, Basic, Bearer, ClientCertificate, GithubApp, GoogleServiceAccount,
         Header, Oauth2Client, Password,

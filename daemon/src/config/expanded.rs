@@ -255,7 +255,8 @@ fn within_words(within: Within) -> String {
 }
 
 /// A value of TOML on one line.
-fn toml(value: &Value) -> String {
+/// As a value of TOML.
+pub(super) fn toml(value: &Value) -> String {
     match value {
         Value::String(text) => toml_text(text),
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),

@@ -27,8 +27,11 @@ mod mail;
 mod model;
 mod monitoring;
 mod network;
+#[cfg(test)]
+mod noted;
 mod quantities;
 mod resolve;
+mod schema;
 mod secrets;
 mod section;
 mod sources;
@@ -61,6 +64,8 @@ pub use model::{
 };
 
 pub use quantities::{duration, until};
+pub use resolve::PLUGIN_DIRS;
+pub use schema::{PluginSchema, Schema};
 
 use crate::domain::{ControlId, Timestamp};
 

@@ -48,7 +48,7 @@ pub(super) fn own_drafts(root: &Section<'_>, defaults: &Table, errors: &mut Erro
         for key in FOR_BOTH {
             for_both.extend(take(key).map(|member| (key.to_owned(), member)));
         }
-        if let Some(limits) = section.table("limits", "limits", errors) {
+        if let Some(limits) = section.table("limits", "limits of [monitoring]", errors) {
             // They are read with the control.
             LIMITS.into_iter().for_each(|key| _ = limits.node(key));
             limits.finish(errors);

@@ -43,7 +43,8 @@ pub(super) struct Resolved {
 }
 
 const STATE_DIR: &str = "/var/lib/evidenced";
-const PLUGIN_DIRS: [&str; 2] = ["/usr/lib/evidenced/plugins", "/etc/evidenced/plugins"];
+/// Where plugins are looked for when the configuration does not say.
+pub const PLUGIN_DIRS: [&str; 2] = ["/usr/lib/evidenced/plugins", "/etc/evidenced/plugins"];
 /// What the instance is called that nobody named.
 const INSTANCE: &str = "main";
 /// Enough for checks that wait for the network; a run holds its memory while it waits.

@@ -45,6 +45,8 @@ impl<'t> Section<'t> {
     /// Whatever stands behind the key.
     pub(super) fn node(&self, key: &'static str) -> Option<&'t Node> {
         self.asked.borrow_mut().push(key);
+        #[cfg(test)]
+        super::noted::key(self.name, key);
         self.table.get(key).map(|member| &member.node)
     }
 
@@ -183,6 +185,8 @@ pub(super) fn text<'t>(node: &'t Node, key: &str, errors: &mut Errors) -> Option
 
 /// The meaning of a word out of a closed list.
 pub(super) fn word<T: Copy>(text: Located<&str>, key: &str, words: &[(&str, T)], errors: &mut Errors) -> Option<T> {
+    #[cfg(test)]
+    super::noted::words(key, words);
     let meaning = words.iter().find(|(word, _)| *word == text.value).map(|&(_, meaning)| meaning);
     if meaning.is_none() {
         let known: Vec<_> = words.iter().map(|&(word, _)| word).collect();

@@ -144,7 +144,8 @@ fn check_keys(table: &Table, section: &str, allowed: impl Fn(&str) -> bool, erro
     }
 }
 
-fn may_be_default(key: &str) -> bool {
+/// Whether `[defaults]` may have it.
+pub(super) fn may_be_default(key: &str) -> bool {
     !matches!(key, "id" | "title" | "template" | "for_each")
 }
 

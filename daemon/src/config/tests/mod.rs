@@ -5,11 +5,13 @@ mod asked;
 mod credentials;
 mod monitoring;
 mod mutations;
+mod plugin_schemas;
 mod refused;
+mod schema;
 
 use std::{fs, path::Path};
 
-use super::{Diagnostics, Loaded, load_in};
+use super::{Diagnostics, Loaded, files_of, load_in};
 
 /// A folder with files in it.
 struct Folder(tempfile::TempDir);
@@ -33,8 +35,14 @@ impl Folder {
         self.0.path()
     }
 
+    /// What is accepted is right by the schema, too.
     fn load(&self) -> Result<Loaded, Diagnostics> {
-        load_in(&self.path().join("evidenced.toml"), None)
+        let main = self.path().join("evidenced.toml");
+        let loaded = load_in(&main, None)?;
+        for path in files_of(&main) {
+            schema::assert_right(&fs::read_to_string(&path).unwrap(), &path.display().to_string());
+        }
+        Ok(loaded)
     }
 
     /// Text in which this folder is named, as if it were the current one.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, env, fs};
 use super::Folder;
 
 /// Cases of `## what it is`, a file, `---` and what is shown. To write the answers anew: `UPDATE_GOLDEN=1`.
-const CASES: &str = include_str!("refused.txt");
+pub(super) const CASES: &str = include_str!("refused.txt");
 
 #[test]
 fn what_is_written_wrong_is_told_exactly() {
