@@ -9,6 +9,7 @@ pub mod machine;
 pub mod package;
 pub mod planted;
 pub mod plugins;
+pub mod polyglot;
 pub mod schema;
 pub mod targets;
 pub mod year;

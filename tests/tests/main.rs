@@ -5,6 +5,7 @@
 
 mod clients;
 mod compile_limits;
+mod contract;
 mod crash;
 mod credentials;
 mod demo;
@@ -18,6 +19,7 @@ mod monitoring;
 mod one_check;
 mod outbox_smtp;
 mod people;
+mod polyglot;
 mod real_servers;
 mod secrets;
 mod signals;

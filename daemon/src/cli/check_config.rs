@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::{Context, ExitStatus, fit, run};
+use super::{Context, ExitStatus, fit, grants, run};
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Diagnostic, Endpoint, Level, Loaded, Transport, limit_values, limit_words, schedule_words},
@@ -26,8 +26,12 @@ pub(super) struct CheckConfigArguments {
     /// Print every control as it is after templates and defaults, with the file and line of each value.
     #[arg(long)]
     expanded: bool,
-    /// Say only what is wrong, and what is worth a look.
+    /// Print what each control's plugin may do, for a security review: only what it says that it needs and its control
+    /// grants.
     #[arg(long, conflicts_with = "expanded")]
+    grants: bool,
+    /// Say only what is wrong, and what is worth a look.
+    #[arg(long, conflicts_with_all = ["expanded", "grants"])]
     quiet: bool,
 }
 
@@ -48,10 +52,11 @@ impl CheckConfigArguments {
         };
         let now = SystemClock::new().now();
         let mut plugins = Plugins::default();
-        if !context.printer.is_json() && !self.expanded && !self.quiet {
+        let is_short = self.quiet || self.grants;
+        if !context.printer.is_json() && !self.expanded && !is_short {
             context.printer.text(&head(&loaded.config))?;
         }
-        let shown = if self.quiet { &[][..] } else { &loaded.config.controls };
+        let shown = if is_short { &[][..] } else { &loaded.config.controls };
         for control in shown {
             match (self.expanded, context.printer.is_json()) {
                 (true, true) => context.printer.object(&expanded_object(&loaded, control))?,
@@ -62,7 +67,16 @@ impl CheckConfigArguments {
         }
         let warnings = loaded.warnings_at(now);
         let compile = run::options(&loaded.config)?.compile;
-        let faults = fit::faults(&loaded, &fit::shelf(&loaded.config, compile)?);
+        let shelf = fit::shelf(&loaded.config, compile)?;
+        if self.grants {
+            let lines = grants::lines(&loaded, &shelf);
+            if context.printer.is_json() {
+                lines.iter().try_for_each(|line| context.printer.object(line))?;
+            } else {
+                context.printer.text(&grants::words(&lines))?;
+            }
+        }
+        let faults = fit::faults(&loaded, &shelf);
         tell(context, warnings.iter().copied().chain(&faults))?;
         let count = counted(warnings.len(), "warning");
         let controls = counted(loaded.config.controls.len(), "control");
@@ -241,7 +255,7 @@ fn endpoint(grant: &Grant) -> Endpoint {
     Endpoint { scheme: grant.scheme, host: grant.host.clone(), port: grant.port }
 }
 
-fn reach(grant: &Grant) -> String {
+pub(super) fn reach(grant: &Grant) -> String {
     let mut text = format!("{} by {}", endpoint(grant), grant.methods.join(", "));
     if let Some(credential) = &grant.credential {
         text.push_str(&format!(" with the credential {credential}"));
@@ -261,7 +275,7 @@ fn reach(grant: &Grant) -> String {
     text
 }
 
-fn origin(input: &InputSpec) -> String {
+pub(super) fn origin(input: &InputSpec) -> String {
     match &input.origin {
         InputOrigin::File(path) => format!("file {}", path.display()),
         InputOrigin::Glob(pattern) => format!("files {pattern}"),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    config::{Config, Diagnostic, Level, Loaded, Position},
+    config::{Config, Diagnostic, Level, Loaded, Origin, Position},
     domain::{Control, RunReason},
     runner::{PluginFault, Shelf},
-    sandbox::{CompileWhere, Sandbox, SandboxSettings},
+    sandbox::{CompileWhere, RefusedKey, Sandbox, SandboxSettings},
 };
 
 /// Loads every plugin that the configuration names, as the daemon will; nothing is kept, and nothing is run but
@@ -20,14 +20,18 @@ pub(super) fn sandbox(compile: CompileWhere) -> anyhow::Result<Arc<Sandbox>> {
     Ok(Sandbox::new(SandboxSettings { concurrency: 1, compile, ..SandboxSettings::default() })?)
 }
 
-/// One for each enabled control that the daemon would run in vain.
+/// What makes the daemon run an enabled control in vain: one for each key that its plugin refuses, else one for the control.
 pub(super) fn faults(loaded: &Loaded, shelf: &Shelf) -> Vec<Diagnostic> {
     let controls = loaded.config.controls.iter().filter(|control| control.enabled && control.has_plugin());
-    controls.filter_map(|control| Some(diagnostic(loaded, control, shelf.fitted(control).err()?))).collect()
+    controls.flat_map(|control| of_control(loaded, shelf, control)).collect()
 }
 
-fn diagnostic(loaded: &Loaded, control: &Control, fault: PluginFault) -> Diagnostic {
-    let PluginFault { reason, message } = fault;
+fn of_control(loaded: &Loaded, shelf: &Shelf, control: &Control) -> Vec<Diagnostic> {
+    let Err(PluginFault { reason, message }) = shelf.fitted(control) else { return Vec::new() };
+    let refused = shelf.refused_keys(control);
+    if !refused.is_empty() {
+        return refused.iter().map(|key| of_key(loaded, control, key)).collect();
+    }
     let (code, key, hint) = match reason {
         RunReason::ConfigRefused => {
             ("config-refused", "config", "the plugin's schema says what it takes; mend the keys that are named")
@@ -44,13 +48,27 @@ fn diagnostic(loaded: &Loaded, control: &Control, fault: PluginFault) -> Diagnos
     let is_of = |name: &str| name == key || name.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
     let written = values.iter().find_map(|value| value.origin.filter(|_| is_of(&value.key)));
     let origin = written.or_else(|| values.iter().find_map(|value| value.origin));
+    vec![diagnostic(code, format!("{} cannot be tested: {message}", control.id), origin, Some(hint.to_owned()))]
+}
+
+/// At the key itself; a key that is missing at the table that it is missing in, or else at the control's plugin.
+fn of_key(loaded: &Loaded, control: &Control, key: &RefusedKey) -> Diagnostic {
+    let origins = loaded.origins.get(&control.id);
+    let lengths = (1..=key.path.len()).rev();
+    let names = lengths.map(|length| format!("config.{}", key.path[..length].join("."))).chain(["plugin".to_owned()]);
+    let origin = names.into_iter().find_map(|name| origins?.get(&name));
+    let message = format!("{} cannot be tested: plugin `{}` refuses {key}", control.id, control.check.plugin);
+    diagnostic("config-refused", message, origin, key.hint.clone())
+}
+
+fn diagnostic(code: &'static str, message: String, origin: Option<&Origin>, hint: Option<String>) -> Diagnostic {
     Diagnostic {
         level: Level::Error,
         code,
-        message: format!("{} cannot be tested: {message}", control.id),
+        message,
         file: origin.map(|origin| origin.file.to_path_buf()).unwrap_or_default(),
-        position: origin.map(|origin| Position { line: origin.line, column: 1 }),
-        hint: Some(hint.to_owned()),
+        position: origin.map(|origin| Position { line: origin.line, column: origin.column }),
+        hint,
     }
 }
 

@@ -15,6 +15,7 @@ mod exceptions;
 mod exclude;
 mod exit;
 mod fit;
+mod grants;
 mod init;
 mod moment;
 mod panics;

@@ -60,7 +60,8 @@ impl Files {
     }
 
     pub(super) fn origin(&self, place: Place) -> Origin {
-        Origin { file: self.path(place), line: self.position(place).line }
+        let Position { line, column } = self.position(place);
+        Origin { file: self.path(place), line, column }
     }
 
     pub(super) fn position(&self, place: Place) -> Position {

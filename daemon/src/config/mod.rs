@@ -53,7 +53,7 @@ use std::{
 use diagnostics::Errors;
 use files::Files;
 use resolve::{Resolved, Surroundings, resolve};
-use tree::{Table, Value};
+use tree::{Node, Table, Value};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Position};
 pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
@@ -73,7 +73,8 @@ use crate::domain::{ControlId, Timestamp};
 #[derive(Debug, Clone)]
 pub struct Loaded {
     pub config: Config,
-    /// Where the values of each control were written, by key; those of `config` and `limits` as `config.max_age_days`.
+    /// Where the values of each control were written, by key; those of `config` and `limits` as `config.max_age_days`, what is
+    /// further in as `config.golden.0.name`.
     /// What is not in it has its default.
     pub origins: BTreeMap<ControlId, BTreeMap<String, Origin>>,
     /// What is accepted, and yet worth a look.
@@ -85,8 +86,9 @@ pub struct Loaded {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     pub file: Arc<Path>,
-    /// Counts from 1.
+    /// Both count from 1.
     pub line: u32,
+    pub column: u32,
 }
 
 impl Loaded {
@@ -134,13 +136,32 @@ fn origins(table: &Table, files: &Files) -> BTreeMap<String, Origin> {
     let mut origins = BTreeMap::new();
     for (key, member) in table {
         match &member.node.value {
-            Value::Table(inner) => {
-                origins.extend(inner.iter().map(|(name, inner)| (format!("{key}.{name}"), files.origin(inner.key_at))));
-            }
+            Value::Table(inner) => inner.iter().for_each(|(name, inner)| {
+                let name = format!("{key}.{name}");
+                origins.insert(name.clone(), files.origin(inner.key_at));
+                within(&name, &inner.node, files, &mut origins);
+            }),
             _ => {
                 origins.insert(key.clone(), files.origin(member.key_at));
             }
         }
     }
     origins
+}
+
+/// What stands in a value, by its key and the number of a list's member.
+fn within(key: &str, node: &Node, files: &Files, origins: &mut BTreeMap<String, Origin>) {
+    match &node.value {
+        Value::Table(members) => members.iter().for_each(|(name, member)| {
+            let name = format!("{key}.{name}");
+            origins.insert(name.clone(), files.origin(member.key_at));
+            within(&name, &member.node, files, origins);
+        }),
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| {
+            let name = format!("{key}.{at}");
+            origins.insert(name.clone(), files.origin(item.at));
+            within(&name, item, files, origins);
+        }),
+        _ => (),
+    }
 }

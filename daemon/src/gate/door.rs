@@ -24,7 +24,7 @@ use super::{
     message::{add_own_headers, message},
     proxy::ProxyPass,
     quota,
-    request::{Permitted, Target, permit_handshake},
+    request::{Grants, Permitted, Target, permit_handshake},
     retry,
     shown::Shown,
     token::{Asking, Mark},
@@ -72,12 +72,18 @@ pub struct Door {
     pub(super) gate: Arc<Gate>,
     /// Controls take turns where many wait.
     pub(super) control: ControlId,
-    pub(super) grants: Arc<[Grant]>,
+    pub(super) grants: Grants,
     pub(super) budget: Budget,
     pub(super) requests_left: AtomicU32,
 }
 
 impl Door {
+    /// The same for somebody who said beforehand what they need: what they did not say is not theirs, though it is granted.
+    #[must_use]
+    pub fn declaring(self, is_declared: impl Fn(&Grant) -> bool) -> Self {
+        Self { grants: self.grants.declared(is_declared), ..self }
+    }
+
     /// Sends one request; the answer is free of the secrets that were sent.
     ///
     /// # Errors

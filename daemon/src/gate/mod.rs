@@ -51,6 +51,7 @@ use crate::domain::{ControlId, CredentialId, Grant, Rate, SourceId, Timestamp};
 use confided::Confided;
 use connect::Connector;
 use limiter::Limiter;
+use request::Grants;
 use tls::Trusts;
 use token::Tokens;
 
@@ -133,6 +134,7 @@ impl Gate {
 
     /// The network for one run: what `grants` name, as often and as long as `budget` says.
     pub fn for_run(self: &Arc<Self>, control: ControlId, grants: Arc<[Grant]>, budget: Budget) -> Door {
+        let grants = Grants::all(grants);
         Door { gate: Arc::clone(self), control, grants, budget, requests_left: AtomicU32::new(budget.requests) }
     }
 

@@ -7,6 +7,7 @@ use rustls::pki_types::ServerName;
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
 };
 use url::{Host, Url};
 
@@ -33,6 +34,28 @@ const OWNED: [HeaderName; 10] = [
 
 /// Headers by which some servers take another method than the one that was granted.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+
+/// What may be reached.
+#[derive(Debug)]
+pub(super) struct Grants {
+    /// What the control grants, and whoever asks said that it needs.
+    pub effective: Arc<[Grant]>,
+    /// What the control grants in vain: known only to tell why it is refused.
+    pub undeclared: Arc<[Grant]>,
+}
+
+impl Grants {
+    pub(super) fn all(grants: impl Into<Arc<[Grant]>>) -> Self {
+        Self { effective: grants.into(), undeclared: [].into() }
+    }
+
+    /// What is declared stays; the rest is known and not given.
+    pub(super) fn declared(&self, is_declared: impl Fn(&Grant) -> bool) -> Self {
+        let (effective, undeclared): (Vec<_>, Vec<_>) =
+            self.effective.iter().cloned().partition(|grant| is_declared(grant));
+        Self { effective: effective.into(), undeclared: undeclared.into() }
+    }
+}
 
 /// One server, as a URL names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +147,7 @@ pub(super) struct Permitted<'a> {
 
 impl<'a> Permitted<'a> {
     /// Refuses what is no HTTP request, and what no grant covers: exactly this scheme, host, port and method.
-    pub(super) fn new(request: HttpRequest, grants: &'a [Grant]) -> Result<Self, HttpError> {
+    pub(super) fn new(request: HttpRequest, grants: &'a Grants) -> Result<Self, HttpError> {
         let url = read_url(&request.url)?;
         let target = Target::of(&url).ok_or_else(|| refused("a URL begins with `http://` or `https://`".to_owned()))?;
         let method = read_method(&request.method)?;
@@ -148,20 +171,28 @@ impl<'a> Permitted<'a> {
 pub(super) fn permit_handshake<'a>(
     host: &str,
     port: u16,
-    grants: &'a [Grant],
+    grants: &'a Grants,
 ) -> Result<(Target, &'a Grant), HttpError> {
     let bracketed = if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() };
     let host = Host::parse(&bracketed).map_err(|_| refused(format!("`{}` is not the name of a host", shown(host))))?;
     let target = Target { scheme: Scheme::Https, host, port };
-    let grant = grants
-        .iter()
-        .find(|grant| target.is_granted_by(grant))
-        .ok_or_else(|| refused(format!("a TLS handshake with {target} needs a grant of https://{target}")))?;
+    let covers = |grant: &&Grant| target.is_granted_by(grant);
+    let grant = grants.effective.iter().find(covers).ok_or_else(|| {
+        let what = format!("a TLS handshake with {target}");
+        refused(match grants.undeclared.iter().find(covers) {
+            Some(_) => undeclared(&what),
+            None => format!("{what} needs a grant of https://{target}"),
+        })
+    })?;
     Ok((target, grant))
 }
 
+fn undeclared(what: &str) -> String {
+    format!("{what} is granted to this control, but the plugin does not say in `needs.hosts` that it calls it")
+}
+
 fn choose<'a>(
-    grants: &'a [Grant],
+    grants: &'a Grants,
     target: &Target,
     method: &Method,
     auth: &Auth,
@@ -170,9 +201,13 @@ fn choose<'a>(
     let covers = |grant: &&Grant| {
         target.is_granted_by(grant) && grant.methods.iter().any(|granted| granted.as_str() == method.as_str())
     };
-    let mut covering = grants.iter().filter(covers).peekable();
+    let mut covering = grants.effective.iter().filter(covers).peekable();
     let Some(first) = covering.peek().copied() else {
-        return Err(refused(format!("{method} {place} is not granted to this control")));
+        let what = format!("{method} {place}");
+        return Err(refused(match grants.undeclared.iter().find(covers) {
+            Some(_) => undeclared(&what),
+            None => format!("{what} is not granted to this control"),
+        }));
     };
     match auth {
         Auth::Anonymous => Ok((first, None)),

@@ -25,7 +25,7 @@ use super::{
     credential::read_secret,
     limiter::{Quiet, Turn},
     mask::Mask,
-    request::{Target, refused},
+    request::{Grants, Target, refused},
 };
 use crate::{
     domain::{CredentialId, CredentialKind, Database, Grant, Scheme, Server},
@@ -77,7 +77,7 @@ impl Door {
         Self {
             gate: Arc::clone(&self.gate),
             control: self.control.clone(),
-            grants: [grant].into(),
+            grants: Grants::all([grant]),
             budget: Budget { requests: 1, response_bytes, ..self.budget },
             requests_left: AtomicU32::new(1),
         }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Shelf,
+    Reach, Shelf,
     cases::Trial,
     inputs::{self, Gathering},
 };
@@ -125,10 +125,12 @@ impl Executor {
         };
         let limits = &control.check.limits;
         let door = self.door(&control, started);
+        let reach = Reach::of(shelved.plugin.description(), &control);
+        let given: Vec<_> = reach.inputs().cloned().collect();
         let begun = Begun { order, now, clock_in_doubt, started };
-        let inputs = self.gather(&begun, &door).await;
+        let inputs = self.gather(&given, &begun, &door).await;
         let order = begun.order;
-        if let Some(why) = unread_events(&control.check.inputs, &inputs) {
+        if let Some(why) = unread_events(&given, &inputs) {
             return not_started(order, RunReason::InputUnreadable, why, inputs);
         }
         let spec = RunSpec {
@@ -138,7 +140,7 @@ impl Executor {
             limits: *limits,
             stop: self.stop.clone(),
             world: Arc::new(Live::new(
-                door,
+                door.declaring(|grant| reach.is_host_declared(grant)),
                 Arc::new(Granted { history: Arc::clone(&self.history), control: Arc::clone(&control) }),
             )),
         };
@@ -179,7 +181,7 @@ impl Executor {
         self.gate.for_run(control.id.clone(), grants, budget)
     }
 
-    async fn gather(&self, begun: &Begun, door: &Door) -> Vec<InputBytes> {
+    async fn gather(&self, specs: &[InputSpec], begun: &Begun, door: &Door) -> Vec<InputBytes> {
         let Begun { order, now, clock_in_doubt, started } = begun;
         let limits = &order.control.check.limits;
         let gathering = Gathering {
@@ -192,7 +194,7 @@ impl Executor {
             since: *started,
             wall: limits.wall,
         };
-        inputs::gather(&order.control.check.inputs, &gathering).await
+        inputs::gather(specs, &gathering).await
     }
 
     /// A run of the daemon's own check: what it reads is gathered and kept like the inputs of a plugin, and nothing else
@@ -202,7 +204,7 @@ impl Executor {
         let inputs = match built_in {
             BuiltIn::MonitoringRan => {
                 let door = self.door(&control, begun.started);
-                self.gather(&begun, &door).await
+                self.gather(&control.check.inputs, &begun, &door).await
             }
             BuiltIn::PluginsCanFail => {
                 let trial = Trial {

@@ -11,9 +11,11 @@ mod execute;
 mod glob;
 mod inputs;
 mod queue;
+mod reach;
 mod reading;
 mod shelf;
 
 pub use execute::{Executor, Finished, HistoryReader, Order, SlotsTold, ended_record, judged_by_itself, request, seed};
 pub use queue::{Action, Queue};
+pub use reach::Reach;
 pub use shelf::{PluginFault, Shelf, Shelved, find};

@@ -9,9 +9,11 @@ use std::{
 
 use crate::{
     config::Config,
-    domain::{CatchUp, Control, Digest, Grant, InputOrigin, PluginName, RunReason, escaped},
-    sandbox::{LoadError, PLUGIN_BYTES, Plugin, Sandbox, SchemaError},
+    domain::{CatchUp, Control, Digest, InputOrigin, PluginName, RunReason, escaped},
+    sandbox::{LoadError, PLUGIN_BYTES, Plugin, RefusedKey, Sandbox, SchemaError},
 };
+
+use super::Reach;
 
 /// Why a control cannot be tested at all. Its runs are `error` with this reason; the others go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +32,7 @@ pub struct Shelved {
     pub path: PathBuf,
     /// What the plugin's `config_schema` says of each configuration that it is given; `None`: it takes any. Looked at
     /// once, since it takes longer than a run.
-    schema: Result<Option<Arc<BTreeMap<Digest, Vec<String>>>>, SchemaError>,
+    schema: Result<Option<Arc<BTreeMap<Digest, Vec<RefusedKey>>>>, SchemaError>,
 }
 
 /// Every plugin that a configuration names.
@@ -79,6 +81,13 @@ impl Shelf {
                 message: format!("plugin `{name}` was not loaded: no control of the configuration named it"),
             }),
         }
+    }
+
+    /// The keys of a control's configuration that its plugin does not take; none where there is no plugin that could say so.
+    pub fn refused_keys(&self, control: &Control) -> &[RefusedKey] {
+        let shelved = self.plugins.get(&control.check.plugin).and_then(|shelved| shelved.as_ref().ok());
+        let held = shelved.and_then(|shelved| shelved.schema.as_ref().ok()?.as_ref());
+        held.and_then(|held| held.get(&digest_of(&control.check.config))).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The plugin, if the control gives it all that it needs and its configuration is as it demands.
@@ -134,7 +143,7 @@ fn held_against(
     schema: &serde_json::Value,
     config: &Config,
     name: &PluginName,
-) -> Result<Arc<BTreeMap<Digest, Vec<String>>>, SchemaError> {
+) -> Result<Arc<BTreeMap<Digest, Vec<RefusedKey>>>, SchemaError> {
     let users = config.controls.iter().filter(|control| control.has_plugin() && control.check.plugin == *name);
     let configs: BTreeMap<Digest, &serde_json::Value> =
         users.map(|control| (digest_of(&control.check.config), &control.check.config)).collect();
@@ -166,8 +175,11 @@ fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {
             message: format!("plugin `{}` refuses the configuration: {why}", check.plugin),
         };
         match held.get(&digest_of(&check.config)) {
-            Some(errors) if errors.is_empty() => {}
-            Some(errors) => return Err(refused(&told(&errors.join("; ")))),
+            Some(keys) if keys.is_empty() => {}
+            Some(keys) => {
+                let keys: Vec<_> = keys.iter().map(RefusedKey::to_string).collect();
+                return Err(refused(&told(&keys.join("; "))));
+            }
             None => return Err(refused("it was not there when the plugin was loaded")),
         }
     }
@@ -192,7 +204,7 @@ fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {
             ),
         });
     }
-    let missing = missing_grants(shelved, control);
+    let missing = Reach::of(shelved.plugin.description(), control).missing();
     if missing.is_empty() {
         return Ok(());
     }
@@ -200,39 +212,4 @@ fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {
         reason: RunReason::GrantMissing,
         message: format!("plugin `{}` needs what {} does not grant: {}", check.plugin, control.id, missing.join("; ")),
     })
-}
-
-fn missing_grants(shelved: &Shelved, control: &Control) -> Vec<String> {
-    let needs = &shelved.plugin.description().needs;
-    let check = &control.check;
-    let mut missing = Vec::new();
-    for input in needs.inputs.iter().filter(|input| !input.optional) {
-        if !check.inputs.iter().any(|granted| granted.name == input.name) {
-            missing.push(format!("input `{}` (add [[control.input]])", input.name));
-        }
-    }
-    for pointer in &needs.hosts {
-        // A key that is not there names no URL; whether it may be left out is the schema's matter.
-        let urls = check.config.pointer(pointer).map(urls_in).unwrap_or_default();
-        for url in urls {
-            if !check.grants.iter().any(|grant| covers(grant, &url)) {
-                missing.push(format!("{url} (add a source or [[control.grant]])"));
-            }
-        }
-    }
-    missing
-}
-
-fn urls_in(value: &serde_json::Value) -> Vec<String> {
-    match value {
-        serde_json::Value::String(url) => vec![url.clone()],
-        serde_json::Value::Array(items) => items.iter().flat_map(urls_in).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn covers(grant: &Grant, url: &str) -> bool {
-    let Ok(url) = url::Url::parse(url) else { return false };
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    url.scheme() == grant.scheme.as_str() && host == grant.host && url.port_or_known_default() == Some(grant.port)
 }

@@ -28,6 +28,7 @@ mod host;
 mod run;
 mod wasi;
 
+mod refused;
 mod replay;
 mod transcript;
 mod volatile;
@@ -47,6 +48,7 @@ pub use error::{LoadError, SandboxError};
 pub use host::log::{LogLevel, LogLine};
 pub use load::PLUGIN_BYTES;
 pub use plugin::{Plugin, PluginKind};
+pub use refused::RefusedKey;
 pub use replay::{Comparison, ReplaySpec, compare, report_bytes};
 pub use run::{InputBytes, RunResult, RunSpec};
 pub use schema::{SchemaError, schema_child_main};

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     Sandbox,
     compile::{ChildFault, CompileLimits, CompileWhere, answer_as_child, ask_child},
+    refused::{RefusedKey, refused_keys},
 };
 
 /// What it may cost to hold all configurations of one plugin against its schema. An honest one takes milliseconds.
@@ -31,7 +32,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// The schema is none, or costs more than it may.
-    pub fn held_against(&self, schema: &Value, configs: &[&Value]) -> Result<Vec<Vec<String>>, SchemaError> {
+    pub fn held_against(&self, schema: &Value, configs: &[&Value]) -> Result<Vec<Vec<RefusedKey>>, SchemaError> {
         let CompileWhere::Child { program, .. } = self.compiler.place() else {
             return held_against(schema, configs.iter().copied()).map_err(SchemaError::NoSchema);
         };
@@ -47,15 +48,12 @@ impl Sandbox {
     }
 }
 
-fn held_against<'a>(schema: &Value, configs: impl Iterator<Item = &'a Value>) -> Result<Vec<Vec<String>>, String> {
+fn held_against<'a>(
+    schema: &Value,
+    configs: impl Iterator<Item = &'a Value>,
+) -> Result<Vec<Vec<RefusedKey>>, String> {
     let validator = jsonschema::validator_for(schema).map_err(|error| error.to_string())?;
-    let errors = |config| {
-        let errors = validator.iter_errors(config);
-        errors
-            .map(|error| format!("`config{}`: {error}", error.instance_path().to_string().replace('/', ".")))
-            .collect()
-    };
-    Ok(configs.map(errors).collect())
+    Ok(configs.map(|config| refused_keys(schema, &validator, config)).collect())
 }
 
 /// The hidden subcommand `__schema`: a schema and configurations on standard input, a line each; what is wrong with each

@@ -45,6 +45,18 @@ async fn what_is_not_granted_exactly_is_refused_before_a_connection_is_made() {
 }
 
 #[tokio::test]
+async fn what_is_granted_and_not_declared_is_refused_with_its_own_words() {
+    let (declared, other) = (Server::answering("HTTP/1.1 200 OK\r\n\r\n").await, Server::answering("").await);
+    let door = door([declared.grant(), other.grant()]).declaring(|grant| grant.port == declared.address.port());
+    assert!(door.send(get(declared.url("/"))).await.is_ok());
+    let why = refusal(door.send(get(other.url("/"))).await);
+    assert!(why.ends_with("is granted to this control, but the plugin does not say in `needs.hosts` that it calls it"));
+    let why = refusal(door.send(get("http://example.com/")).await);
+    assert!(why.ends_with("is not granted to this control"), "{why}");
+    assert_eq!(other.connections(), 0);
+}
+
+#[tokio::test]
 async fn a_host_is_compared_as_a_name_and_not_as_text() {
     let grants: Arc<[Grant]> = [grant_of("http://xn--bcher-kva.invalid")].into();
     let door = door(grants);
