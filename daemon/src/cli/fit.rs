@@ -1,5 +1,7 @@
 //! Controls whose plugin cannot test them as they are configured, each at the line that is to be mended.
 
+use std::sync::Arc;
+
 use crate::{
     config::{Config, Diagnostic, Level, Loaded, Position},
     domain::{Control, RunReason},
@@ -10,8 +12,13 @@ use crate::{
 /// Loads every plugin that the configuration names, as the daemon will; nothing is kept, and nothing is run but
 /// `describe`.
 pub(super) fn shelf(config: &Config, compile: CompileWhere) -> anyhow::Result<Shelf> {
+    Ok(Shelf::load(&*sandbox(compile)?, config))
+}
+
+/// A sandbox for one plugin at a time, in which nothing is kept.
+pub(super) fn sandbox(compile: CompileWhere) -> anyhow::Result<Arc<Sandbox>> {
     let settings = SandboxSettings { concurrency: 1, compile, ..SandboxSettings::default() };
-    Ok(Shelf::load(&*Sandbox::new(settings)?, config))
+    Ok(Sandbox::new(settings)?)
 }
 
 /// One for each enabled control that the daemon would run in vain.
@@ -32,6 +39,16 @@ fn diagnostic(loaded: &Loaded, control: &Control, fault: PluginFault) -> Diagnos
         RunReason::PluginMissing => {
             ("plugin-missing", "plugin", "put the file there, or name its folder in `plugin_dirs`")
         }
+        RunReason::PluginChanged => (
+            "plugin-changed",
+            "plugin",
+            "put back the file that the lock names; or, if the other one is wanted, `evidenced plugin lock` takes it up",
+        ),
+        RunReason::PluginUnsigned => (
+            "plugin-unsigned",
+            "plugin",
+            "have it signed by `evidenced plugin sign`; `[plugins]` says whose signature it needs",
+        ),
         _ => ("plugin-unusable", "plugin", "put another build of the plugin there"),
     };
     let values = loaded.expanded(control);

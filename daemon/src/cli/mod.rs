@@ -18,6 +18,7 @@ mod fit;
 mod init;
 mod moment;
 mod panics;
+mod plugin;
 mod plugins;
 mod printer;
 mod proposals;
@@ -100,6 +101,7 @@ enum Command {
     Clock(clock::ClockArguments),
     State(state::StateArguments),
     Erase(erase::EraseArguments),
+    Plugin(Box<plugin::PluginArguments>),
     Report(report::ReportArguments),
     Verify(verify::VerifyArguments),
     Replay(replay::ReplayArguments),
@@ -170,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Clock(arguments) => arguments.run(&context),
         Command::State(arguments) => arguments.run(&context),
         Command::Erase(arguments) => arguments.run(&context),
+        Command::Plugin(arguments) => arguments.run(&context),
         Command::Report(arguments) => arguments.run(&context),
         Command::Verify(arguments) => arguments.run(&context),
         Command::Replay(arguments) => arguments.run(&context),

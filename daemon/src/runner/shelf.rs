@@ -10,6 +10,12 @@ use crate::{
     config::Config,
     domain::{CatchUp, Control, Digest, Grant, InputOrigin, PluginName, RunReason},
     sandbox::{Plugin, Sandbox},
+    trust::{Belongings, Signer},
+};
+
+use super::{
+    pinned::{Chosen, Unusable, choose},
+    renewal::RefusedPlugin,
 };
 
 /// Why a control cannot be tested at all. Its runs are `error` with this reason; the others go on.
@@ -27,14 +33,48 @@ pub struct Shelved {
     pub digest: Digest,
     pub bytes: Arc<[u8]>,
     pub path: PathBuf,
+    pub belongings: Belongings,
+    /// Who signed it, of those who are trusted; `None`: nobody had to.
+    pub signer: Option<Signer>,
     /// Of the plugin's `config_schema`; `None`: any configuration. Compiled once, since it takes longer than a run.
     schema: Result<Option<Arc<jsonschema::Validator>>, String>,
 }
 
+impl Shelved {
+    /// Compiles a plugin that was read from `path`, and asks it what it needs.
+    ///
+    /// # Errors
+    /// The bytes are no plugin that can run here.
+    pub fn load(sandbox: &Sandbox, path: PathBuf, bytes: Vec<u8>, belongings: Belongings) -> Result<Self, PluginFault> {
+        let plugin = sandbox
+            .load(&bytes)
+            .map_err(|error| PluginFault { reason: error.reason(), message: format!("{}: {error}", path.display()) })?;
+        let schema = &plugin.description().config_schema;
+        let schema = if schema.is_null() {
+            Ok(None)
+        } else {
+            let validator = jsonschema::validator_for(schema);
+            validator.map(|validator| Some(Arc::new(validator))).map_err(|error| error.to_string())
+        };
+        let digest = Digest::of(&bytes);
+        Ok(Self { plugin, digest, bytes: bytes.into(), path, belongings, signer: None, schema })
+    }
+
+    /// Whether a control gives it all that it needs, and its configuration is as it demands.
+    ///
+    /// # Errors
+    /// What is missing, or refused.
+    pub fn fits(&self, control: &Control) -> Result<(), PluginFault> {
+        fits(self, control)
+    }
+}
+
 /// Every plugin that a configuration names.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Shelf {
-    plugins: BTreeMap<PluginName, Result<Shelved, PluginFault>>,
+    pub(super) plugins: BTreeMap<PluginName, Result<Shelved, Unusable>>,
+    /// Newer files in whose place the plugin that was in use goes on.
+    pub(super) refused: BTreeMap<PluginName, RefusedPlugin>,
     /// Those that an enabled control names.
     in_use: BTreeSet<PluginName>,
 }
@@ -58,20 +98,25 @@ impl Shelf {
                 plugins.insert(name.clone(), load_one(sandbox, config, name));
             }
         }
-        Self { plugins, in_use }
+        Self { plugins, refused: BTreeMap::new(), in_use }
     }
 
     /// The plugins that enabled controls name, as far as they could be loaded, in order of name.
     pub fn in_use(&self) -> impl Iterator<Item = (&PluginName, Result<&Shelved, &PluginFault>)> {
         let of_use = self.plugins.iter().filter(|(name, _)| self.in_use.contains(*name));
-        of_use.map(|(name, shelved)| (name, shelved.as_ref()))
+        of_use.map(|(name, shelved)| (name, shelved.as_ref().map_err(|unusable| &unusable.fault)))
+    }
+
+    /// The newer files that were refused, while the plugin that was in use before goes on.
+    pub const fn refused(&self) -> &BTreeMap<PluginName, RefusedPlugin> {
+        &self.refused
     }
 
     /// The plugin by itself, as far as it could be loaded.
     pub fn plugin(&self, name: &PluginName) -> Result<&Shelved, PluginFault> {
         match self.plugins.get(name) {
             Some(Ok(shelved)) => Ok(shelved),
-            Some(Err(fault)) => Err(fault.clone()),
+            Some(Err(unusable)) => Err(unusable.fault.clone()),
             None => Err(PluginFault {
                 reason: RunReason::PluginMissing,
                 message: format!("plugin `{name}` was not loaded: no control of the configuration named it"),
@@ -87,30 +132,20 @@ impl Shelf {
     }
 }
 
-fn load_one(sandbox: &Sandbox, config: &Config, name: &PluginName) -> Result<Shelved, PluginFault> {
-    let fault = |reason, message| PluginFault { reason, message };
-    let path = find(config, name).ok_or_else(|| {
-        let places: Vec<_> = config.plugin_dirs.iter().map(|dir| dir.display().to_string()).collect();
-        fault(RunReason::PluginMissing, format!("no file {name}.wasm in {}", places.join(" or ")))
-    })?;
-    let bytes = std::fs::read(&path)
-        .map_err(|error| fault(RunReason::PluginMissing, format!("cannot read {}: {error}", path.display())))?;
-    let plugin = sandbox.load(&bytes).map_err(|error| fault(error.reason(), format!("{}: {error}", path.display())))?;
-    let schema = &plugin.description().config_schema;
-    let schema = if schema.is_null() {
-        Ok(None)
-    } else {
-        jsonschema::validator_for(schema).map(|validator| Some(Arc::new(validator))).map_err(|error| error.to_string())
-    };
-    Ok(Shelved { plugin, digest: Digest::of(&bytes), bytes: bytes.into(), path, schema })
+fn load_one(sandbox: &Sandbox, config: &Config, name: &PluginName) -> Result<Shelved, Unusable> {
+    let Chosen { path, bytes, digest, belongings, signer } = choose(config, name)?;
+    let loaded = Shelved::load(sandbox, path, bytes, belongings);
+    let loaded = loaded.map_err(|fault| Unusable { fault, found: Some(digest) })?;
+    Ok(Shelved { signer, ..loaded })
 }
 
 /// The file of a plugin: as a control named it, else the first of `plugin_dirs` that has it.
 pub fn find(config: &Config, name: &PluginName) -> Option<PathBuf> {
-    if let Some(path) = config.plugin_files.get(name) {
-        return Some(path.clone());
+    let paths = config.plugin_paths(name);
+    match config.plugin_files.get(name) {
+        Some(_) => paths.into_iter().next(),
+        None => paths.into_iter().find(|path| Path::exists(path)),
     }
-    config.plugin_dirs.iter().map(|dir| dir.join(format!("{name}.wasm"))).find(|path| Path::exists(path))
 }
 
 fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {
