@@ -16,6 +16,7 @@ mod monitoring;
 mod one_check;
 mod outbox_smtp;
 mod people;
+mod plugin_trust;
 mod real_servers;
 mod secrets;
 mod signals;
