@@ -6,6 +6,7 @@ pub mod clock;
 pub mod domain;
 
 pub mod secret;
+pub mod trust;
 
 pub mod config;
 pub mod schedule;
@@ -14,6 +15,7 @@ pub mod caller;
 pub mod gate;
 pub mod monitoring;
 pub mod query;
+pub mod registry;
 pub mod runner;
 pub mod sandbox;
 

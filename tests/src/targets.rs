@@ -3,12 +3,13 @@
 //!
 //! Servers in Python live in a virtual environment each (their requirements disagree), under `target/venv`, made when
 //! first needed and made anew when what it holds changes; servers for Node.js lie under `target/npm`. PostgreSQL, MariaDB,
-//! Prometheus, slapd and tinyproxy are Debian's, installed when they are missing.
+//! Prometheus, slapd, tinyproxy and docker-registry are Debian's, installed when they are missing.
 
 mod forward_proxy;
 mod mariadb;
 mod postgres;
 mod prometheus;
+mod registry;
 mod slapd;
 
 use std::{
@@ -27,6 +28,7 @@ pub use forward_proxy::ForwardProxy;
 pub use mariadb::Mariadb;
 pub use postgres::Postgres;
 pub use prometheus::Prometheus;
+pub use registry::{DockerRegistry, REGISTRY_PASSWORD, REGISTRY_USER};
 pub use slapd::Slapd;
 
 /// A server that takes longer to start is broken.

@@ -20,6 +20,7 @@ mod one_check;
 mod outbox_smtp;
 mod people;
 mod polyglot;
+mod plugin_trust;
 mod real_servers;
 mod secrets;
 mod signals;

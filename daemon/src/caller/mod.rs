@@ -82,27 +82,11 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The one place where the client is made.
-    ///
     /// # Errors
     /// A file in `ca` cannot be read, or holds no certificate.
     pub fn new(settings: CallerSettings) -> Result<Self, CallerError> {
-        let tls = gate::trusted_tls(&settings.ca, settings.now.clone())?;
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
-            .http1_only()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(0)
-            .connect_timeout(CONNECT_MAX)
-            .timeout(ANSWER_MAX)
-            .user_agent(concat!("evidenced/", env!("CARGO_PKG_VERSION")))
-            // Nothing of the environment.
-            .no_proxy();
-        if let Some(proxy) = settings.proxy {
-            builder = builder.proxy(Proxy::custom(move |url| through(&proxy, url)));
-        }
-        Ok(Self { client: builder.build().map_err(CallerError::Client)?, now: settings.now })
+        let now = settings.now.clone();
+        Ok(Self { client: client(settings)?, now })
     }
 
     /// # Errors
@@ -140,6 +124,29 @@ impl Caller {
     }
 }
 
+/// The one place where a client is made; a registry of plugins is called by one too.
+///
+/// # Errors
+/// A file in `ca` cannot be read, or holds no certificate.
+pub(crate) fn client(settings: CallerSettings) -> Result<Client, CallerError> {
+    let tls = gate::trusted_tls(&settings.ca, settings.now.clone())?;
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured((*tls).clone())
+        .http1_only()
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(0)
+        .connect_timeout(CONNECT_MAX)
+        .timeout(ANSWER_MAX)
+        .user_agent(concat!("evidenced/", env!("CARGO_PKG_VERSION")))
+        // Nothing of the environment.
+        .no_proxy();
+    if let Some(proxy) = settings.proxy {
+        builder = builder.proxy(Proxy::custom(move |url| through(&proxy, url)));
+    }
+    builder.build().map_err(CallerError::Client)
+}
+
 /// The URL as it is now. Where it is a secret, its file may lie on a disk that hangs.
 async fn read(url: &CallUrl) -> Result<Secret<Url>, CallError> {
     let url = url.clone();
@@ -171,7 +178,7 @@ fn through(proxy: &gate::Proxy, url: &Url) -> Option<Url> {
 }
 
 /// Why a call failed, without its URL.
-fn fault(error: reqwest::Error, url: &Secret<Url>) -> CallError {
+pub(crate) fn fault(error: reqwest::Error, url: &Secret<Url>) -> CallError {
     let error = error.without_url();
     if error.is_timeout() && !error.is_connect() {
         return CallError::Timeout;

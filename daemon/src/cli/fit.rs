@@ -42,6 +42,16 @@ fn of_control(loaded: &Loaded, shelf: &Shelf, control: &Control) -> Vec<Diagnost
         RunReason::PluginMissing => {
             ("plugin-missing", "plugin", "put the file there, or name its folder in `plugin_dirs`")
         }
+        RunReason::PluginChanged => (
+            "plugin-changed",
+            "plugin",
+            "put back the file that the lock names; or, if the other one is wanted, `evidenced plugin lock` takes it up",
+        ),
+        RunReason::PluginUnsigned => (
+            "plugin-unsigned",
+            "plugin",
+            "have it signed by `evidenced plugin sign`; `[plugins]` says whose signature it needs",
+        ),
         _ => ("plugin-unusable", "plugin", "put another build of the plugin there"),
     };
     let values = loaded.expanded(control);

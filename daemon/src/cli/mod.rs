@@ -19,6 +19,7 @@ mod grants;
 mod init;
 mod moment;
 mod panics;
+mod plugin;
 mod plugins;
 mod printer;
 mod proposals;
@@ -106,6 +107,7 @@ enum Command {
     Clock(clock::ClockArguments),
     State(state::StateArguments),
     Erase(erase::EraseArguments),
+    Plugin(Box<plugin::PluginArguments>),
     Report(report::ReportArguments),
     Verify(verify::VerifyArguments),
     Replay(replay::ReplayArguments),
@@ -178,6 +180,7 @@ pub fn main() -> ExitCode {
         Command::Clock(arguments) => arguments.run(&context),
         Command::State(arguments) => arguments.run(&context),
         Command::Erase(arguments) => arguments.run(&context),
+        Command::Plugin(arguments) => arguments.run(&context),
         Command::Report(arguments) => arguments.run(&context),
         Command::Verify(arguments) => arguments.run(&context),
         Command::Replay(arguments) => arguments.run(&context),

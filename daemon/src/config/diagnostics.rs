@@ -9,7 +9,10 @@ use super::{
     files::Files,
     tree::Place,
 };
-use crate::domain::{Timestamp, escaped, nearest};
+use crate::{
+    domain::{Timestamp, escaped, escaped_lines, nearest},
+    trust::LockError,
+};
 
 /// What was found so far. Each thing is told once for each place, however many controls a template makes of it.
 #[derive(Debug, Default)]
@@ -432,6 +435,37 @@ impl Errors {
         let message = format!("line {line} of the calendar: {why}");
         let hint = "write whole days: DTSTART;VALUE=DATE:20260101, alone or with RRULE:FREQ=YEARLY".to_owned();
         self.error("bad-holidays", at, message, hint);
+    }
+}
+
+/// Which plugins may run.
+impl Errors {
+    pub(super) fn add_no_lock(&mut self, at: Place, path: &Path) {
+        let path = escaped(&path.display().to_string());
+        let message = format!("the lock {path} is not there: no plugin runs until it is");
+        let hint = "`evidenced plugin lock` writes it, from the plugins that lie in `plugin_dirs`".to_owned();
+        self.warn("no-lock", at, message, hint);
+    }
+
+    pub(super) fn add_bad_lock(&mut self, at: Place, why: &LockError) {
+        let why = match why {
+            LockError::Unreadable { source, .. } => format!("{why}: {source}"),
+            LockError::Malformed { .. } => why.to_string(),
+        };
+        let hint = "put back the lock that was there; or remove it, and write a new one with `evidenced plugin lock`";
+        self.error("bad-lock", at, escaped_lines(&why), hint.to_owned());
+    }
+
+    pub(super) fn add_bad_signer(&mut self, at: Place, why: &str) {
+        let message = format!("this is no verifier key: {why}");
+        let hint = "write the line of the `.pub` file that `evidenced plugin keygen` made: NAME+ID+BASE64".to_owned();
+        self.error("bad-signer", at, message, hint);
+    }
+
+    pub(super) fn add_no_signers(&mut self, at: Place) {
+        let message = "`signers` names nobody: then no plugin could be signed by one of them".to_owned();
+        let hint = "name a verifier key, or take `signers` out: then plugins need no signature".to_owned();
+        self.error("no-signers", at, message, hint);
     }
 }
 

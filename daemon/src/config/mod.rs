@@ -29,6 +29,7 @@ mod monitoring;
 mod network;
 #[cfg(test)]
 mod noted;
+mod plugins;
 mod quantities;
 mod resolve;
 mod schema;
@@ -60,7 +61,7 @@ pub use expanded::{ExpandedValue, limit_values, limit_words, schedule_words};
 pub use last_resort::state_dir_of;
 pub use model::{
     Access, Alerts, Config, CredentialSpec, DatabaseSource, EmailAddress, Endpoint, Hears, Heartbeat, Mail, MailLogin,
-    MailTls, Network, ProxyLogin, Quiet, Recipient, Runner, Smtp, Source, Transport, Webhook,
+    MailTls, Network, PluginLock, Plugins, ProxyLogin, Quiet, Recipient, Runner, Smtp, Source, Transport, Webhook,
 };
 
 pub use quantities::{duration, until};

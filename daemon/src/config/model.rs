@@ -18,6 +18,7 @@ use crate::domain::{
 use crate::judge::{Flapping, Reminders};
 use crate::routing::Rules;
 use crate::secret::SecretSource;
+use crate::trust::{Lock, Signer, by_content};
 
 /// A whole configuration. Every name in it is known, every path absolute, every default filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Config {
     pub plugin_dirs: Vec<PathBuf>,
     /// Plugins that a control named by path; they come before `plugin_dirs`.
     pub plugin_files: BTreeMap<PluginName, PathBuf>,
+    #[serde(default, skip_serializing_if = "Plugins::is_empty")]
+    pub plugins: Plugins,
     /// Days that are no business days, from the calendar file `holidays`.
     pub holidays: BTreeSet<LocalDay>,
     /// Below it no runs start. `None`: 2 % of the file system, not under 256 MiB nor over 4 GiB.
@@ -57,6 +60,28 @@ pub struct Config {
     pub web: Option<SocketAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Heartbeat>,
+}
+
+/// Which plugins may run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plugins {
+    /// `None`: there is none, and every file of `plugin_dirs` may run.
+    pub lock: Option<PluginLock>,
+    /// Every plugin must be signed by one of them; empty: none needs to be signed.
+    pub signers: Vec<Signer>,
+}
+
+/// What a lock said when the configuration was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginLock {
+    pub path: PathBuf,
+    pub lock: Lock,
+}
+
+impl Plugins {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -322,14 +347,17 @@ impl Config {
         self.recipients.iter().find(|recipient| recipient.id == *id)
     }
 
-    /// Where the plugin's file may lie: the first one that is there counts.
+    /// Where the plugin's file may lie: the first one that is there counts, and with a lock the first that it names.
     pub fn plugin_paths(&self, name: &PluginName) -> Vec<PathBuf> {
         let named = self.plugin_files.get(name).cloned();
         let searched = self.plugin_dirs.iter().map(|folder| folder.join(format!("{name}.wasm")));
-        match named {
+        let plain: Vec<_> = match named {
             Some(path) => vec![path],
             None => searched.collect(),
-        }
+        };
+        let locked = self.plugins.lock.as_ref().and_then(|lock| lock.lock.plugins.get(name));
+        let by_content = locked.map(|locked| plain.iter().map(|path| by_content(path, locked.digest)));
+        by_content.into_iter().flatten().chain(plain.iter().cloned()).collect()
     }
 
     /// Everybody who is told about `control`, in the order of the file; `escalates`: it has waited for somebody long
@@ -350,6 +378,7 @@ impl Config {
             | AlertCause::Expiring
             | AlertCause::ExclusionEnds
             | AlertCause::PluginFault
+            | AlertCause::PluginRefused
             | AlertCause::IncidentUpdate => {
                 let hears = |recipient: &&Recipient| match recipient.hears {
                     Hears::All => true,

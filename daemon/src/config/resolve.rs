@@ -18,6 +18,7 @@ use super::{
     model::{Access, Config, Quiet, Runner},
     monitoring,
     network::network,
+    plugins::plugins,
     quantities::zone,
     section::{Located, Section},
     sources::Known,
@@ -72,6 +73,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
     let floor = root.size("free_space_floor", (1 << 53) - 1, errors);
     let runner = runner(&root, errors);
     let network = network(&root, base, errors);
+    let plugins = plugins(&root, base, start, errors);
     let access = access(&root, errors);
     let web = web(&root, errors);
     let heartbeat = webhooks::heartbeat(&root, base, errors);
@@ -138,6 +140,7 @@ pub(super) fn resolve(root: &Table, surroundings: &Surroundings, errors: &mut Er
             socket,
             plugin_dirs,
             plugin_files,
+            plugins,
             holidays,
             free_space_floor_bytes: floor.map(|floor| floor.value),
             runner,

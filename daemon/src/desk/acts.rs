@@ -106,6 +106,7 @@ impl Question {
             Self::Check { .. }
             | Self::AcceptClock { .. }
             | Self::Examine { .. }
+            | Self::Reload
             | Self::ResetState { .. }
             | Self::Erase { .. } => Demand::Operate,
             Self::Approve { .. } => Demand::Approve,

@@ -58,8 +58,8 @@ pub use proven::{ReplayTally, ReplayWord, ReplayedRun, Verified, VerifiedLedger}
 pub use socket::{Client, Folder, bind, login_uid, serve};
 pub use unknown::Unknown;
 pub use words::{
-    AttestedFile, Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginLine, Problem, PulseLine,
-    Question, ReportFormat, SlotLine, SlotState, SourceLine, Status, SubjectLine,
+    AttestedFile, Checked, ControlLine, ExceptionLine, FurtherLine, Line, NoteLine, PluginInUse, PluginLine, Problem,
+    PulseLine, Question, Reloaded, ReportFormat, SlotLine, SlotState, SourceLine, Status, SubjectLine,
 };
 
 /// The one who answers.
@@ -97,6 +97,7 @@ pub enum Asked {
     Check(CheckNow),
     AcceptClock(AcceptClock),
     Examine(Examine),
+    Reload(Reload),
 }
 
 /// A check that a person asked for.
@@ -120,6 +121,12 @@ pub struct AcceptClock {
 #[derive(Debug)]
 pub struct Examine {
     pub seen: mpsc::Sender<Observation>,
+}
+
+/// A person wants the files to be read again.
+#[derive(Debug)]
+pub struct Reload {
+    pub answer: oneshot::Sender<Reloaded>,
 }
 
 impl Desk {
@@ -224,6 +231,7 @@ impl Desk {
             Question::Erase { subject, words } => self.propose_erasure(author, subject, words).await,
             Question::Approve { proposal, words } => self.approve(author, proposal, words, lines).await,
             Question::Drop { proposal, words } => self.drop_proposal(author, proposal, words).await,
+            Question::Reload => self.reload().await,
             Question::Examine { software } => self.examine(&software, lines).await,
             question => {
                 let desk = Arc::clone(self);
@@ -299,6 +307,7 @@ impl Desk {
             | Question::Attest { .. }
             | Question::Approve { .. }
             | Question::Drop { .. }
+            | Question::Reload
             | Question::Examine { .. } => {
                 anyhow::bail!("this can only be answered by a recorder");
             }
@@ -325,6 +334,14 @@ impl Desk {
             Err(RecorderError::UnknownControl(id)) => Err(self.unknown_control(&id).into()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn reload(&self) -> anyhow::Result<Option<Line>> {
+        let live = self.live.as_ref().context("no daemon runs")?;
+        let (answer, answered) = oneshot::channel();
+        live.asks.send(Asked::Reload(Reload { answer })).await.context("the daemon is stopping")?;
+        let reloaded = answered.await.context("the daemon stopped before it had read its files")?;
+        Ok(Some(Line::Reloaded(Box::new(reloaded))))
     }
 
     async fn say(

@@ -6,8 +6,8 @@ use super::{ExclusionLine, ProposalLine, ReplayTally, ReplayedRun, SilenceLine, 
 use crate::{
     doctor::Observation,
     domain::{
-        ControlId, CredentialId, Digest, EventInterval, ExceptionId, ExceptionState, NoteKind, Outcome, RunReason,
-        Severity, Silence, SlotTime, Timestamp, WindowId,
+        ControlId, CredentialId, Digest, EventInterval, ExceptionId, ExceptionState, NoteKind, Outcome, PluginName,
+        RunReason, Severity, Silence, SlotTime, Timestamp, WindowId,
     },
     fold::DoubtSince,
     recorder::Recorded,
@@ -134,6 +134,8 @@ pub enum Question {
         subject: String,
         words: String,
     },
+    /// The daemon reads its files again, as at SIGHUP, and says what that came to.
+    Reload,
     /// The daemon looks at itself and at what it needs.
     Examine {
         /// The version of whoever asks.
@@ -170,7 +172,8 @@ impl Question {
             | Self::Attest { .. }
             | Self::Exclude { .. }
             | Self::EndExclusion { .. }
-            | Self::Erase { .. } => false,
+            | Self::Erase { .. }
+            | Self::Reload => false,
         }
     }
 }
@@ -204,6 +207,25 @@ pub enum ReportFormat {
     Csv,
 }
 
+/// What taking up the files that were read again came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The errors, if the configuration was refused.
+    pub refused: Option<String>,
+    /// Every plugin that enabled controls name, in order of name.
+    pub plugins: Vec<PluginInUse>,
+}
+
+/// How it stands with one plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginInUse {
+    pub plugin: PluginName,
+    /// `None`: it cannot be used, and its controls are errors.
+    pub digest: Option<Digest>,
+    /// Why it cannot be used; or, with a digest, why a newer file was not taken.
+    pub why: Option<String>,
+}
+
 /// One line of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "kebab-case")]
@@ -232,6 +254,7 @@ pub enum Line {
     Replayed(ReplayedRun),
     /// How all of them did.
     Replays(ReplayTally),
+    Reloaded(Box<Reloaded>),
     /// One thing that was looked at.
     Observed(Box<Observation>),
     /// Recorded, at this place in the ledger.

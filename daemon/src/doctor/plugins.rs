@@ -34,9 +34,16 @@ fn plugin(patient: &Patient, name: &PluginName) -> Observation {
             return Observation::bad(Aspect::Plugin, name, fault.message, advice);
         }
     };
-    let Shelved { plugin, digest, path, .. } = shelved;
+    let Shelved { plugin, digest, path, signer, .. } = shelved;
+    if let Some(refused) = patient.shelf.refused().get(name) {
+        let found = format!("{} goes on, for a newer file was refused: {}", refused.in_use, refused.fault.message);
+        let advice = "put a good build there, or the one before, and `systemctl reload evidenced`; a restart would find nothing \
+                      that can be used";
+        return Observation::bad(Aspect::Plugin, name, found, advice);
+    }
     let version = &plugin.description().version;
-    let found = format!("{version}, {}…, from {}", &digest.to_string()[..23], path.display());
+    let signed = signer.as_ref().map(|signer| format!(", signed by {}", signer.name())).unwrap_or_default();
+    let found = format!("{version}, {}…, from {}{signed}", &digest.to_string()[..23], path.display());
     match std::fs::read(path) {
         Err(error) => {
             let advice = "the next start or reload will miss it";

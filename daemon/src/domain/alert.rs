@@ -29,6 +29,8 @@ pub enum AlertCause {
     Steady,
     /// A file of a plugin is missing, garbage or not the one that was there.
     PluginFault,
+    /// A newer file of a plugin was refused: the one that was in use goes on.
+    PluginRefused,
     /// What each control's first test came to, after the first start.
     FirstResults,
     /// Something waits for a second person's approval.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Act, AlertCause, ClockBelieved, ClockDoubt, ClockState, ControlId, Departure, Digest, Dropped, Evidence,
-    ExceptionId, ExceptionSubjects, Family, HeldAlert, LocalDay, MissedSlots, NoteKind, RecipientId, RunEntry,
-    Severity, Silence, SlotTime, SubjectNumber, SuspectedSubjects, Timestamp, WindowId, WithheldReason,
+    ExceptionId, ExceptionSubjects, Family, HeldAlert, LocalDay, MissedSlots, NoteKind, PluginRefused, RecipientId,
+    RunEntry, Severity, Silence, SlotTime, SubjectNumber, SuspectedSubjects, Timestamp, WindowId, WithheldReason,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -304,6 +304,8 @@ pub enum Event {
         control: ControlId,
         until: Timestamp,
     },
+    /// A newer file of a plugin was refused: the one that was in use goes on.
+    PluginRefused(PluginRefused),
     /// What the plugin of a control had kept for itself is forgotten.
     StateReset {
         control: ControlId,
@@ -330,6 +332,7 @@ impl Event {
             | Self::Approved { note: part, .. }
             | Self::ProposalDropped { note: part, .. }
             | Self::Attested { note: part, .. }
+            | Self::PluginRefused(PluginRefused { words: part, .. })
             | Self::StateReset { note: part, .. } => (Some(*part), None),
             Self::Proposed {
                 act: Act::Erase { target: text } | Act::Exclude { subject_part: text, .. }, note, ..
@@ -422,7 +425,8 @@ impl Event {
             | Self::SilenceEnded { .. }
             | Self::Proposed { .. }
             | Self::Approved { .. }
-            | Self::ProposalDropped { .. } => None,
+            | Self::ProposalDropped { .. }
+            | Self::PluginRefused(_) => None,
         }
     }
 }

@@ -150,6 +150,16 @@ fn optional(event: &Event) -> Vec<(&'static str, bool)> {
         Event::ExceptionAcknowledged { exception: _, control: _, until, note: _ } => {
             vec![("until of exception-acknowledged", until.is_some())]
         }
+        Event::PluginRefused(PluginRefused {
+            plugin: _,
+            in_use: _,
+            found: _,
+            locked,
+            why: _,
+            cases: _,
+            failed: _,
+            words: _,
+        }) => vec![("locked of plugin-refused", locked.is_some())],
         Event::ClockBelieved(ClockBelieved { before: _, note }) => vec![("note of clock-believed", note.is_some())],
         Event::Erased { part: _, left } => vec![("left of erased", left.is_some())],
         Event::SilenceEnded { silence: _, note } => vec![("note of silence-ended", note.is_some())],

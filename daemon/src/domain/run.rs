@@ -93,9 +93,11 @@ pub enum RunReason {
     PluginMissing,
     PluginGarbage,
     PluginChanged,
+    PluginUnsigned,
     PluginUnsupported,
     GrantMissing,
     ConfigRefused,
+    CasesFailed,
     InputUnreadable,
     // The daemon ended it.
     Stopped,

@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use super::{
     CheckpointAt, ControlRecord, DeadLetter, DeliveryState, DoubtSince, ExclusionRecord, Held, JustTold, Key, Mailbox,
-    NamedPart, Outage, Pending, ProposalEnd, RolledUp, SentSummary, Spell, SpellKind, State, VersionChange,
-    WindowRecord,
+    NamedPart, Outage, Pending, ProposalEnd, RefusedFile, RolledUp, SentSummary, Spell, SpellKind, State,
+    VersionChange, WindowRecord,
 };
 use crate::{
     domain::{
         Act, AlertCause, ControlId, DayRow, Departure, Deviation, Entry, Event, ExceptionId, ExceptionNote,
         ExceptionRecord, ExceptionSubjects, Life, LifeEnd, LocalDay, MissedReason, MissedSlots, NoteAbout, Outcome,
-        PopulationRange, RecipientId, Recovery, RunEntry, Timestamp,
+        PluginRefused, PopulationRange, RecipientId, Recovery, RunEntry, Timestamp,
     },
     judge::ControlState,
 };
@@ -71,6 +71,10 @@ impl State {
                 self.roll_up(at, rollup_zones);
             }
             Event::ConfigurationRefused { errors } => self.head.refused = Some(*errors),
+            Event::PluginRefused(PluginRefused { plugin, found, why, .. }) => {
+                let refused = RefusedFile { at, found: *found, why: *why };
+                self.head.refused_plugins.insert(plugin.clone(), refused);
+            }
             Event::ControlDefined { control, version, definition, plugin, control_part, .. } => {
                 let change = VersionChange {
                     version: *version,
@@ -81,6 +85,8 @@ impl State {
                     control_part: *control_part,
                 };
                 self.defined(at, control, change);
+                // It is in use now.
+                self.head.refused_plugins.retain(|_, refused| Some(refused.found) != *plugin);
             }
             Event::ControlRetired { control } => {
                 if let Some(record) = self.controls.get_mut(control) {

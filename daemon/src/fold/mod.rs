@@ -26,7 +26,7 @@ pub use decided::{ExclusionRecord, ProposalEnd, ProposalRecord, SilenceRecord};
 pub use outbox::{DeadLetter, DeliveryState, Held, Mailbox, Pending, SentSummary};
 pub use records::{ControlRecord, NamedPart, Outage, VersionChange, WindowRecord};
 pub use rows::{Key, LoadError};
-pub use state::{CheckpointAt, ClosingDay, DoubtSince, Head, JustTold, State};
+pub use state::{CheckpointAt, ClosingDay, DoubtSince, Head, JustTold, RefusedFile, State};
 
 /// Of the folded form. A view with another number is dropped and folded anew.
 pub const VERSION: u32 = 8;

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     domain::{
-        ClockDoubt, ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, RecipientId,
-        SubjectNumber, SummaryKind, Timestamp, WindowId,
+        ClockDoubt, ClockState, ControlId, DayRow, Digest, ExceptionId, ExceptionRecord, LocalDay, PluginName,
+        RecipientId, RunReason, SubjectNumber, SummaryKind, Timestamp, WindowId,
     },
     judge::ControlState,
 };
@@ -83,7 +83,18 @@ pub struct Head {
     /// Since when there has been too little room on the disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_full: Option<Timestamp>,
+    /// Newer files of plugins that were refused, and not accepted since.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused_plugins: BTreeMap<PluginName, RefusedFile>,
     pub just_told: JustTold,
+}
+
+/// A file of a plugin that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedFile {
+    pub at: Timestamp,
+    pub found: Digest,
+    pub why: RunReason,
 }
 
 /// Held alerts that begin a story, and were told at a moment: other readers may get another mail about them at the same.

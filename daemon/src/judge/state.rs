@@ -376,7 +376,8 @@ impl ControlState {
             | Event::SilenceEnded { .. }
             | Event::Proposed { .. }
             | Event::Approved { .. }
-            | Event::ProposalDropped { .. } => {}
+            | Event::ProposalDropped { .. }
+            | Event::PluginRefused(_) => {}
         }
     }
 
@@ -467,6 +468,7 @@ impl ControlState {
             | AlertCause::MonitoringGap
             | AlertCause::ConfigurationRefused
             | AlertCause::PluginFault
+            | AlertCause::PluginRefused
             | AlertCause::FirstResults
             | AlertCause::Proposed
             | AlertCause::Expiring

@@ -139,7 +139,7 @@ mod tests {
             assert_eq!(noted.named.keys().copied().collect::<BTreeSet<_>>(), parts, "{line}");
             with_parts += usize::from(!parts.is_empty());
             // What else begins like a part is the name of something that is no part.
-            let others = ["definition", "plugin", "root", "rollup"];
+            let others = ["definition", "plugin", "root", "rollup", "in_use", "found", "locked"];
             let named = others.iter().filter(|key| line.contains(&format!("\"{key}\":\"sha256:"))).count();
             let erased = usize::from(matches!(event, Event::Erased { .. }));
             assert_eq!(noted.erased.len(), erased);

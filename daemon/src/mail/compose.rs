@@ -62,6 +62,7 @@ fn written(letter: &Letter, head: &Letterhead) -> Prepared {
         Letter::FirstResults(facts) => first_results::first_results(facts, head),
         Letter::ConfigurationRefused(facts) => operations::refused(facts, head),
         Letter::PluginFault(facts) => operations::plugin_fault(facts, head),
+        Letter::PluginRefused(facts) => operations::plugin_refused(facts, head),
         Letter::Proposed(facts) => proposed::proposed(facts, head),
         Letter::Expiring(facts) => ending::expiring(facts, head),
         Letter::ExclusionEnds(facts) => ending::exclusion_ends(facts, head),

@@ -37,6 +37,7 @@ pub enum Letter {
     FirstResults(FirstResultsFacts),
     ConfigurationRefused(RefusedFacts),
     PluginFault(PluginFaultFacts),
+    PluginRefused(PluginRefusedFacts),
     /// Something waits for a second person.
     Proposed(ProposedFacts),
     /// What a person stated expires soon.
@@ -400,5 +401,21 @@ pub struct PluginFaultFacts {
     /// What is wrong with the file, where.
     pub message: String,
     /// The controls that cannot be tested because of it.
+    pub controls: Vec<ControlId>,
+}
+
+/// A newer file of a plugin was refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginRefusedFacts {
+    pub at: Timestamp,
+    pub plugin: PluginName,
+    pub reason: RunReason,
+    /// What is wrong with the file, where.
+    pub message: String,
+    /// The bytes that go on, those that were refused, and those that the lock names instead.
+    pub in_use: Digest,
+    pub found: Digest,
+    pub locked: Option<Digest>,
+    /// The controls that go on with the plugin that was in use.
     pub controls: Vec<ControlId>,
 }

@@ -43,8 +43,8 @@ pub use letter::{
     ApprovalFacts, Cause, CheckpointFacts, ClockBelievedFacts, ClockDoubtedFacts, ControlFacts, EndedSubject,
     EvidenceFacts, ExceptionFacts, ExcludedFacts, ExclusionEndsFacts, ExpiringFacts, FailedFacts, FirstResult,
     FirstResultsFacts, FirstRow, FlappingFacts, GapFacts, Letter, Letterhead, MoreSubjectsFacts, NotTestedFacts,
-    PluginFaultFacts, ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts, RoomBackFacts, RoomGoneFacts,
-    SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts,
+    PluginFaultFacts, PluginRefusedFacts, ProposedFacts, RecoveredFacts, RefusedFacts, ReminderFacts, RoomBackFacts,
+    RoomGoneFacts, SteadyFacts, SubjectFacts, TestFacts, TestedAgainFacts,
 };
 pub use prepared::Prepared;
 pub use summary_facts::{

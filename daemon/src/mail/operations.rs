@@ -3,7 +3,7 @@
 use super::document::{Align, Document, Table, Tone, code, strong, text};
 use super::phrases::{checkpoint, page};
 use super::prepared::Prepared;
-use super::{GapFacts, Letterhead, PluginFaultFacts, RefusedFacts, clean, words};
+use super::{GapFacts, Letterhead, PluginFaultFacts, PluginRefusedFacts, RefusedFacts, clean, words};
 use crate::domain::ControlId;
 
 /// A mail names this many controls; the status page has all.
@@ -90,14 +90,7 @@ pub(super) fn plugin_fault(facts: &PluginFaultFacts, head: &Letterhead) -> Prepa
         ("Found on", vec![text(words::time(facts.at, &head.zone))]),
         ("What was found", vec![text(clean::line(&facts.message, 500))]),
     ]);
-    document.heading("Controls that it concerns");
-    let shown = facts.controls.iter().take(CONTROLS_SHOWN_MAX).map(|control| vec![code(control.as_str())]);
-    let mut items: Vec<_> = shown.collect();
-    let more = facts.controls.len().saturating_sub(CONTROLS_SHOWN_MAX);
-    if more > 0 {
-        items.push(vec![text(format!("… and {}.", words::count(more as u64, "more control")))]);
-    }
-    document.list(items);
+    concerned(&mut document, &facts.controls);
     document.heading("What to do");
     document.say(
         "If somebody replaced the file on purpose, have the change approved and load the configuration again. If nobody \
@@ -107,4 +100,47 @@ pub(super) fn plugin_fault(facts: &PluginFaultFacts, head: &Letterhead) -> Prepa
     page(&mut document, head);
     let subject = format!("PLUGIN FAULT {}: {reason}", facts.plugin);
     Prepared::new(subject, document, Vec::new(), None)
+}
+
+pub(super) fn plugin_refused(facts: &PluginRefusedFacts, head: &Letterhead) -> Prepared {
+    let mut document = Document::default();
+    let reason = words::run_reason(facts.reason);
+    document.title("PLUGIN REFUSED", &format!("{}: {reason}", facts.plugin), Tone::Unknown);
+    document.paragraph([
+        strong("A new file of a check's program was refused; the one before goes on. "),
+        text(format!(
+            "The new file of `{}` is not used: {reason}. Nothing is untested because of it, as long as evidenced is not              started anew: the program before is kept in its memory, and no longer in that file.",
+            facts.plugin
+        )),
+    ]);
+    let mut list = vec![
+        ("Plugin", vec![code(facts.plugin.as_str())]),
+        ("Found on", vec![text(words::time(facts.at, &head.zone))]),
+        ("What was found", vec![text(clean::line(&facts.message, 500))]),
+        ("Refused", vec![code(facts.found.to_string())]),
+        ("Goes on", vec![code(facts.in_use.to_string())]),
+    ];
+    list.extend(facts.locked.map(|locked| ("The lock names", vec![code(locked.to_string())])));
+    document.facts(list);
+    concerned(&mut document, &facts.controls);
+    document.heading("What to do");
+    document.say(
+        "Put the file before back, or a build that is right, and load the configuration again. If nobody replaced the \
+         file on purpose, treat it as a change of the testing tool that nobody approved. To see what is expected and what is there:",
+    );
+    document.verbatim("evidenced check-config", 1);
+    page(&mut document, head);
+    let subject = format!("PLUGIN REFUSED {}: {reason}, the one before goes on", facts.plugin);
+    Prepared::new(subject, document, Vec::new(), None)
+}
+
+fn concerned(document: &mut Document, controls: &[ControlId]) {
+    document.heading("Controls that it concerns");
+    let shown = controls.iter().take(CONTROLS_SHOWN_MAX).map(|control| vec![code(control.as_str())]);
+    let mut items: Vec<_> = shown.collect();
+    let more = controls.len().saturating_sub(CONTROLS_SHOWN_MAX);
+    if more > 0 {
+        items.push(vec![text(format!("… and {}.", words::count(more as u64, "more control")))]);
+    }
+    document.list(items);
 }

@@ -168,6 +168,8 @@ const fn run_advice(reason: RunReason) -> &'static str {
         RunReason::PluginMissing
         | RunReason::PluginGarbage
         | RunReason::PluginChanged
+        | RunReason::PluginUnsigned
+        | RunReason::CasesFailed
         | RunReason::PluginUnsupported
         | RunReason::ConfigRefused => {
             "Look at the plugin's file: `evidenced check-config` says what it expects and what it found."

@@ -482,6 +482,18 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
             .into(),
         controls: vec![id("SEC-01"), id("SEC-02")],
     };
+    let plugin_refused = PluginRefusedFacts {
+        at: plugin_fault.at,
+        plugin: plugin_fault.plugin.clone(),
+        reason: RunReason::CasesFailed,
+        message: "plugin `key-rotation`, /etc/evidenced/plugins/key-rotation.wasm: 1 of 6 recorded cases do not come out as \
+                  recorded; an_old_key_fails.toml: expected `fail AKIA1: 91 days old`, came out `pass AKIA1: 91 days old`"
+            .into(),
+        in_use: Digest::of(b"1.0.0"),
+        found: Digest::of(b"1.1.0"),
+        locked: None,
+        controls: plugin_fault.controls.clone(),
+    };
     vec![
         ("failed", Letter::Failed(failed()), posting()),
         ("failed-many", Letter::Failed(many_failed()), posting()),
@@ -507,6 +519,7 @@ fn letters() -> Vec<(&'static str, Letter, Posting)> {
         ),
         ("configuration-refused", Letter::ConfigurationRefused(refused), posting()),
         ("plugin-fault", Letter::PluginFault(plugin_fault), posting()),
+        ("plugin-refused", Letter::PluginRefused(plugin_refused), posting()),
         ("week", Letter::Summary(Box::new(week())), monday()),
         ("week-all-well", Letter::Summary(Box::new(all_well())), monday()),
         ("month", Letter::Summary(Box::new(month())), posting()),

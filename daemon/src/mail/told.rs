@@ -149,6 +149,7 @@ impl Told {
                 ..told(AlertCause::ExclusionEnds)
             },
             Letter::PluginFault(facts) => Self { since: Some(facts.at), ..told(AlertCause::PluginFault) },
+            Letter::PluginRefused(facts) => Self { since: Some(facts.at), ..told(AlertCause::PluginRefused) },
             Letter::Summary(facts) => {
                 let kind = match facts.period {
                     Period::Week { .. } => SummaryKind::Weekly,
@@ -223,6 +224,7 @@ pub(super) fn cause_word(cause: AlertCause) -> String {
         AlertCause::Flapping => "flapping",
         AlertCause::Steady => "steady",
         AlertCause::PluginFault => "plugin-fault",
+        AlertCause::PluginRefused => "plugin-refused",
         AlertCause::FirstResults => "first-results",
         AlertCause::Proposed => "proposed",
         AlertCause::Expiring => "expiring",

@@ -1,5 +1,7 @@
 //! Whether each plugin in use still fails where it must: the test of the tests.
 
+use std::fmt;
+
 use evidenced_contract::{Failure, Finding, Measurement, Report, Status};
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +103,46 @@ fn came_to(plugin: &ToldPlugin) -> (Status, String) {
             format!("no recorded case in which it fails lies in {folder}: put one there, so that it is seen to fail"),
         ),
         (None, None) => (Status::Pass, format!("it fails in {fail} of {all} recorded cases, as recorded")),
+    }
+}
+
+/// Recorded cases that do not come out as recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CasesFault {
+    pub all: u32,
+    pub failed: u32,
+    /// The first of them, and what came out.
+    pub first: String,
+}
+
+impl CasesFault {
+    /// How many cases there are, if all come out as recorded.
+    ///
+    /// # Errors
+    /// Those that do not, or cannot be run.
+    pub fn of(plugin: &ToldPlugin) -> Result<u32, Self> {
+        let wrong = |case: &ToldCase| match &case.came {
+            Came::ToNothing(why) => Some(format!("{}: {why}", case.case)),
+            Came::To { expected, came_out, .. } if expected != came_out => {
+                Some(format!("{}: {}", case.case, difference(expected, came_out)))
+            }
+            Came::To { .. } => None,
+        };
+        let failed: Vec<_> = plugin.cases.iter().filter_map(wrong).collect();
+        let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
+        match failed.first() {
+            None => Ok(count(plugin.cases.len())),
+            Some(first) => {
+                Err(Self { all: count(plugin.cases.len()), failed: count(failed.len()), first: first.clone() })
+            }
+        }
+    }
+}
+
+impl fmt::Display for CasesFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { all, failed, first } = self;
+        write!(f, "{failed} of {all} recorded cases do not come out as recorded; {first}")
     }
 }
 

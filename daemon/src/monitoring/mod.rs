@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::{BuiltIn, Digest};
 
-pub use can_fail::{Came, CasesTold, ToldCase, ToldPlugin};
+pub use can_fail::{Came, CasesFault, CasesTold, ToldCase, ToldPlugin};
 pub use ran::Thresholds;
 
 /// Judges. `input`: the bytes of what the check reads, or why there are none.

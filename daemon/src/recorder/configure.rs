@@ -15,7 +15,7 @@ use crate::{
     judge::{DefinedControl, decide_definition, decide_retired},
     ledger::EvidenceClass,
     ledger::Store,
-    mail::{Letter, PluginFaultFacts, RefusedFacts},
+    mail::{Letter, RefusedFacts},
 };
 use serde::{Deserialize, Serialize};
 
@@ -234,18 +234,6 @@ impl Recorder {
             running_since: state.head().configuration.and(state.head().started),
         });
         self.tell_operators(draft, &state, &letter, AlertCause::ConfigurationRefused)?;
-        Ok(Recorded::entry(sequence, draft.at()))
-    }
-
-    /// A plugin's file is missing, garbage, or demands what is not granted.
-    pub(super) fn plugin_fault(
-        &mut self,
-        draft: &mut Draft,
-        facts: PluginFaultFacts,
-    ) -> Result<Recorded, RecorderError> {
-        let state = self.ledger.state();
-        let sequence = draft.next_sequence();
-        self.tell_operators(draft, &state, &Letter::PluginFault(facts), AlertCause::PluginFault)?;
         Ok(Recorded::entry(sequence, draft.at()))
     }
 

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::Catalogue;
 use crate::{
     domain::{
-        ClockDoubt, ClockState, ControlId, Digest, Event, ExceptionId, MissedReason, MissedSlots, Outcome, RunReason,
-        Silence, Timestamp,
+        ClockDoubt, ClockState, ControlId, Digest, Event, ExceptionId, MissedReason, MissedSlots, Outcome, PluginName,
+        RunReason, Silence, Timestamp,
     },
     fold::State,
     judge::PersonDoes,
     ledger::{Ledger, Store},
     mail::PluginFaultFacts,
-    runner::Finished,
+    runner::{Finished, RefusedPlugin},
 };
 
 /// Something that happened and is to be kept.
@@ -45,6 +45,8 @@ pub enum Fact {
     },
     /// A plugin's file cannot be used.
     PluginFault(Box<PluginFaultFacts>),
+    /// A newer file of a plugin is refused, and the one that was in use goes on.
+    PluginRefused(Box<PluginRefusal>),
     /// The daemon was away; the missed slots themselves are facts of their own.
     Gap(Box<Gap>),
     /// There is too little room on the disk, or enough again.
@@ -72,6 +74,7 @@ impl Fact {
             | Self::Configured { .. }
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
+            | Self::PluginRefused(_)
             | Self::Gap(_)
             | Self::Room(_)
             | Self::ClockDoubted(_)
@@ -91,6 +94,7 @@ impl Fact {
             | Self::Configured { .. }
             | Self::ConfigurationRefused { .. }
             | Self::PluginFault(_)
+            | Self::PluginRefused(_)
             | Self::Gap(_)
             | Self::Room(_)
             | Self::ClockDoubted(_)
@@ -98,6 +102,15 @@ impl Fact {
             | Self::Tick { .. } => true,
         }
     }
+}
+
+/// A newer file of a plugin that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginRefusal {
+    pub plugin: PluginName,
+    pub refused: RefusedPlugin,
+    /// The controls that go on with the plugin that was in use.
+    pub controls: Vec<ControlId>,
 }
 
 /// A time without the daemon.

@@ -170,6 +170,7 @@ impl Letters<'_> {
             AlertCause::MonitoringGap
             | AlertCause::ConfigurationRefused
             | AlertCause::PluginFault
+            | AlertCause::PluginRefused
             | AlertCause::FirstResults
             | AlertCause::Proposed
             | AlertCause::Several

@@ -21,6 +21,7 @@ mod letters;
 mod pagers;
 mod people;
 mod periods;
+mod plugins;
 mod post;
 mod runs;
 mod settle;
@@ -46,8 +47,8 @@ pub use catalogue::{Catalogue, PluginFacts};
 pub use configure::{ControlPart, ExcludedSubject};
 pub(crate) use exclusions::{as_configured, excluded_from, excluding, text};
 pub use fact::{
-    Acting, Attestation, Author, Belief, Closing, Does, Erasing, Excluding, Fact, Gap, NoteRecord, Recorded, Room,
-    RunAnswer,
+    Acting, Attestation, Author, Belief, Closing, Does, Erasing, Excluding, Fact, Gap, NoteRecord, PluginRefusal,
+    Recorded, Room, RunAnswer,
 };
 pub(crate) use letters::entry_at;
 pub(crate) use settle::settled;
@@ -175,6 +176,7 @@ impl Recorder {
             Fact::Configured { catalogue, expanded } => self.configured(draft, catalogue, &expanded),
             Fact::ConfigurationRefused { errors, count } => self.configuration_refused(draft, &errors, count),
             Fact::PluginFault(facts) => self.plugin_fault(draft, *facts),
+            Fact::PluginRefused(refusal) => self.plugin_refused(draft, *refusal),
             Fact::Gap(gap) => self.gap(draft, *gap),
             Fact::Room(room) => self.room(draft, room),
             Fact::ClockDoubted(doubt) => self.clock_doubted(draft, doubt),

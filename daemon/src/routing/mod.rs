@@ -132,6 +132,7 @@ pub fn verdict<'a>(
         | AlertCause::MonitoringGap
         | AlertCause::ConfigurationRefused
         | AlertCause::PluginFault
+        | AlertCause::PluginRefused
         | AlertCause::FirstResults
         | AlertCause::Proposed
         | AlertCause::Several

@@ -24,10 +24,10 @@ use super::{
     reading::{FileError, beside, open_regular},
 };
 use crate::{
-    clock::Stopwatch,
+    clock::{Stopwatch, stopwatch},
     domain::{Digest, InputOrigin, InputSpec, Limits, PluginName, Timestamp, canonical_json},
     gate::Answered,
-    monitoring::{Came, CasesTold, ToldCase, ToldPlugin},
+    monitoring::{Came, CasesFault, CasesTold, ToldCase, ToldPlugin},
     sandbox::{Ended, InputBytes, RunSpec, Sandbox, World},
 };
 
@@ -84,7 +84,7 @@ impl Trial<'_> {
     }
 
     async fn plugin(&self, name: &PluginName, shelved: &Shelved) -> ToldPlugin {
-        let folder = cases_of(&shelved.path);
+        let folder = shelved.belongings.cases.clone();
         let mut told = ToldPlugin {
             plugin: name.clone(),
             digest: Some(shelved.digest),
@@ -151,9 +151,19 @@ impl Trial<'_> {
     }
 }
 
-/// `NAME.cases` beside `NAME.wasm`.
-fn cases_of(plugin: &Path) -> PathBuf {
-    plugin.with_extension("cases")
+/// Runs the recorded cases of a plugin that is not in use yet.
+///
+/// # Errors
+/// Not all come out as recorded.
+pub async fn rehearse(
+    sandbox: &Sandbox,
+    name: &PluginName,
+    shelved: &Shelved,
+    now: Timestamp,
+    stop: &CancellationToken,
+) -> Result<u32, CasesFault> {
+    let trial = Trial { sandbox, now, limits: Limits::default_for(true), since: stopwatch(), stop };
+    CasesFault::of(&trial.plugin(name, shelved).await)
 }
 
 /// The cases of a folder in order of name; none where there is no folder.
@@ -245,8 +255,7 @@ mod tests {
     #[test]
     fn cases_are_the_toml_files_of_the_folder_in_order_of_name_and_there_may_be_none() {
         let place = tempfile::tempdir().unwrap();
-        let folder = cases_of(&place.path().join("keys.wasm"));
-        assert_eq!(folder, place.path().join("keys.cases"));
+        let folder = place.path().join("keys.cases");
         assert_eq!(files(&folder).unwrap(), []);
         std::fs::create_dir(&folder).unwrap();
         for name in ["b.toml", "a.toml", "README.md"] {

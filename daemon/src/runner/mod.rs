@@ -10,12 +10,19 @@ pub mod events;
 mod execute;
 mod glob;
 mod inputs;
+#[cfg(test)]
+mod install_tests;
+mod pinned;
 mod queue;
 mod reach;
 mod reading;
+mod renewal;
 mod shelf;
 
+pub use cases::rehearse;
 pub use execute::{Executor, Finished, HistoryReader, Order, SlotsTold, ended_record, judged_by_itself, request, seed};
+pub use pinned::{current, signed_by};
 pub use queue::{Action, Queue};
 pub use reach::Reach;
+pub use renewal::{RefusedPlugin, Trials};
 pub use shelf::{PluginFault, Shelf, Shelved, find};

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Read as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,10 +9,15 @@ use std::{
 use crate::{
     config::Config,
     domain::{CatchUp, Control, Digest, InputOrigin, PluginName, RunReason, escaped},
-    sandbox::{LoadError, PLUGIN_BYTES, Plugin, RefusedKey, Sandbox, SchemaError},
+    sandbox::{LoadError, Plugin, RefusedKey, Sandbox, SchemaError},
+    trust::{Belongings, Signer},
 };
 
-use super::Reach;
+use super::{
+    Reach,
+    pinned::{Chosen, Unusable, choose},
+    renewal::RefusedPlugin,
+};
 
 /// Why a control cannot be tested at all. Its runs are `error` with this reason; the others go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,15 +34,60 @@ pub struct Shelved {
     pub digest: Digest,
     pub bytes: Arc<[u8]>,
     pub path: PathBuf,
+    pub belongings: Belongings,
+    /// Who signed it, of those who are trusted; `None`: nobody had to.
+    pub signer: Option<Signer>,
     /// What the plugin's `config_schema` says of each configuration that it is given; `None`: it takes any. Looked at
     /// once, since it takes longer than a run.
     schema: Result<Option<Arc<BTreeMap<Digest, Vec<RefusedKey>>>>, SchemaError>,
 }
 
+impl Shelved {
+    /// Compiles a plugin that was read from `path`, asks it what it needs, and holds the configurations that controls give it
+    /// against its schema.
+    ///
+    /// # Errors
+    /// The bytes are no plugin that can run here.
+    pub fn load(
+        sandbox: &Sandbox,
+        config: &Config,
+        name: &PluginName,
+        path: PathBuf,
+        bytes: Vec<u8>,
+        belongings: Belongings,
+    ) -> Result<Self, PluginFault> {
+        let refused = |error: LoadError| PluginFault {
+            reason: error.reason(),
+            message: format!("{}: {}", path.display(), told(&error)),
+        };
+        let plugin = sandbox.load(&bytes).map_err(refused)?;
+        let digest = Digest::of(&bytes);
+        let loaded = Self { plugin, digest, bytes: bytes.into(), path, belongings, signer: None, schema: Ok(None) };
+        Ok(loaded.held_against(sandbox, config, name))
+    }
+
+    /// The same under another configuration: what its schema says of every table that controls give it.
+    pub(super) fn held_against(self, sandbox: &Sandbox, config: &Config, name: &PluginName) -> Self {
+        let schema = &self.plugin.description().config_schema;
+        let schema = if schema.is_null() { Ok(None) } else { held_against(sandbox, schema, config, name).map(Some) };
+        Self { schema, ..self }
+    }
+
+    /// Whether a control gives it all that it needs, and its configuration is as it demands.
+    ///
+    /// # Errors
+    /// What is missing, or refused.
+    pub fn fits(&self, control: &Control) -> Result<(), PluginFault> {
+        fits(self, control)
+    }
+}
+
 /// Every plugin that a configuration names.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Shelf {
-    plugins: BTreeMap<PluginName, Result<Shelved, PluginFault>>,
+    pub(super) plugins: BTreeMap<PluginName, Result<Shelved, Unusable>>,
+    /// Newer files in whose place the plugin that was in use goes on.
+    pub(super) refused: BTreeMap<PluginName, RefusedPlugin>,
     /// Those that an enabled control names.
     in_use: BTreeSet<PluginName>,
 }
@@ -62,20 +111,25 @@ impl Shelf {
                 plugins.insert(name.clone(), load_one(sandbox, config, name));
             }
         }
-        Self { plugins, in_use }
+        Self { plugins, refused: BTreeMap::new(), in_use }
     }
 
     /// The plugins that enabled controls name, as far as they could be loaded, in order of name.
     pub fn in_use(&self) -> impl Iterator<Item = (&PluginName, Result<&Shelved, &PluginFault>)> {
         let of_use = self.plugins.iter().filter(|(name, _)| self.in_use.contains(*name));
-        of_use.map(|(name, shelved)| (name, shelved.as_ref()))
+        of_use.map(|(name, shelved)| (name, shelved.as_ref().map_err(|unusable| &unusable.fault)))
+    }
+
+    /// The newer files that were refused, while the plugin that was in use before goes on.
+    pub const fn refused(&self) -> &BTreeMap<PluginName, RefusedPlugin> {
+        &self.refused
     }
 
     /// The plugin by itself, as far as it could be loaded.
     pub fn plugin(&self, name: &PluginName) -> Result<&Shelved, PluginFault> {
         match self.plugins.get(name) {
             Some(Ok(shelved)) => Ok(shelved),
-            Some(Err(fault)) => Err(fault.clone()),
+            Some(Err(unusable)) => Err(unusable.fault.clone()),
             None => Err(PluginFault {
                 reason: RunReason::PluginMissing,
                 message: format!("plugin `{name}` was not loaded: no control of the configuration named it"),
@@ -98,22 +152,11 @@ impl Shelf {
     }
 }
 
-fn load_one(sandbox: &Sandbox, config: &Config, name: &PluginName) -> Result<Shelved, PluginFault> {
-    let fault = |reason, message| PluginFault { reason, message };
-    let path = find(config, name).ok_or_else(|| {
-        let places: Vec<_> = config.plugin_dirs.iter().map(|dir| dir.display().to_string()).collect();
-        fault(RunReason::PluginMissing, format!("no file {name}.wasm in {}", places.join(" or ")))
-    })?;
-    let unread = |why: &str| fault(RunReason::PluginMissing, format!("cannot read {}: {why}", path.display()));
-    let bytes = match read(&path).map_err(|error| unread(&error.to_string()))? {
-        Some(bytes) => bytes,
-        None => return Err(unread("it is no regular file")),
-    };
-    let refused = |error: LoadError| fault(error.reason(), format!("{}: {}", path.display(), told(&error)));
-    let plugin = sandbox.load(&bytes).map_err(refused)?;
-    let schema = &plugin.description().config_schema;
-    let schema = if schema.is_null() { Ok(None) } else { held_against(sandbox, schema, config, name).map(Some) };
-    Ok(Shelved { plugin, digest: Digest::of(&bytes), bytes: bytes.into(), path, schema })
+fn load_one(sandbox: &Sandbox, config: &Config, name: &PluginName) -> Result<Shelved, Unusable> {
+    let Chosen { path, bytes, digest, belongings, signer } = choose(config, name)?;
+    let loaded = Shelved::load(sandbox, config, name, path, bytes, belongings);
+    let loaded = loaded.map_err(|fault| Unusable { fault, found: Some(digest) })?;
+    Ok(Shelved { signer, ..loaded })
 }
 
 /// In one line that is safe to print, and no longer than it helps: some words in it are the file's.
@@ -124,17 +167,6 @@ fn told(error: &impl std::fmt::Display) -> String {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
     }
-}
-
-/// Of what is larger than a plugin no more than that shows; `None`: it is no file whose bytes end.
-fn read(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
-    // Looked at before it is opened, and not waited for: it could be a pipe that nobody writes to.
-    if !path.metadata()?.is_file() {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    super::reading::open(path)?.take(PLUGIN_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
 }
 
 /// Every configuration that controls give the plugin, each held against its schema once.
@@ -157,10 +189,11 @@ fn digest_of(config: &serde_json::Value) -> Digest {
 
 /// The file of a plugin: as a control named it, else the first of `plugin_dirs` that has it.
 pub fn find(config: &Config, name: &PluginName) -> Option<PathBuf> {
-    if let Some(path) = config.plugin_files.get(name) {
-        return Some(path.clone());
+    let paths = config.plugin_paths(name);
+    match config.plugin_files.get(name) {
+        Some(_) => paths.into_iter().next(),
+        None => paths.into_iter().find(|path| Path::exists(path)),
     }
-    config.plugin_dirs.iter().map(|dir| dir.join(format!("{name}.wasm"))).find(|path| Path::exists(path))
 }
 
 fn fits(shelved: &Shelved, control: &Control) -> Result<(), PluginFault> {

@@ -15,7 +15,7 @@ use super::{OpenError, Options, Service, notify::STEP_MAX, post, reload::Reread}
 use crate::{
     clock::Clock,
     config::Config,
-    desk::{Asked, Desk},
+    desk::{Asked, Desk, Reload},
     ledger::Store,
     recorder::RecorderError,
 };
@@ -216,6 +216,8 @@ async fn work(
     // The start was a tick.
     service.beat();
     let mut read_once_more = false;
+    // Who asked for the files to be read; and who did so while they were being read, and needs them to be read once more.
+    let (mut waiting, mut waiting_for_next) = (Vec::new(), Vec::new());
     loop {
         service.supervisor.alive();
         if service.observe_clock().await? {
@@ -244,18 +246,33 @@ async fn work(
                 None => reading = Some(service.read_again(config_file)),
             },
             reread = joined(&mut reading) => {
-                service.take_up(reread, desk).await?;
+                let reloaded = service.take_up(reread, desk).await?;
+                for Reload { answer } in waiting.drain(..) {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(reloaded.clone());
+                }
+                waiting.append(&mut waiting_for_next);
                 reading = std::mem::take(&mut read_once_more).then(|| service.read_again(config_file));
                 if reading.is_none() {
                     service.supervisor.ready(&service.standing());
                 }
             }
             Some(ended) = service.next_ended(), if runs => ended?,
-            Some(asked) = asked.recv() => {
-                service.ask(asked).await;
-                // It may have changed the time.
-                next_tick = next_tick.min(clock.now().plus(TICK));
-            }
+            Some(asked) = asked.recv() => match asked {
+                Asked::Reload(reload) if reading.is_some() => {
+                    read_once_more = true;
+                    waiting_for_next.push(reload);
+                }
+                Asked::Reload(reload) => {
+                    reading = Some(service.read_again(config_file));
+                    waiting.push(reload);
+                }
+                asked => {
+                    service.ask(asked).await;
+                    // It may have changed the time.
+                    next_tick = next_tick.min(clock.now().plus(TICK));
+                }
+            },
             name = tasks.ended() => return Err(LiveError::Task(name)),
             () = clock.sleep_until(wake) => {}
         }

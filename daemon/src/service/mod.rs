@@ -36,4 +36,5 @@ pub use history::LedgerHistory;
 pub use live::{LiveError, Signals, Start, TICK, run};
 pub use notify::Supervisor;
 pub use open::{OpenError, Options, Service};
+pub use post::caller_settings;
 pub use turns::Turns;

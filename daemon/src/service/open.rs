@@ -109,6 +109,7 @@ impl Service {
     ) -> Result<Self, OpenError> {
         let mut service = Self::assemble(config, options, clock)?;
         service.introduce().await?;
+        service.try_refused().await;
         service.configure().await?;
         Ok(service)
     }
@@ -191,6 +192,7 @@ impl Service {
         self.supervisor.step(STEP_MAX, "recording the start, and what was missed");
         self.look_at_disk()?;
         self.introduce().await?;
+        self.try_refused().await;
         let absence = self.absence();
         let started = Event::DaemonStarted { software: env!("CARGO_PKG_VERSION").to_owned() };
         self.recorder.record(Fact::Event(started)).await?;
@@ -250,6 +252,11 @@ impl Service {
         for fault in self.faults() {
             tracing::error!(plugin = %fault.plugin, "{}", fault.message);
             self.recorder.record(Fact::PluginFault(Box::new(fault))).await?;
+        }
+        for refusal in self.refusals() {
+            tracing::error!(plugin = %refusal.plugin, in_use = %refusal.refused.in_use, found = %refusal.refused.found,
+                "a newer file is refused, and the plugin in use goes on: {}", refusal.refused.fault.message);
+            self.recorder.record(Fact::PluginRefused(Box::new(refusal))).await?;
         }
         self.plan();
         Ok(())

@@ -53,8 +53,13 @@ fn webhooks(config: &Config) -> impl Iterator<Item = WebhookSettings> + '_ {
 
 /// What the daemon itself calls by.
 pub(super) fn caller(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<Caller>, CallerError> {
+    Caller::new(caller_settings(config, clock)).map(Arc::new)
+}
+
+/// By what way the daemon itself calls out, and a command that does so for it.
+pub fn caller_settings(config: &Config, clock: &Arc<dyn Clock>) -> CallerSettings {
     let gate::GateSettings { proxy, ca, now, .. } = open::gate_settings(config, clock);
-    Caller::new(CallerSettings { proxy, ca, now }).map(Arc::new)
+    CallerSettings { proxy, ca, now }
 }
 
 /// The outbox of a service.

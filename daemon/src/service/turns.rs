@@ -101,7 +101,8 @@ impl Turns {
     /// Reads the files of the configuration again, as at a signal, and goes on with what they say.
     pub async fn reload(&mut self, service: &mut Service, file: &Path) -> Result<(), LiveError> {
         let reread = service.read_again(file).await.map_err(|_| LiveError::Task("reading the configuration"))?;
-        Ok(service.take_up(reread, &self.desk).await?)
+        service.take_up(reread, &self.desk).await?;
+        Ok(())
     }
 
     /// A person asks something; the lines of the answer.

@@ -89,6 +89,7 @@ fn events_of(sheet: &Sheet<'_>, told: &Told, place: usize) -> Vec<(String, Value
         | AlertCause::MonitoringGap
         | AlertCause::ConfigurationRefused
         | AlertCause::PluginFault
+        | AlertCause::PluginRefused
         | AlertCause::Several => vec![(incident.clone(), trigger(sheet, told, &incident))],
         AlertCause::Recovered => vec![(incident.clone(), resolve(&incident))],
         AlertCause::NotTested => {
@@ -177,7 +178,7 @@ fn severity(told: &Told) -> &'static str {
         (Some(Severity::High), _) => "error",
         (Some(Severity::Medium), _) => "warning",
         (Some(Severity::Low), _) => "info",
-        (None, AlertCause::ConfigurationRefused | AlertCause::PluginFault) => "error",
+        (None, AlertCause::ConfigurationRefused | AlertCause::PluginFault | AlertCause::PluginRefused) => "error",
         (None, _) => "warning",
     }
 }
