@@ -61,11 +61,8 @@ pub fn project(layout: &Layout, language: &str, checked: Checked) -> Result<Proj
         // Those of the other check would be run as well.
         fs::remove_dir_all(written.join("cases"))?;
         fs::copy(users.join("config.schema.json"), written.join("config.schema.json"))?;
-        for (from, name) in files_under(&users.join(language))? {
-            let to = written.join(&name);
-            fs::create_dir_all(to.parent().context("a file has a folder")?)?;
-            fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
-        }
+        lay_over(&users.join("cases"), &written.join("cases"))?;
+        lay_over(&users.join(language), &written)?;
     }
     let folder = home.join(language);
     sync(&written, &folder)?;
@@ -115,6 +112,16 @@ fn sync(from: &Path, to: &Path) -> Result<()> {
         let _ = fs::remove_file(to.join(gone));
     }
     fs::write(&given, names.into_iter().collect::<Vec<_>>().join("\n")).context("cannot write what was given")
+}
+
+/// Copies every file of a folder to its place in another one.
+fn lay_over(from: &Path, to: &Path) -> Result<()> {
+    for (path, name) in files_under(from)? {
+        let to = to.join(&name);
+        fs::create_dir_all(to.parent().context("a file has a folder")?)?;
+        fs::copy(&path, &to).with_context(|| format!("cannot copy {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Each file below, with its path from there.

@@ -56,10 +56,8 @@ fn one_check_in_every_language_says_the_same_and_asks_the_same() {
                     continue;
                 }
             };
-            if checked == Checked::Endpoint
-                && let Err(why) = its_own_cases_pass(&made.folder)
-            {
-                problems.push(format!("{language}: {why}"));
+            if let Err(why) = its_own_cases_pass(&made.folder) {
+                problems.push(format!("{language}, {}: {why}", checked.name()));
             }
             let bytes = fs::read(&made.wasm).unwrap();
             let began = Instant::now();
