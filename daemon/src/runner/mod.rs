@@ -13,7 +13,11 @@ mod inputs;
 mod queue;
 mod reading;
 mod shelf;
+mod trial;
 
-pub use execute::{Executor, Finished, HistoryReader, Order, SlotsTold, ended_record, judged_by_itself, request, seed};
+pub use cases::{CASE_WALL, CaseFile, Played, came_out, case_files, case_limits, cases_beside, play, read_case};
+pub use execute::{
+    Executor, Finished, HistoryReader, Order, SlotsTold, Trace, ended_record, judged_by_itself, request, seed,
+};
 pub use queue::{Action, Queue};
 pub use shelf::{PluginFault, Shelf, Shelved, find};
