@@ -29,6 +29,7 @@ pub mod routing;
 pub mod summary;
 
 pub mod access;
+pub mod author;
 pub mod desk;
 pub mod doctor;
 pub mod replay;

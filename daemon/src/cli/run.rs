@@ -72,10 +72,14 @@ pub(super) fn last_accepted(file: &Path) -> anyhow::Result<Option<Config>> {
 
 /// How plugins are compiled and where the code is kept, for every command that runs them.
 pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
-    let program = std::env::current_exe().context("cannot find this program, which compiles plugins in a child")?;
     let cache_dir = std::env::var_os("CACHE_DIRECTORY").map_or_else(|| config.state_dir.join("cache"), Into::into);
-    let compile = CompileWhere::Child { program, limits: Default::default() };
-    Ok(Options { cache_dir: Some(cache_dir), compile, supervisor: Supervisor::default() })
+    Ok(Options { cache_dir: Some(cache_dir), compile: child_compiler()?, supervisor: Supervisor::default() })
+}
+
+/// Compiling in a child of this program, under limits.
+pub(super) fn child_compiler() -> anyhow::Result<CompileWhere> {
+    let program = std::env::current_exe().context("cannot find this program, which compiles plugins in a child")?;
+    Ok(CompileWhere::Child { program, limits: Default::default() })
 }
 
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -27,7 +27,7 @@ pub enum LoadError {
     #[error("a plugin of {bytes} bytes; at most {limit} are taken")]
     TooLarge { bytes: u64, limit: u64 },
     #[error(
-        "a core module with the contract's types in it that was never made a component: encode it, for example with `wasm-tools component new`"
+        "a core module with the contract's types in it that was never made a component: make it one with `evidenced plugin componentize`"
     )]
     NotEncoded,
     #[error(

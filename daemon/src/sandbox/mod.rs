@@ -28,6 +28,8 @@ mod run;
 mod wasi;
 
 mod replay;
+mod scripted;
+mod timing;
 mod transcript;
 mod volatile;
 mod world;
@@ -39,6 +41,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use cache::cache_key;
 pub use compile::{CompileLimits, CompileWhere, compile_child_main};
 pub use ended::{Ended, Limit};
 pub use engine::{Sandbox, SandboxSettings};
