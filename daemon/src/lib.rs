@@ -31,6 +31,7 @@ pub mod routing;
 pub mod summary;
 
 pub mod access;
+pub mod author;
 pub mod desk;
 pub mod doctor;
 pub mod replay;

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "real servers and processes run in real time")]
 #![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
 
+mod author;
 mod clients;
 mod compile_limits;
 mod contract;

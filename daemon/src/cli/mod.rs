@@ -61,9 +61,10 @@ pub use printer::Printer;
                   not be tested.\nData goes to standard output, talk to standard error."
 )]
 struct Arguments {
-    /// The configuration; files of `conf.d` beside it are read too.
-    #[arg(long, global = true, value_name = "FILE", default_value = "/etc/evidenced/evidenced.toml")]
-    config: PathBuf,
+    /// The configuration; files of `conf.d` beside it are read too [default: /etc/evidenced/evidenced.toml].
+    // Without a value of clap's own: `plugin run` has a `--config` too, and would be given this one's.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long, global = true)]
     json: bool,
@@ -113,6 +114,9 @@ enum Command {
     Replay(replay::ReplayArguments),
 }
 
+/// Where the configuration is when nobody says otherwise.
+const CONFIG: &str = "/etc/evidenced/evidenced.toml";
+
 /// What every subcommand is given.
 #[derive(Debug)]
 pub struct Context {
@@ -156,6 +160,7 @@ pub fn main() -> ExitCode {
     };
     panics::tell_without_words();
     start_tracing();
+    let config = config.unwrap_or_else(|| CONFIG.into());
     let context = Context { config, printer: Printer::new(json) };
     let result: anyhow::Result<ExitStatus> = match command {
         Command::Run(arguments) => arguments.run(&context),
@@ -180,10 +185,10 @@ pub fn main() -> ExitCode {
         Command::Clock(arguments) => arguments.run(&context),
         Command::State(arguments) => arguments.run(&context),
         Command::Erase(arguments) => arguments.run(&context),
-        Command::Plugin(arguments) => arguments.run(&context),
         Command::Report(arguments) => arguments.run(&context),
         Command::Verify(arguments) => arguments.run(&context),
         Command::Replay(arguments) => arguments.run(&context),
+        Command::Plugin(arguments) => arguments.run(&context),
     };
     let status = result.unwrap_or_else(|error| {
         context.printer.error(&error);

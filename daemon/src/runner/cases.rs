@@ -1,173 +1,45 @@
-//! Runs the recorded cases that lie beside each plugin in use, and tells what they came to: the input of the test of the
-//! tests.
+//! Recorded cases of a plugin: where they lie, and what the plugin makes of one.
 //!
 //! The plugin is the one that its controls are tested by, in the same sandbox; what answers it is the case, and no network.
 
 use std::{
-    collections::BTreeMap,
     io::{self, Read as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use evidenced_cases::{Case, GivenCall, words};
+use evidenced_cases::{Case, CaseLimits, Script, Sights, words};
 use evidenced_contract::{
-    HistoryError, HistoryPoint, HttpError, HttpRequest, HttpResponse, Interval, Peer, SlotCounts, Status,
+    HistoryError, HistoryPoint, HttpError, HttpRequest, HttpResponse, Input, Interval, SlotCounts,
 };
 use futures_util::future::{BoxFuture, ready};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Shelf, Shelved,
-    inputs::finish,
-    reading::{FileError, beside, open_regular},
-};
+use super::reading::{FileError, open_regular};
 use crate::{
-    clock::{Stopwatch, stopwatch},
-    domain::{Digest, InputOrigin, InputSpec, Limits, PluginName, Timestamp, canonical_json},
+    domain::Limits,
     gate::Answered,
-    monitoring::{Came, CasesFault, CasesTold, ToldCase, ToldPlugin},
-    sandbox::{Ended, InputBytes, RunSpec, Sandbox, World},
+    sandbox::{Ended, InputBytes, Plugin, RunResult, RunSpec, Sandbox, World},
 };
 
-/// What the input is called.
-const INPUT: &str = "cases";
 /// A longer file is no case, but a recording of something else.
 const CASE_BYTES_MAX: u64 = 4 << 20;
 /// Of one plugin; more would take the time of the tests that they are about.
 const CASES_MAX: usize = 1_000;
 /// A case needs nothing from outside, and waits for nobody.
-const CASE_WALL: Duration = Duration::from_secs(30);
-
-/// What gathering takes.
-pub(super) struct Trial<'r> {
-    pub(super) sandbox: &'r Sandbox,
-    pub(super) now: Timestamp,
-    pub(super) limits: Limits,
-    pub(super) since: Stopwatch,
-    pub(super) stop: &'r CancellationToken,
-}
+pub const CASE_WALL: Duration = Duration::from_secs(30);
 
 /// A case's file: its bytes, or why it cannot be read.
-type CaseFile = (String, Result<Vec<u8>, String>);
+pub type CaseFile = (String, Result<Vec<u8>, String>);
 
-impl Trial<'_> {
-    /// The cases of all plugins that enabled controls name.
-    pub(super) async fn gather(&self, shelf: &Shelf) -> InputBytes {
-        let mut told = CasesTold::default();
-        for (name, shelved) in shelf.in_use() {
-            told.plugins.push(match shelved {
-                Ok(shelved) => self.plugin(name, shelved).await,
-                Err(fault) => ToldPlugin {
-                    plugin: name.clone(),
-                    digest: None,
-                    version: String::new(),
-                    fault: Some(fault.message.clone()),
-                    folder: String::new(),
-                    cases: Vec::new(),
-                },
-            });
-        }
-        let bytes = canonical_json(&told).map_err(|error| error.to_string()).and_then(|bytes| {
-            let most = self.limits.input_bytes;
-            let too_long = || format!("longer than the limit of {most} bytes: keep fewer cases beside the plugins, or raise `limits.input`");
-            if bytes.len() as u64 > most { Err(too_long()) } else { Ok(bytes.into()) }
-        });
-        // Of the daemon's own making; where each case lies is in it.
-        let origin = InputOrigin::Glob(String::new());
-        let spec = InputSpec { name: INPUT.to_owned(), origin, media_type: Some("application/json".to_owned()) };
-        let mut input = finish(&spec, "recorded cases".to_owned(), self.now, bytes, None);
-        input.input.query = "what the recorded cases beside the plugins in use come to".to_owned();
-        input.input.rows = u32::try_from(told.plugins.iter().map(|plugin| plugin.cases.len()).sum::<usize>()).ok();
-        input
-    }
-
-    async fn plugin(&self, name: &PluginName, shelved: &Shelved) -> ToldPlugin {
-        let folder = shelved.belongings.cases.clone();
-        let mut told = ToldPlugin {
-            plugin: name.clone(),
-            digest: Some(shelved.digest),
-            version: shelved.plugin.description().version.clone(),
-            fault: None,
-            folder: folder.display().to_string(),
-            cases: Vec::new(),
-        };
-        let read = beside(self.since, self.limits.wall, move || files(&folder)).await;
-        let late = || Err(format!("they were not read within {:?}, the time of the run", self.limits.wall));
-        match read.unwrap_or_else(late) {
-            Ok(files) => {
-                for (case, bytes) in files {
-                    let digest = bytes.as_ref().ok().map(|bytes| Digest::of(bytes));
-                    told.cases.push(ToldCase { case, digest, came: self.case(shelved, bytes).await });
-                }
-            }
-            Err(why) => {
-                let case = told.folder.clone();
-                told.cases.push(ToldCase { case, digest: None, came: Came::ToNothing(why) });
-            }
-        }
-        told
-    }
-
-    async fn case(&self, shelved: &Shelved, bytes: Result<Vec<u8>, String>) -> Came {
-        let case = bytes.and_then(|bytes| {
-            let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-            Case::parse(&text).map_err(|error| error.to_string())
-        });
-        let case = match case {
-            Ok(case) => case,
-            Err(why) => return Came::ToNothing(why),
-        };
-        let wall = self.since.left_of(self.limits.wall).min(CASE_WALL);
-        if wall.is_zero() {
-            return Came::ToNothing(format!("no time was left of {:?}, that of the run", self.limits.wall));
-        }
-        let given = |(input, bytes): (evidenced_contract::Input, &[u8])| InputBytes {
-            input,
-            bytes: Ok(bytes.into()),
-            events: None,
-        };
-        let spec = RunSpec {
-            request: case.request(),
-            inputs: case.inputs().map(given).collect(),
-            state: BTreeMap::new(),
-            limits: Limits { wall, ..Limits::default_for(true) },
-            world: Arc::new(Recorded::of(&case)),
-            stop: self.stop.clone(),
-        };
-        match self.sandbox.run(&shelved.plugin, spec).await.ended {
-            ended if !ended.is_deterministic() => Came::ToNothing(ended.to_string()),
-            Ended::Report(report) => {
-                let fails = report.findings.iter().any(|finding| finding.status == Status::Fail);
-                Came::To { expected: case.expected().to_owned(), came_out: words(&Ok(report)), fails }
-            }
-            Ended::Failure(failure) => {
-                let came_out = words(&Err(failure));
-                Came::To { expected: case.expected().to_owned(), came_out, fails: false }
-            }
-            other => Came::To { expected: case.expected().to_owned(), came_out: format!("{other}\n"), fails: false },
-        }
-    }
-}
-
-/// Runs the recorded cases of a plugin that is not in use yet.
-///
-/// # Errors
-/// Not all come out as recorded.
-pub async fn rehearse(
-    sandbox: &Sandbox,
-    name: &PluginName,
-    shelved: &Shelved,
-    now: Timestamp,
-    stop: &CancellationToken,
-) -> Result<u32, CasesFault> {
-    let trial = Trial { sandbox, now, limits: Limits::default_for(true), since: stopwatch(), stop };
-    CasesFault::of(&trial.plugin(name, shelved).await)
+/// `NAME.cases` beside `NAME.wasm`.
+pub fn cases_beside(plugin: &Path) -> PathBuf {
+    plugin.with_extension("cases")
 }
 
 /// The cases of a folder in order of name; none where there is no folder.
-fn files(folder: &Path) -> Result<Vec<CaseFile>, String> {
+pub fn case_files(folder: &Path) -> Result<Vec<CaseFile>, String> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -195,27 +67,97 @@ fn content(path: &Path) -> Result<Vec<u8>, String> {
     if read as u64 > CASE_BYTES_MAX { Err("it is longer than 4 MiB".to_owned()) } else { Ok(bytes) }
 }
 
-/// The outside as a case has it: each call is answered once.
-struct Recorded(Mutex<Vec<GivenCall>>);
+/// A case's file as the case that it is, or why it is none.
+pub fn read_case(file: Result<Vec<u8>, String>) -> Result<Case, String> {
+    let text = String::from_utf8(file?).map_err(|_| "it is not UTF-8".to_owned())?;
+    Case::parse(&text).map_err(|error| error.to_string())
+}
+
+/// What a plugin made of a case.
+#[derive(Debug)]
+pub struct Played {
+    pub result: RunResult,
+    /// Calls of the case that the plugin did not make.
+    pub unasked: Vec<String>,
+}
+
+/// Runs a plugin on a case, with the limits that a control has by itself.
+pub async fn play(sandbox: &Sandbox, plugin: &Plugin, case: &Case, wall: Duration, stop: CancellationToken) -> Played {
+    let given = |(input, bytes): &(Input, Result<Vec<u8>, String>)| InputBytes {
+        input: input.clone(),
+        bytes: bytes.clone().map(Into::into),
+        events: None,
+    };
+    let recorded = Arc::new(Recorded(Mutex::new(case.script().clone())));
+    let spec = RunSpec {
+        request: case.request().clone(),
+        inputs: case.inputs().iter().map(given).collect(),
+        state: case.state().clone(),
+        limits: limits(case.limits(), wall),
+        world: Arc::clone(&recorded) as Arc<dyn World>,
+        stop,
+    };
+    let result = sandbox.run(plugin, spec).await;
+    let unasked = recorded.script().unasked();
+    Played { result, unasked }
+}
+
+/// Those of a control, but what the case says otherwise; no case takes longer than `wall`.
+fn limits(given: CaseLimits, wall: Duration) -> Limits {
+    let usual = Limits::default_for(true);
+    Limits {
+        wall: given.wall_ms.map_or(wall, |millis| wall.min(Duration::from_millis(millis))),
+        memory_bytes: given.memory_bytes.unwrap_or(usual.memory_bytes),
+        report_bytes: given.report_bytes.unwrap_or(usual.report_bytes),
+        log_bytes: given.log_bytes.unwrap_or(usual.log_bytes),
+        requests: given.requests.unwrap_or(usual.requests),
+        response_bytes: given.response_bytes.unwrap_or(usual.response_bytes),
+        state_bytes: given.state_bytes.unwrap_or(usual.state_bytes),
+        rounds: given.rounds.unwrap_or(usual.rounds),
+        input_bytes: usual.input_bytes,
+    }
+}
+
+/// The limits of a run as its case has them: what differs from [`Limits::default_for`] a check that reaches hosts. The wall
+/// is not told: a case waits for nobody.
+pub fn case_limits(limits: &Limits) -> CaseLimits {
+    fn unless<T: PartialEq>(limit: T, usual: T) -> Option<T> {
+        (limit != usual).then_some(limit)
+    }
+    let usual = Limits::default_for(true);
+    CaseLimits {
+        wall_ms: None,
+        memory_bytes: unless(limits.memory_bytes, usual.memory_bytes),
+        report_bytes: unless(limits.report_bytes, usual.report_bytes),
+        log_bytes: unless(limits.log_bytes, usual.log_bytes),
+        requests: unless(limits.requests, usual.requests),
+        response_bytes: unless(limits.response_bytes, usual.response_bytes),
+        state_bytes: unless(limits.state_bytes, usual.state_bytes),
+        rounds: unless(limits.rounds, usual.rounds),
+    }
+}
+
+/// How a run ended, in the words that a case expects.
+pub fn came_out(ended: Ended) -> String {
+    match ended {
+        Ended::Report(report) => words(&Ok(report)),
+        Ended::Failure(failure) => words(&Err(failure)),
+        other => format!("{other}\n"),
+    }
+}
+
+/// The outside as a case has it: each question is answered once.
+struct Recorded(Mutex<Script>);
 
 impl Recorded {
-    fn of(case: &Case) -> Self {
-        Self(Mutex::new(case.calls().to_vec()))
+    /// Nothing that may panic is done while it is held.
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
-        // Nothing that may panic is done while it is held.
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_asked = |call: &GivenCall| {
-            call.method() == request.method && call.url() == request.url && call.body() == request.body
-        };
-        let Some(at) = left.iter().position(is_asked) else {
-            return Err(HttpError::Unreachable(format!("not recorded: {} {}", request.method, request.url)));
-        };
-        let answer = left.remove(at).answer().unwrap_or_else(|error| Err(HttpError::Unreachable(error.to_string())))?;
-        let status = answer.exchange.status;
-        let is_accepted = (200..300).contains(&status) || request.accept.contains(&status);
-        if is_accepted { Ok(answer) } else { Err(HttpError::Status(Box::new(answer))) }
+        let nowhere = || Err(HttpError::Unreachable(format!("not recorded: {} {}", request.method, request.url)));
+        self.script().call(request).unwrap_or_else(nowhere)
     }
 }
 
@@ -224,25 +166,28 @@ impl World for Recorded {
         Box::pin(ready(requests.iter().map(|request| self.answer(request).into()).collect()))
     }
 
-    fn handshake<'a>(
-        &'a self,
-        host: String,
-        port: u16,
-    ) -> BoxFuture<'a, Result<Vec<Result<Peer, HttpError>>, HttpError>> {
-        Box::pin(ready(Err(HttpError::Unreachable(format!("not recorded: {host}:{port}")))))
+    fn handshake<'a>(&'a self, host: String, port: u16) -> BoxFuture<'a, Sights> {
+        let answer = self.script().handshake(&host, port);
+        Box::pin(ready(answer.unwrap_or_else(|| Err(HttpError::Unreachable(format!("not recorded: {host}:{port}"))))))
     }
 
     fn points<'a>(
         &'a self,
         control: Option<String>,
-        _: String,
-        _: Interval,
+        measurement: String,
+        during: Interval,
     ) -> BoxFuture<'a, Result<Vec<HistoryPoint>, HistoryError>> {
-        Box::pin(ready(Err(HistoryError::Refused(control.unwrap_or_default()))))
+        let answer = self.script().points(control.as_deref(), &measurement, &during);
+        Box::pin(ready(answer.unwrap_or_else(|| Err(HistoryError::Refused(control.unwrap_or_default())))))
     }
 
-    fn slots_in<'a>(&'a self, control: Option<String>, _: Interval) -> BoxFuture<'a, Result<SlotCounts, HistoryError>> {
-        Box::pin(ready(Err(HistoryError::Refused(control.unwrap_or_default()))))
+    fn slots_in<'a>(
+        &'a self,
+        control: Option<String>,
+        during: Interval,
+    ) -> BoxFuture<'a, Result<SlotCounts, HistoryError>> {
+        let answer = self.script().slots(control.as_deref(), &during);
+        Box::pin(ready(answer.unwrap_or_else(|| Err(HistoryError::Refused(control.unwrap_or_default())))))
     }
 }
 
@@ -255,14 +200,15 @@ mod tests {
     #[test]
     fn cases_are_the_toml_files_of_the_folder_in_order_of_name_and_there_may_be_none() {
         let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("keys.cases");
-        assert_eq!(files(&folder).unwrap(), []);
+        let folder = cases_beside(&place.path().join("keys.wasm"));
+        assert_eq!(folder, place.path().join("keys.cases"));
+        assert_eq!(case_files(&folder).unwrap(), []);
         std::fs::create_dir(&folder).unwrap();
         for name in ["b.toml", "a.toml", "README.md"] {
             std::fs::write(folder.join(name), name).unwrap();
         }
         std::fs::create_dir(folder.join("c.toml")).unwrap();
-        let found = files(&folder).unwrap();
+        let found = case_files(&folder).unwrap();
         let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a.toml", "b.toml", "c.toml"]);
         assert_eq!(found[0].1.as_deref(), Ok(&b"a.toml"[..]));
@@ -270,14 +216,14 @@ mod tests {
         for number in 0..CASES_MAX {
             std::fs::write(folder.join(format!("{number}.toml")), "").unwrap();
         }
-        assert!(files(&folder).unwrap_err().ends_with("holds more than 1000 cases: keep those in which it fails"));
+        assert!(case_files(&folder).unwrap_err().ends_with("holds more than 1000 cases: keep those in which it fails"));
     }
 
     #[test]
     fn a_recorded_call_is_answered_once_and_what_is_not_recorded_is_nowhere() {
         let case = "now = \"n\"\n[[call]]\nurl = \"https://a.example/1\"\nstatus = 404\nanswer = \"no\"\n\
                     [[call]]\nmethod = \"POST\"\nurl = \"https://a.example/2\"\njson = { b = 1, a = 2 }\nstatus = 200\n";
-        let recorded = Recorded::of(&Case::parse(case).unwrap());
+        let recorded = Recorded(Mutex::new(Case::parse(case).unwrap().script().clone()));
         let ask = |method: &str, path: &str, body: Option<&str>, accept: &[u16]| {
             let answer = recorded.answer(&HttpRequest {
                 method: method.to_owned(),
@@ -298,7 +244,7 @@ mod tests {
         assert_eq!(ask("GET", "1", None, &[404]), "404");
         assert!(ask("GET", "1", None, &[404]).contains("not recorded"));
         assert_eq!(ask("POST", "2", Some("{\"a\":2,\"b\":1}"), &[]), "200");
-        let recorded = Recorded::of(&Case::parse(case).unwrap());
+        let recorded = Recorded(Mutex::new(Case::parse(case).unwrap().script().clone()));
         let refused = recorded.answer(&HttpRequest {
             method: "GET".to_owned(),
             url: "https://a.example/1".to_owned(),

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Reach, Shelf,
-    cases::Trial,
     inputs::{self, Gathering},
+    trial::Trial,
 };
 use crate::{
     clock::{self, Clock, Stopwatch},
@@ -21,7 +21,7 @@ use crate::{
     evidence::EndedRecord,
     gate::{Budget, Door, Gate},
     monitoring,
-    sandbox::{Ended, History, InputBytes, Live, RunSpec, Sandbox, Transcript},
+    sandbox::{Ended, History, InputBytes, Live, LogLine, RunSpec, Sandbox, Transcript},
 };
 
 /// Earlier results, for checks that may read them.
@@ -89,6 +89,18 @@ pub struct Finished {
     pub new_state: Option<BTreeMap<String, Vec<u8>>>,
 }
 
+/// What is seen of a run and not kept.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// What the plugin was told, limits apart. `None`: it did not start.
+    pub request: Option<Request>,
+    pub log: Vec<LogLine>,
+    /// By the plugin alone; gathering its inputs is not in it.
+    pub took: std::time::Duration,
+    /// Bytes of all linear memories together, at their most.
+    pub peak_memory: u64,
+}
+
 /// Runs checks; knows everything that a run is given.
 pub struct Executor {
     pub sandbox: Arc<Sandbox>,
@@ -101,23 +113,32 @@ pub struct Executor {
 
 impl Executor {
     pub async fn run(&self, shelf: &Shelf, order: Order) -> Finished {
+        self.run_traced(shelf, order, None).await.0
+    }
+
+    /// [`Self::run`], with what only an author looks at. `seed` is that of the run, in place of its order's.
+    pub async fn run_traced(&self, shelf: &Shelf, order: Order, seed: Option<[u8; 32]>) -> (Finished, Trace) {
         let now = self.clock.now();
         let clock_in_doubt = self.clock.doubt().is_some();
         let started = clock::stopwatch();
         let control = Arc::clone(&order.control);
         if let Some(built_in) = control.built_in() {
-            return self.run_built_in(built_in, shelf, Begun { order, now, clock_in_doubt, started }).await;
+            let begun = Begun { order, now, clock_in_doubt, started };
+            return (self.run_built_in(built_in, shelf, begun).await, Trace::default());
         }
         // Ended before its plugin could start.
-        let not_started = |order, reason, words, inputs| Finished {
-            order,
-            now,
-            clock_in_doubt,
-            took: started.elapsed(),
-            ended: EndedRecord::Other { reason, words, is_deterministic: false },
-            transcript: Transcript::default(),
-            inputs,
-            new_state: None,
+        let not_started = |order, reason, words, inputs| {
+            let finished = Finished {
+                order,
+                now,
+                clock_in_doubt,
+                took: started.elapsed(),
+                ended: EndedRecord::Other { reason, words, is_deterministic: false },
+                transcript: Transcript::default(),
+                inputs,
+                new_state: None,
+            };
+            (finished, Trace::default())
         };
         let shelved = match shelf.fitted(&control) {
             Ok(shelved) => shelved,
@@ -133,8 +154,10 @@ impl Executor {
         if let Some(why) = unread_events(&given, &inputs) {
             return not_started(order, RunReason::InputUnreadable, why, inputs);
         }
+        let mut request = request(&order, now, &inputs);
+        request.seed = seed.unwrap_or(request.seed);
         let spec = RunSpec {
-            request: request(&order, now, &inputs),
+            request: request.clone(),
             inputs: inputs.clone(),
             state: order.state.clone(),
             limits: *limits,
@@ -148,7 +171,7 @@ impl Executor {
         for line in &result.log {
             tracing::debug!(control = %control.id, slot = %order.slot, level = ?line.level, "{}", line.message);
         }
-        Finished {
+        let finished = Finished {
             order,
             now,
             clock_in_doubt,
@@ -157,7 +180,10 @@ impl Executor {
             transcript: result.transcript,
             inputs,
             new_state: result.state_after,
-        }
+        };
+        let trace =
+            Trace { request: Some(request), log: result.log, took: result.took, peak_memory: result.peak_memory };
+        (finished, trace)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io::Read as _, path::PathBuf, sync::Arc};
 
-use evidenced_contract::{Auth, Exchange, HttpRequest, Input};
+use evidenced_contract::{Auth, Exchange, HttpError, HttpRequest, Input};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -151,6 +151,11 @@ async fn from_url(spec: &InputSpec, url: &str, bytes_max: u64, door: &Door, now:
             finish(spec, url.to_owned(), now, Err(why), Some(response.exchange))
         }
         Ok(response) => finish(spec, url.to_owned(), now, Ok(response.body.into()), Some(response.exchange)),
+        // There is no content that counts, and how the server answered is known all the same.
+        Err(HttpError::Status(response)) => {
+            let why = format!("status {}", response.exchange.status);
+            finish(spec, url.to_owned(), now, Err(why), Some(response.exchange))
+        }
         Err(error) => finish(spec, url.to_owned(), now, Err(error.to_string()), None),
     }
 }

@@ -18,11 +18,15 @@ mod reach;
 mod reading;
 mod renewal;
 mod shelf;
+mod trial;
 
-pub use cases::rehearse;
-pub use execute::{Executor, Finished, HistoryReader, Order, SlotsTold, ended_record, judged_by_itself, request, seed};
+pub use cases::{CASE_WALL, CaseFile, Played, came_out, case_files, case_limits, cases_beside, play, read_case};
+pub use execute::{
+    Executor, Finished, HistoryReader, Order, SlotsTold, Trace, ended_record, judged_by_itself, request, seed,
+};
 pub use pinned::{current, signed_by};
 pub use queue::{Action, Queue};
 pub use reach::Reach;
 pub use renewal::{RefusedPlugin, Trials};
 pub use shelf::{PluginFault, Shelf, Shelved, find};
+pub use trial::rehearse;

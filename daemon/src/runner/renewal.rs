@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{PluginFault, Shelf, Shelved, cases::rehearse};
+use super::{PluginFault, Shelf, Shelved, trial::rehearse};
 use crate::{
     config::Config,
     domain::{Digest, PluginName, RunReason, Timestamp},

@@ -5,7 +5,7 @@
 
 use std::{
     hash::{Hash, Hasher},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -24,6 +24,23 @@ pub(super) struct CodeCache {
 }
 
 const TAG_BYTES: usize = 32;
+
+/// The key in a folder that compiled plugins are authenticated with: made when it is first asked for, readable by its
+/// owner only. When it is lost, plugins are compiled again.
+pub fn cache_key(folder: &Path) -> io::Result<[u8; 32]> {
+    let path = folder.join("cache.key");
+    if let Ok(bytes) = std::fs::read(&path)
+        && let Ok(key) = bytes.try_into()
+    {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(&key)?;
+    file.persist(&path).map_err(|error| error.error)?;
+    Ok(key)
+}
 
 impl CodeCache {
     pub(super) fn open(folder: PathBuf, key: [u8; 32], engine: &Engine) -> Result<Self, SandboxError> {

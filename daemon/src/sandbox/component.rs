@@ -73,7 +73,7 @@ pub(super) async fn run(
 }
 
 /// What a checker gets of WASI: no arguments, no input, and all that it writes is its log.
-fn wasi(now: Timestamp, seed: [u8; 32], inputs: Folder) -> Box<Wasi> {
+pub(super) fn wasi(now: Timestamp, seed: [u8; 32], inputs: Folder) -> Box<Wasi> {
     Box::new(Wasi::new(WasiStart {
         args: Vec::new(),
         now,

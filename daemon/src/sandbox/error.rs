@@ -29,7 +29,7 @@ pub enum LoadError {
     #[error("more than {limit} bytes, the most that a plugin may have")]
     TooLarge { limit: u64 },
     #[error(
-        "a core module with the contract in it that was never made a component: encode it, for example with `wasm-tools component new`"
+        "a core module with the contract in it that was never made a component: make it one with `evidenced plugin componentize`"
     )]
     NotEncoded,
     #[error(

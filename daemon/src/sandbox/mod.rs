@@ -30,6 +30,8 @@ mod wasi;
 
 mod refused;
 mod replay;
+mod scripted;
+mod timing;
 mod transcript;
 mod volatile;
 mod world;
@@ -41,6 +43,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use cache::cache_key;
 pub use compile::{CompileLimits, CompileWhere, compile_child_main};
 pub use ended::{Ended, Limit};
 pub use engine::{Sandbox, SandboxSettings};

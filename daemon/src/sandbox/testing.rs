@@ -22,16 +22,16 @@ pub(super) static SANDBOX: LazyLock<Arc<Sandbox>> =
 ///
 /// Ready-made: `$report` (one passing finding `a`, measurement `m` = 1 d), `$failure` (denied: `no`), `$alloc`.
 #[derive(Default)]
-pub(super) struct Checker<'a> {
-    pub(super) imports: &'a str,
-    pub(super) fields: &'a str,
-    pub(super) run: &'a str,
+pub(crate) struct Checker<'a> {
+    pub(crate) imports: &'a str,
+    pub(crate) fields: &'a str,
+    pub(crate) run: &'a str,
     /// Instead of the ready-made description.
-    pub(super) describe: Option<&'a str>,
+    pub(crate) describe: Option<&'a str>,
     /// `tls`, `state`, `history` in `needs`.
-    pub(super) needs: [bool; 3],
+    pub(crate) needs: [bool; 3],
     /// The value of the measurement in `$report`.
-    pub(super) value: Option<f64>,
+    pub(crate) value: Option<f64>,
 }
 
 impl Checker<'_> {
@@ -39,7 +39,7 @@ impl Checker<'_> {
         component(&self.module(), include_str!("../../../plugin-sdk/wit/check.wit"))
     }
 
-    pub(super) fn module(&self) -> String {
+    pub(crate) fn module(&self) -> String {
         let mut image = Image::default();
         let description = image.description(self.needs);
         let report = image.report(self.value.unwrap_or(1.0));

@@ -35,6 +35,6 @@ pub use heartbeat::Pulse;
 pub use history::LedgerHistory;
 pub use live::{LiveError, Signals, Start, TICK, run};
 pub use notify::Supervisor;
-pub use open::{OpenError, Options, Service};
+pub use open::{OpenError, Options, Service, gate_settings};
 pub use post::caller_settings;
 pub use turns::Turns;

@@ -1,12 +1,6 @@
 //! Opens the ledger, the plugins and the network, and records that the daemon is there.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -34,7 +28,7 @@ use crate::{
     outbox::{OutboxError, Way},
     recorder::{self, Catalogue, Fact, Handle, PluginFacts, Recorded, Recorder, RecorderError},
     runner::{Executor, PluginFault, Shelf},
-    sandbox::{CompileLimits, CompileWhere, Sandbox, SandboxError, SandboxSettings},
+    sandbox::{CompileLimits, CompileWhere, Sandbox, SandboxError, SandboxSettings, cache_key},
 };
 
 /// What people have asked for and was not looked at; then asking waits.
@@ -133,7 +127,8 @@ impl Service {
         let doubtful_since = doubt.map(|_| clock.boot());
         let sandbox = Sandbox::new(SandboxSettings {
             cache_dir: options.cache_dir.clone(),
-            cache_key: cache_key(&config.state_dir)?,
+            cache_key: cache_key(&config.state_dir)
+                .map_err(|error| OpenError::CacheKey(config.state_dir.join("cache.key"), error))?,
             memory_total: config.runner.memory_total_bytes,
             concurrency: config.runner.concurrency,
             compile: options.compile.clone(),
@@ -332,24 +327,6 @@ pub(super) fn load_shelf(sandbox: &Sandbox, config: &Config, supervisor: &Superv
     Shelf::load_telling(sandbox, config, |plugin| supervisor.step(within, &format!("loading the plugin {plugin}")))
 }
 
-/// The key that compiled plugins are authenticated with: made at the first start, readable by its owner only. When it
-/// is lost, plugins are compiled again.
-fn cache_key(state_dir: &Path) -> Result<[u8; 32], OpenError> {
-    let path = state_dir.join("cache.key");
-    let at = |error| OpenError::CacheKey(path.clone(), error);
-    if let Ok(bytes) = std::fs::read(&path)
-        && let Ok(key) = bytes.try_into()
-    {
-        return Ok(key);
-    }
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| at(std::io::Error::other(error.to_string())))?;
-    let mut file = tempfile::NamedTempFile::new_in(state_dir).map_err(at)?;
-    std::io::Write::write_all(&mut file, &key).map_err(at)?;
-    file.persist(&path).map_err(|error| at(error.error))?;
-    Ok(key)
-}
-
 /// Name of the log in its checkpoints: organization and instance, in the alphabet of a host name and a path.
 fn origin(config: &Config) -> String {
     let name = |text: &str| {
@@ -378,7 +355,8 @@ pub(super) fn plugin_facts(shelf: &Shelf, config: &Config) -> BTreeMap<PluginNam
         .collect()
 }
 
-pub(super) fn gate_settings(config: &Config, clock: &Arc<dyn Clock>) -> GateSettings {
+/// The network of a configuration.
+pub fn gate_settings(config: &Config, clock: &Arc<dyn Clock>) -> GateSettings {
     let clock = Arc::clone(clock);
     let web = config.sources.iter().filter_map(|source| Some((source.id.clone(), source.rate?)));
     let others = config.databases.iter().filter_map(|one| Some((one.database.source.clone(), one.rate?)));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use wit_bindgen_core::{Files, wit_parser::Resolve};
+use evidenced::author::{BindingsLanguage, write_bindings};
 
 use super::{Kind, Layout, Source, component, debian, is_fresh, rust::run, write_whole};
 
@@ -28,7 +28,7 @@ pub(super) fn build(layout: &Layout, sources: &[&Source]) -> Result<()> {
         let built = match source.manifest.kind {
             Kind::Command => command(&work, &files),
             Kind::CommandComponent => component::of_command(&command(&work, &files)?),
-            Kind::Component => in_component(&work, files, &wit),
+            Kind::Component => in_component(&work, files),
         };
         write_whole(&output, &built.with_context(|| format!("plugin `{}`", source.name))?)?;
     }
@@ -41,8 +41,8 @@ fn command(work: &Path, files: &[PathBuf]) -> Result<Vec<u8>> {
     fs::read(&module).with_context(|| format!("cannot read {}", module.display()))
 }
 
-fn in_component(work: &Path, mut files: Vec<PathBuf>, wit: &Path) -> Result<Vec<u8>> {
-    files.extend(bindings(work, wit)?);
+fn in_component(work: &Path, mut files: Vec<PathBuf>) -> Result<Vec<u8>> {
+    files.extend(bindings(work)?);
     let module = work.join("core.wasm");
     // A reactor, because a component has no `main`; debug information alone is stripped, because the WIT must stay.
     let mut clang = clang()?;
@@ -53,21 +53,9 @@ fn in_component(work: &Path, mut files: Vec<PathBuf>, wit: &Path) -> Result<Vec<
 }
 
 /// Writes `check.h`, and returns what is to be compiled and linked with the plugin.
-fn bindings(work: &Path, wit: &Path) -> Result<Vec<PathBuf>> {
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(wit)?;
-    let world = resolve.select_world(&[package], Some("check"))?;
-    let mut generated = Files::default();
-    let mut generator = wit_bindgen_c::Opts::default().build();
-    generator.generate(&mut resolve, world, &mut generated)?;
-    let mut linked = Vec::new();
-    for (name, bytes) in generated.iter() {
-        let path = work.join(name);
-        write_whole(&path, bytes)?;
-        if name.ends_with(".c") || name.ends_with(".o") {
-            linked.push(path);
-        }
-    }
+fn bindings(work: &Path) -> Result<Vec<PathBuf>> {
+    let mut linked = write_bindings(BindingsLanguage::C, work)?;
+    linked.retain(|path| path.extension().is_some_and(|extension| extension == "c" || extension == "o"));
     Ok(linked)
 }
 

@@ -1,7 +1,7 @@
 //! Compiled plugins, for the build and for tests: sources under `plugins/` and `tests/fixtures/` come in, one
 //! WebAssembly file for each goes out, and its recorded cases beside it, under `target/` and nowhere else.
 //!
-//! Nothing here knows what a plugin does, and nothing of the daemon is used: a build must work before it does.
+//! Nothing here knows what a plugin does; of the daemon only what its authors use is used, so that both make the same.
 
 mod c;
 mod cases;

@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Context, ExitStatus, registry::RegistryArguments, run};
+use super::{Context, ExitStatus, registry::RegistryArguments};
 use crate::{
+    cli::run::runtime,
     config,
     domain::Digest,
     registry::{Artefact, Pin, Reference, RegistryError, pull},
@@ -77,7 +78,7 @@ pub(super) fn fetch(
     locked: Option<Digest>,
 ) -> anyhow::Result<Option<(Artefact, Digest)>> {
     let mut registry = registry.open(context, reference)?;
-    match run::runtime()?.block_on(pull(&mut registry, reference, Pin { plugin: locked })) {
+    match runtime()?.block_on(pull(&mut registry, reference, Pin { plugin: locked })) {
         Ok(pulled) => Ok(Some(pulled)),
         Err(error @ (RegistryError::OtherDigest { .. } | RegistryError::Unpinned { .. })) => {
             context.printer.talk(format_args!("error: {error}"));

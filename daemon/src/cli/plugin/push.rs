@@ -3,8 +3,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Context, ExitStatus, registry::RegistryArguments, run, sandbox};
+use super::{Context, ExitStatus, registry::RegistryArguments, sandbox};
 use crate::{
+    cli::run::runtime,
     registry::{Artefact, Reference, push},
     trust::Package,
 };
@@ -37,7 +38,7 @@ impl PushArguments {
         let artefact = Artefact { name, version: description.version.clone(), package };
         let Self { reference, registry, .. } = self;
         let mut registry = registry.open(context, &reference)?;
-        let pushed = run::runtime()?.block_on(push(&mut registry, &reference, &artefact))?;
+        let pushed = runtime()?.block_on(push(&mut registry, &reference, &artefact))?;
         let pinned = Reference { digest: Some(pushed), ..reference };
         if context.printer.is_json() {
             context.printer.object(&serde_json::json!({

@@ -12,9 +12,10 @@ use super::{
     Context, ExitStatus,
     pull::{fetch, is_file},
     registry::RegistryArguments,
-    run, sandbox,
+    sandbox,
 };
 use crate::{
+    cli::run::runtime,
     clock::{Clock as _, SystemClock},
     config::{self, Config},
     desk::{Client, Folder, Line, Question, Reloaded},
@@ -172,7 +173,7 @@ impl UpdateArguments {
         }
         let now = SystemClock::new().now();
         let stop = CancellationToken::new();
-        let rehearsed = run::runtime()?.block_on(rehearse(&sandbox, name, &shelved, now, &stop));
+        let rehearsed = runtime()?.block_on(rehearse(&sandbox, name, &shelved, now, &stop));
         let cases = match rehearsed {
             Ok(cases) => cases,
             Err(fault) => return Ok(Err(format!("plugin `{name}`, {} ({digest}): {fault}", self.from))),

@@ -1,10 +1,10 @@
 use std::{fs, path::Path};
 
 use evidenced_cases::{Case, words};
-use evidenced_contract::{Failure, HttpError, Report, Status};
+use evidenced_contract::{Failure, Report, Status};
 use serde_json::Value;
 
-use super::{Scripted, ScriptedHost, facts_at, run, scripted::response};
+use super::{ScriptedHost, facts_at, run};
 use crate::{Check, Facts};
 
 /// Runs every case of a folder and compares what comes out with what it expects, word for word.
@@ -70,16 +70,16 @@ fn check_file<C: Check>(file: &Path) -> Result<(), String> {
 
 /// Spoils one answer after the other, each in six ways: a run that could not look must say so.
 fn never_passes_in_the_dark<C: Check>(case: &Case) -> Result<(), String> {
-    for at in 0..case.calls().len() {
+    for (at, call) in case.script().calls.iter().enumerate() {
         for spoiled in [Some(401), Some(403), Some(404), Some(429), Some(500), None] {
-            if spoiled.is_some_and(|status| case.calls()[at].accepts().contains(&status)) {
+            if spoiled.is_some_and(|status| call.accepts.contains(&status)) {
                 continue;
             }
             let mut host = host(case, Some((at, spoiled))).forgiving();
             let result = run::<C>(case.config(), facts(case), &mut host);
             if could_pass(&result) {
                 let how = spoiled.map_or("a time-out".to_owned(), |status| format!("status {status}"));
-                return Err(format!("with {how} for `{}` it passes:\n{}", case.calls()[at].url(), words(&result)));
+                return Err(format!("with {how} for `{}` it passes:\n{}", call.url, words(&result)));
             }
         }
     }
@@ -100,30 +100,34 @@ fn rewrite(file: &Path, text: &str, came_out: &str) -> Result<(), String> {
 }
 
 fn facts(case: &Case) -> Facts {
-    let mut facts = facts_at(case.now());
-    facts.interval = case.interval().cloned();
-    facts.inputs = case.inputs().map(|(facts, _)| facts).collect();
-    facts
+    let request = case.request();
+    Facts {
+        control: request.control.clone(),
+        definition: request.definition.clone(),
+        slot: request.slot.clone(),
+        interval: request.interval.clone(),
+        inputs: request.inputs.clone(),
+        seed: request.seed,
+        extensions: request.extensions.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        ..facts_at(case.now())
+    }
 }
 
 /// The outside world of a case, with one answer spoiled: a status, or `None` for a time-out.
 fn host(case: &Case, spoiled: Option<(usize, Option<u16>)>) -> ScriptedHost {
-    let mut host = ScriptedHost::new();
-    for (input, bytes) in case.inputs() {
-        host.input(&input.name, bytes);
+    let mut script = case.script().clone();
+    if let Some((call, status)) = spoiled {
+        script.spoil(call, status);
     }
-    for (at, call) in case.calls().iter().enumerate() {
-        let answer = match spoiled {
-            Some((spoiled, Some(status))) if spoiled == at => Ok(response(status, Vec::new(), b"no".to_vec())),
-            Some((spoiled, None)) if spoiled == at => Err(HttpError::Timeout),
-            _ => call.answer().expect("a case that was read has answers"),
+    let mut host = ScriptedHost::of(script);
+    for (input, bytes) in case.inputs() {
+        match bytes {
+            Ok(bytes) => host.input(&input.name, bytes.clone()),
+            Err(why) => host.unreadable_input(&input.name, why),
         };
-        host.script(Scripted {
-            method: call.method().to_owned(),
-            url: call.url().to_owned(),
-            body: call.body(),
-            answer,
-        });
+    }
+    for (key, value) in case.state() {
+        host.state(key, value);
     }
     host
 }

@@ -1,5 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use evidenced_cases::{Script, ScriptedCall, ScriptedHandshake, question};
 use evidenced_contract::{
     Exchange, HistoryError, HistoryPoint, HttpError, HttpRequest, HttpResponse, Interval, Peer, SlotCounts, Timings,
 };
@@ -10,14 +11,12 @@ use crate::{Call, Host, InputError, InputReader, Level, StateError};
 /// question that nobody expected.
 #[derive(Debug, Default)]
 pub struct ScriptedHost {
-    answers: Vec<Scripted>,
-    handshakes: Vec<(String, u16, Result<Vec<Peer>, HttpError>)>,
-    inputs: BTreeMap<String, Vec<u8>>,
+    script: Script,
+    inputs: BTreeMap<String, Result<Vec<u8>, String>>,
     state: BTreeMap<String, Vec<u8>>,
     points: Vec<(Option<String>, String, HistoryPoint)>,
     slots: BTreeMap<Option<String>, SlotCounts>,
     log: Vec<(Level, String)>,
-    asked: BTreeSet<usize>,
     unexpected_fails: bool,
 }
 
@@ -47,6 +46,11 @@ impl ScriptedHost {
         Self::default()
     }
 
+    /// The outside world of a recorded case.
+    pub(crate) fn of(script: Script) -> Self {
+        Self { script, ..Self::default() }
+    }
+
     /// A host on which an unexpected question is [`HttpError::Unreachable`] and does not end the test.
     pub(crate) fn forgiving(mut self) -> Self {
         self.unexpected_fails = true;
@@ -59,17 +63,34 @@ impl ScriptedHost {
     }
 
     pub fn script(&mut self, scripted: Scripted) -> &mut Self {
-        self.answers.push(scripted);
+        let Scripted { method, url, body, answer } = scripted;
+        self.script.calls.push(ScriptedCall {
+            method,
+            url,
+            body,
+            auth: None,
+            sent: Vec::new(),
+            timeout_ms: 0,
+            accepts: Vec::new(),
+            answer,
+        });
         self
     }
 
     pub fn handshake_answer(&mut self, host: &str, port: u16, answer: Result<Vec<Peer>, HttpError>) -> &mut Self {
-        self.handshakes.push((host.to_owned(), port, answer));
+        let answer = answer.map(|peers| peers.into_iter().map(Ok).collect());
+        self.script.handshakes.push(ScriptedHandshake { host: host.to_owned(), port, answer });
         self
     }
 
     pub fn input(&mut self, name: &str, bytes: impl Into<Vec<u8>>) -> &mut Self {
-        self.inputs.insert(name.to_owned(), bytes.into());
+        self.inputs.insert(name.to_owned(), Ok(bytes.into()));
+        self
+    }
+
+    /// An input that the host could not read, and why.
+    pub fn unreadable_input(&mut self, name: &str, why: &str) -> &mut Self {
+        self.inputs.insert(name.to_owned(), Err(why.to_owned()));
         self
     }
 
@@ -100,58 +121,35 @@ impl ScriptedHost {
     /// # Panics
     /// When an answer was scripted that the check did not ask for.
     pub fn assert_all_asked(&self) {
-        let left: Vec<_> = self.left().collect();
-        assert!(left.is_empty(), "the check never asked for:\n{}", left.join("\n"));
+        let left = self.script.unasked();
+        assert!(left.is_empty(), "the check never asked for:\n{}", indented(&left));
     }
 
-    fn left(&self) -> impl Iterator<Item = String> {
-        let left = self.answers.iter().enumerate().filter(|(at, _)| !self.asked.contains(at));
-        left.map(|(_, scripted)| question(&scripted.method, &scripted.url, scripted.body.as_deref()))
+    /// What to say of a question that nobody expected; it ends the test, unless this host forgives.
+    fn unexpected(&self, what: &str) -> String {
+        assert!(
+            self.unexpected_fails,
+            "the check asked what was not scripted:\n  {what}\nscripted and not yet asked:\n{}",
+            indented(&self.script.unasked())
+        );
+        format!("not scripted: {what}")
     }
 
     fn take(&mut self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
-        let found = self.answers.iter().enumerate().find(|(at, scripted)| {
-            !self.asked.contains(at)
-                && scripted.method == request.method
-                && scripted.url == request.url
-                && scripted.body == request.body
-        });
-        let Some((at, scripted)) = found else {
+        self.script.call(request).unwrap_or_else(|| {
             let asked = question(&request.method, &request.url, request.body.as_deref());
-            assert!(
-                self.unexpected_fails,
-                "the check asked what was not scripted:\n{asked}\nscripted and not yet asked:\n{}",
-                self.left().collect::<Vec<_>>().join("\n")
-            );
-            return Err(HttpError::Unreachable(format!("not scripted: {asked}")));
-        };
-        let answer = scripted.answer.clone();
-        self.asked.insert(at);
-        match answer {
-            Ok(response) => counted(request, response),
-            Err(error) => Err(error),
-        }
+            Err(HttpError::Unreachable(self.unexpected(&asked)))
+        })
     }
 }
 
-/// The host's rule: a status outside of 200 to 299 is an error unless it is accepted.
-fn counted(request: &HttpRequest, response: HttpResponse) -> Result<HttpResponse, HttpError> {
-    let status = response.exchange.status;
-    if (200..300).contains(&status) || request.accept.contains(&status) {
-        Ok(response)
-    } else {
-        Err(HttpError::Status(Box::new(response)))
-    }
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) fn response(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> HttpResponse {
+fn response(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> HttpResponse {
     let exchange = Exchange { status, headers, timings: Timings::default(), peer: None, attempts: 1 };
     HttpResponse { exchange, body }
-}
-
-fn question(method: &str, url: &str, body: Option<&[u8]>) -> String {
-    let body = body.map(String::from_utf8_lossy).unwrap_or_default();
-    format!("  {method} {url} {body}")
 }
 
 impl Host for ScriptedHost {
@@ -168,16 +166,17 @@ impl Host for ScriptedHost {
     }
 
     fn handshake(&mut self, host: &str, port: u16) -> Result<Vec<Result<Peer, HttpError>>, HttpError> {
-        let found = self.handshakes.iter().position(|(other, at, _)| other == host && *at == port);
-        let Some(found) = found else {
-            assert!(self.unexpected_fails, "the check asked for a TLS handshake that was not scripted: {host}:{port}");
-            return Err(HttpError::Unreachable(format!("not scripted: {host}:{port}")));
-        };
-        self.handshakes.remove(found).2.map(|peers| peers.into_iter().map(Ok).collect())
+        self.script.handshake(host, port).unwrap_or_else(|| {
+            Err(HttpError::Unreachable(self.unexpected(&format!("a TLS handshake with {host}:{port}"))))
+        })
     }
 
     fn read_input(&mut self, name: &str) -> Result<Vec<u8>, InputError> {
-        self.inputs.get(name).cloned().ok_or_else(|| InputError::Unknown(name.to_owned()))
+        match self.inputs.get(name) {
+            Some(Ok(bytes)) => Ok(bytes.clone()),
+            Some(Err(why)) => Err(InputError::Unreadable(why.clone())),
+            None => Err(InputError::Unknown(name.to_owned())),
+        }
     }
 
     fn read_input_text(&mut self, name: &str) -> Result<String, InputError> {
@@ -217,6 +216,9 @@ impl Host for ScriptedHost {
         measurement: &str,
         during: &Interval,
     ) -> Result<Vec<HistoryPoint>, HistoryError> {
+        if let Some(answer) = self.script.points(control, measurement, during) {
+            return answer;
+        }
         let within = |slot: &String| during.from <= *slot && *slot < during.until;
         let points = self
             .points
@@ -225,7 +227,10 @@ impl Host for ScriptedHost {
         Ok(points.map(|(_, _, point)| point.clone()).collect())
     }
 
-    fn slots_in(&mut self, control: Option<&str>, _: &Interval) -> Result<SlotCounts, HistoryError> {
+    fn slots_in(&mut self, control: Option<&str>, during: &Interval) -> Result<SlotCounts, HistoryError> {
+        if let Some(answer) = self.script.slots(control, during) {
+            return answer;
+        }
         let control = control.map(str::to_owned);
         let words = control.clone().unwrap_or_else(|| "this control".to_owned());
         self.slots.get(&control).copied().ok_or(HistoryError::Refused(words))
