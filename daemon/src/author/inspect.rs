@@ -46,13 +46,7 @@ pub struct Refused {
 ///
 /// # Errors
 /// The signature is there and cannot be read.
-pub fn inspect(
-    sandbox: &Sandbox,
-    path: &Path,
-    bytes: &[u8],
-    stem: &str,
-    keys: &[Signer],
-) -> io::Result<Inspection> {
+pub fn inspect(sandbox: &Sandbox, path: &Path, bytes: &[u8], stem: &str, keys: &[Signer]) -> io::Result<Inspection> {
     let anatomy = Anatomy::of(bytes);
     let plugin = match sandbox.load(bytes) {
         Ok(plugin) => {

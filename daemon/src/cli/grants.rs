@@ -70,7 +70,11 @@ fn of_control(control: &Control, shelf: &Shelf) -> Vec<GrantLine> {
     };
     let description = shelved.plugin.description();
     let (needs, held) = (&description.needs, Reach::of(description, control));
-    check.grants.iter().for_each(|grant| add("host", reach(grant), held.is_host_declared(grant), true));
+    for grant in &check.grants {
+        let (is_declared, input) = (held.is_host_declared(grant), held.input_by(grant));
+        let for_input = input.map(|name| format!(", for the input `{name}`")).unwrap_or_default();
+        add("host", format!("{}{for_input}", reach(grant)), is_declared || input.is_some(), true);
+    }
     for input in &check.inputs {
         add("input", format!("{}: {}", input.name, origin(input)), held.is_input_declared(input), true);
     }

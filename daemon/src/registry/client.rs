@@ -121,7 +121,18 @@ impl Registry {
     pub(super) async fn put_manifest(&mut self, by: &str, bytes: &[u8]) -> Result<(), RegistryError> {
         let url = self.at(&format!("manifests/{by}"))?;
         let put = |client: &Client| client.put(url.clone()).header(CONTENT_TYPE, MANIFEST).body(bytes.to_vec());
-        self.send("to take the manifest", put).await.map(|_| ())
+        let response = self.send("to take the manifest", put).await?;
+        self.kept(&response, "to take the manifest")
+    }
+
+    /// What was sent is only kept where that is said: who sends on has kept nothing.
+    fn kept(&self, response: &Response, what: &str) -> Result<(), RegistryError> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let (registry, what) = (self.name.clone(), what.to_owned());
+        Err(RegistryError::Status { registry, status: status.as_u16(), code: String::new(), what })
     }
 
     /// A blob, whose bytes have this digest.
@@ -169,7 +180,8 @@ impl Registry {
         }
         let sent = request.body(bytes.to_vec()).timeout(TRANSFER_MAX).send().await;
         let response = sent.map_err(|error| self.fault(error, &to))?;
-        self.checked(response, &format!("to take {what}")).await?;
+        let response = self.checked(response, &format!("to take {what}")).await?;
+        self.kept(&response, &format!("to take {what}"))?;
         Ok(digest)
     }
 

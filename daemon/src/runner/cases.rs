@@ -118,6 +118,27 @@ fn limits(given: CaseLimits, wall: Duration) -> Limits {
     }
 }
 
+/// What a daemon does not give to a case, which came with its plugin: more than four times the limits of a control that says
+/// nothing of them.
+pub(super) fn asks_too_much(given: CaseLimits) -> Option<String> {
+    const TIMES: u64 = 4;
+    let usual = Limits::default_for(true);
+    let asked = [
+        ("memory_bytes", given.memory_bytes, usual.memory_bytes),
+        ("report_bytes", given.report_bytes.map(u64::from), usual.report_bytes.into()),
+        ("log_bytes", given.log_bytes.map(u64::from), usual.log_bytes.into()),
+        ("requests", given.requests.map(u64::from), usual.requests.into()),
+        ("response_bytes", given.response_bytes.map(u64::from), usual.response_bytes.into()),
+        ("state_bytes", given.state_bytes.map(u64::from), usual.state_bytes.into()),
+        ("rounds", given.rounds.map(u64::from), usual.rounds.into()),
+    ];
+    asked.into_iter().find_map(|(name, asked, usual)| {
+        let (asked, most) = (asked?, TIMES * usual);
+        (asked > most)
+            .then(|| format!("it asks for `limits.{name}` = {asked}; a case beside a plugin in use has {most} at most"))
+    })
+}
+
 /// The limits of a run as its case has them: what differs from [`Limits::default_for`] a check that reaches hosts. The wall
 /// is not told: a case waits for nobody.
 pub fn case_limits(limits: &Limits) -> CaseLimits {

@@ -10,7 +10,7 @@ use crate::{
     config::{Config, PluginLock},
     domain::{Digest, PluginName, RunReason},
     sandbox::PLUGIN_BYTES,
-    trust::{Belongings, Locked, SignatureState, Signer, signature_of_bytes},
+    trust::{Belongings, Locked, SIGNATURE_BYTES_MAX, SignatureState, Signer, signature_of_bytes},
 };
 
 /// A file that may run.
@@ -45,7 +45,9 @@ pub(super) fn choose(config: &Config, name: &PluginName) -> Result<Chosen, Unusa
     };
     let belongings = Belongings::of(&path, digest);
     let locked = config.plugins.lock.as_ref().and_then(|lock| lock.lock.plugins.get(name)?.signer.as_ref());
-    let signer = read_signature(&belongings.signature)
+    let is_demanded = !config.plugins.signers.is_empty() || locked.is_some();
+    let note = if is_demanded { read_signature(&belongings.signature) } else { Ok(None) };
+    let signer = note
         .and_then(|note| signed_by(name, digest, note.as_deref(), &config.plugins.signers, locked))
         .map_err(|why| {
             let message = format!("plugin `{name}`, {} ({digest}): {why}", path.display());
@@ -66,7 +68,7 @@ fn read(path: PathBuf) -> Result<FileRead, Unusable> {
         let message = format!("cannot read {}: {why}", path.display());
         Unusable::new(RunReason::PluginMissing, message, None)
     };
-    match read_regular(&path).map_err(|error| unread(&error.to_string()))? {
+    match read_regular(&path, PLUGIN_BYTES).map_err(|error| unread(&error.to_string()))? {
         Some(bytes) => {
             let digest = Digest::of(&bytes);
             Ok((path, bytes, digest))
@@ -75,14 +77,14 @@ fn read(path: PathBuf) -> Result<FileRead, Unusable> {
     }
 }
 
-/// Of what is larger than a plugin no more than that shows; `None`: it is no file whose bytes end.
-fn read_regular(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+/// Of what is larger than it may be no more than that shows; `None`: it is no file whose bytes end.
+fn read_regular(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
     // Looked at before it is opened, and not waited for: it could be a pipe that nobody writes to.
     if !path.metadata()?.is_file() {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    super::reading::open(path)?.take(PLUGIN_BYTES + 1).read_to_end(&mut bytes)?;
+    super::reading::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 
@@ -160,9 +162,11 @@ pub fn signed_by(
 }
 
 fn read_signature(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    match std::fs::read(path) {
-        Ok(note) => Ok(Some(note)),
+    let unread = |why: &str| format!("cannot read {}: {why}", path.display());
+    match read_regular(path, SIGNATURE_BYTES_MAX) {
+        Ok(Some(note)) => Ok(Some(note)),
+        Ok(None) => Err(unread("it is no regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+        Err(error) => Err(unread(&error.to_string())),
     }
 }

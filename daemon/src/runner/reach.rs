@@ -5,7 +5,7 @@
 
 use evidenced_contract::Description;
 
-use crate::domain::{Control, Grant, InputSpec};
+use crate::domain::{Control, Grant, InputOrigin, InputSpec};
 
 /// One plugin, held against the control that it tests.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,12 @@ impl<'a> Reach<'a> {
         self.control.check.inputs.iter().filter(move |input| reach.is_input_declared(input))
     }
 
+    /// The input that the host gathers for the plugin by this grant.
+    pub fn input_by(&self, grant: &Grant) -> Option<&'a str> {
+        let by = |input: &&InputSpec| matches!(&input.origin, InputOrigin::Http(url) if covers(grant, url));
+        self.inputs().find(by).map(|input| input.name.as_str())
+    }
+
     /// What the plugin needs and its control does not grant, each with what to write.
     pub fn missing(&self) -> Vec<String> {
         let (needs, check) = (&self.description.needs, &self.control.check);
@@ -70,9 +76,8 @@ fn urls_in(value: &serde_json::Value) -> Vec<&str> {
 
 /// What a schema of objects says that a key is when nobody writes it.
 fn default_at<'s>(schema: &'s serde_json::Value, pointer: &str) -> Option<&'s serde_json::Value> {
-    let keys = pointer.strip_prefix('/')?.split('/');
-    let of_key = keys.fold(Some(schema), |schema, key| schema?.get("properties")?.get(key));
-    of_key?.get("default")
+    let mut keys = pointer.strip_prefix('/')?.split('/');
+    keys.try_fold(schema, |schema, key| schema.get("properties")?.get(key))?.get("default")
 }
 
 fn covers(grant: &Grant, url: &str) -> bool {
@@ -157,6 +162,6 @@ mod tests {
         };
         assert_eq!(declared(""), 1);
         assert_eq!(declared("config.api.url = \"https://b.example:8443\"\n"), 1);
-        assert_eq!(declared("config.api.url = \"\"\n"), 0);
+        assert_eq!(declared("config.api.url = []\n"), 0);
     }
 }

@@ -45,12 +45,16 @@ impl Shelf {
             let old = before.plugin(&name).ok().cloned();
             match (self.plugins.get(&name), old) {
                 (Some(Ok(new)), Some(old)) if new.digest != old.digest => {
-                    if let Some(fault) = trials.of_cases(&name, new).await {
+                    let Some(fault) = trials.of_cases(&name, new).await else { continue };
+                    if trials.may_go_on(&name, &old) {
                         let refused = fault.refused(&name, new, old.digest);
                         self.hold(trials, name, old, refused);
+                    } else {
+                        let unusable = fault.alone(&name, new);
+                        self.plugins.insert(name, Err(unusable));
                     }
                 }
-                (Some(Ok(new)), None) if trials.refused.get(&name) == Some(&new.digest) => {
+                (Some(Ok(new)), None) if trials.refused.contains_key(&name) => {
                     if let Some(fault) = trials.of_cases(&name, new).await {
                         let unusable = fault.unusable(&name, new);
                         self.plugins.insert(name, Err(unusable));
@@ -62,10 +66,16 @@ impl Shelf {
                     let Some(found) = unusable.found.filter(|found| *found != old.digest) else { continue };
                     let fault = unusable.fault.clone();
                     // What the lock says is in force at once: a plugin that it does not name any more runs no more.
-                    if fault.reason != RunReason::PluginChanged || locked == Some(old.digest) {
+                    let is_named = fault.reason != RunReason::PluginChanged || locked == Some(old.digest);
+                    if is_named && trials.may_go_on(&name, &old) {
                         let locked = locked.filter(|locked| *locked != found);
                         let in_use = old.digest;
-                        self.hold(trials, name, old, RefusedPlugin { in_use, found, locked, fault, cases: 0, failed: 0 });
+                        self.hold(
+                            trials,
+                            name,
+                            old,
+                            RefusedPlugin { in_use, found, locked, fault, cases: 0, failed: 0 },
+                        );
                     }
                 }
                 _ => {}
@@ -83,6 +93,16 @@ impl Shelf {
 }
 
 impl Trials<'_> {
+    /// Whether the plugin that was in use is signed as this configuration demands: a key that is trusted no more ends what it
+    /// signed, whatever lies in its place.
+    fn may_go_on(&self, name: &PluginName, old: &Shelved) -> bool {
+        let plugins = &self.config.plugins;
+        let pinned = plugins.lock.as_ref().and_then(|lock| lock.lock.plugins.get(name)?.signer.as_ref());
+        let is_signed =
+            plugins.signers.is_empty() || old.signer.as_ref().is_some_and(|by| plugins.signers.contains(by));
+        is_signed && pinned.is_none_or(|pinned| old.signer.as_ref() == Some(pinned))
+    }
+
     async fn of_cases(&self, name: &PluginName, new: &Shelved) -> Option<CasesFault> {
         rehearse(self.sandbox, name, new, self.now, self.stop).await.err()
     }
@@ -99,6 +119,16 @@ impl CasesFault {
             cases: self.all,
             failed: self.failed,
         }
+    }
+
+    /// Where nothing goes on in its place.
+    fn alone(&self, name: &PluginName, new: &Shelved) -> super::pinned::Unusable {
+        let message = format!(
+            "plugin `{name}`, {} ({}): {self}; and the one before is not signed by a key that is trusted",
+            new.path.display(),
+            new.digest
+        );
+        super::pinned::Unusable::new(RunReason::CasesFailed, message, Some(new.digest))
     }
 
     fn unusable(&self, name: &PluginName, new: &Shelved) -> super::pinned::Unusable {

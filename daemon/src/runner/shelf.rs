@@ -27,6 +27,9 @@ pub struct PluginFault {
     pub message: String,
 }
 
+/// What a schema says of each configuration, by the digest of that.
+type Held = Arc<BTreeMap<Digest, Vec<RefusedKey>>>;
+
 /// One plugin: its bytes are kept as evidence, so that its runs can be re-performed.
 #[derive(Debug, Clone)]
 pub struct Shelved {
@@ -39,7 +42,7 @@ pub struct Shelved {
     pub signer: Option<Signer>,
     /// What the plugin's `config_schema` says of each configuration that it is given; `None`: it takes any. Looked at
     /// once, since it takes longer than a run.
-    schema: Result<Option<Arc<BTreeMap<Digest, Vec<RefusedKey>>>>, SchemaError>,
+    schema: Result<Option<Held>, SchemaError>,
 }
 
 impl Shelved {
@@ -175,7 +178,7 @@ fn held_against(
     schema: &serde_json::Value,
     config: &Config,
     name: &PluginName,
-) -> Result<Arc<BTreeMap<Digest, Vec<RefusedKey>>>, SchemaError> {
+) -> Result<Held, SchemaError> {
     let users = config.controls.iter().filter(|control| control.has_plugin() && control.check.plugin == *name);
     let configs: BTreeMap<Digest, &serde_json::Value> =
         users.map(|control| (digest_of(&control.check.config), &control.check.config)).collect();

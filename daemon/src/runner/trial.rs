@@ -1,12 +1,14 @@
 //! Runs the recorded cases that lie beside each plugin in use, and tells what they came to: the input of the test of the
 //! tests.
 
+use std::time::Duration;
+
 use evidenced_contract::Status;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Shelf, Shelved,
-    cases::{CASE_WALL, came_out, case_files, play, read_case},
+    cases::{CASE_WALL, asks_too_much, came_out, case_files, play, read_case},
     inputs::finish,
     reading::beside,
 };
@@ -19,6 +21,9 @@ use crate::{
 
 /// What the input is called.
 const INPUT: &str = "cases";
+
+/// All cases of a plugin that is not in use yet. A start waits for it, and who starts the daemon for that.
+const REHEARSAL: Duration = Duration::from_secs(60);
 
 /// What gathering takes.
 pub(super) struct Trial<'r> {
@@ -92,6 +97,9 @@ impl Trial<'_> {
             Ok(case) => case,
             Err(why) => return Came::ToNothing(why),
         };
+        if let Some(why) = asks_too_much(case.limits()) {
+            return Came::ToNothing(why);
+        }
         let wall = self.since.left_of(self.limits.wall).min(CASE_WALL);
         if wall.is_zero() {
             return Came::ToNothing(format!("no time was left of {:?}, that of the run", self.limits.wall));
@@ -118,6 +126,7 @@ pub async fn rehearse(
     now: Timestamp,
     stop: &CancellationToken,
 ) -> Result<u32, CasesFault> {
-    let trial = Trial { sandbox, now, limits: Limits::default_for(true), since: stopwatch(), stop };
+    let limits = Limits { wall: REHEARSAL, ..Limits::default_for(true) };
+    let trial = Trial { sandbox, now, limits, since: stopwatch(), stop };
     CasesFault::of(&trial.plugin(name, shelved).await)
 }

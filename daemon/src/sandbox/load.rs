@@ -82,13 +82,18 @@ impl Sandbox {
             Some(about) => about,
             None => {
                 let about = self.describe(&code)?;
-                if let Some(cache) = &self.cache {
+                // That it could not describe itself may have been a busy moment: it is asked again.
+                if let (Some(cache), None) = (&self.cache, &about.warning) {
                     cache.keep_about(digest, &about);
                 }
                 about
             }
         };
+        let is_lasting = about.warning.is_none();
         let inner = Arc::new(Inner { digest, size, code, about });
+        if !is_lasting {
+            return Ok(Plugin(inner));
+        }
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|_, plugin| plugin.strong_count() > 0);
         loaded.insert(digest, Arc::downgrade(&inner));

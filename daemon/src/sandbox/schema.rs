@@ -48,10 +48,7 @@ impl Sandbox {
     }
 }
 
-fn held_against<'a>(
-    schema: &Value,
-    configs: impl Iterator<Item = &'a Value>,
-) -> Result<Vec<Vec<RefusedKey>>, String> {
+fn held_against<'a>(schema: &Value, configs: impl Iterator<Item = &'a Value>) -> Result<Vec<Vec<RefusedKey>>, String> {
     let validator = jsonschema::validator_for(schema).map_err(|error| error.to_string())?;
     Ok(configs.map(|config| refused_keys(schema, &validator, config)).collect())
 }

@@ -18,7 +18,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// A command that finds the end of its interval in its request and reports that it has covered everything.
 fn covers_all() -> Vec<u8> {
-    const DESCRIPTION: &str = r#"{"name":"events","version":"1.0.0","needs":{"interval":true}}"#;
+    const DESCRIPTION: &str =
+        r#"{"name":"events","version":"1.0.0","needs":{"interval":true,"inputs":[{"name":"log","optional":true}]}}"#;
     const REPORT: &str =
         r#"{"summary":"read","population":1,"findings":[],"covered_until":"________________________"}"#;
     let covered = 2048 + REPORT.find("____").unwrap();

@@ -7,8 +7,9 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -238,14 +239,17 @@ fn read_cases(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     Ok(cases)
 }
 
+/// Whatever the umask of who calls: the daemon may be another user.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
+    file.set_permissions(Permissions::from_mode(0o644))?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 fn write_folder(path: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()> {
     fs::create_dir(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))?;
     for (name, bytes) in files {
         write(&path.join(name), bytes)?;
     }

@@ -17,5 +17,5 @@ pub use install::{Held, InstallError, Installation, Package, Step, write_lock};
 pub use key::{KeyError, Signer, read_key, read_signer, write_key};
 pub use lock::{LOCK_FILE, Lock, LockError, Locked};
 pub use place::{Belongings, by_content, name_of, signature_path};
-pub use signature::{SignatureState, signature_of, signature_of_bytes};
+pub use signature::{SIGNATURE_BYTES_MAX, SignatureState, signature_of, signature_of_bytes};
 pub use statement::Statement;

@@ -2,11 +2,11 @@
 
 use std::{fmt, fs, io, path::Path};
 
-use super::{Signer, Statement, signature_path};
+use super::{Belongings, Signer, Statement};
 use crate::{domain::Digest, ledger::NoteKey};
 
 /// A longer file is no signature.
-const SIGNATURE_BYTES_MAX: usize = 16 << 10;
+pub const SIGNATURE_BYTES_MAX: u64 = 16 << 10;
 
 /// How it stands with the signature of a plugin's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Statement {
 /// A file cannot be read. That there is no signature is none.
 pub fn signature_of(file: &Path, keys: &[Signer]) -> io::Result<SignatureState> {
     let bytes = fs::read(file)?;
-    let note = match fs::read(signature_path(file)) {
+    let note = match fs::read(Belongings::of(file, Digest::of(&bytes)).signature) {
         Ok(note) => Some(note),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
@@ -52,7 +52,7 @@ pub fn signature_of(file: &Path, keys: &[Signer]) -> io::Result<SignatureState> 
 /// The same of what was read before.
 pub fn signature_of_bytes(digest: Digest, note: Option<&[u8]>, keys: &[Signer]) -> SignatureState {
     let Some(note) = note else { return SignatureState::Unsigned };
-    if note.len() > SIGNATURE_BYTES_MAX {
+    if note.len() as u64 > SIGNATURE_BYTES_MAX {
         return SignatureState::Broken("it is longer than 16 KiB");
     }
     let Ok(note) = std::str::from_utf8(note) else { return SignatureState::Broken("it is no text") };
@@ -136,7 +136,7 @@ mod tests {
         let digest = Digest::of(b"one");
         let checkpoint = ops.sign("ops\n20\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n");
         let longer = ops.sign(&format!("evidenced plugin 1\nkeys\n1.2.0\n{digest}\nmore\n"));
-        let long = "x".repeat(SIGNATURE_BYTES_MAX + 1);
+        let long = "x".repeat(SIGNATURE_BYTES_MAX as usize + 1);
         for note in ["", "one\n", &checkpoint, &longer, &long] {
             let state = signature_of_bytes(digest, Some(note.as_bytes()), std::slice::from_ref(&signer));
             assert!(matches!(state, SignatureState::Broken(_)), "{state:?}");

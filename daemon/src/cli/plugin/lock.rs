@@ -43,12 +43,15 @@ impl LockArguments {
             }
         };
         let path = lock_path(context, &config);
-        let _held = Held::take(&path)?;
+        // Who only looks may do so wherever they may read.
+        let _held = if self.check { None } else { Some(Held::take(&path)?) };
+        // An update may have written it until it was held.
+        let config = config::load(&context.config).map_or(config, |loaded| loaded.config);
         let before = config.plugins.lock.as_ref().map(|lock| lock.lock.clone()).unwrap_or_default();
         let sandbox = sandbox()?;
         let (mut lock, mut unsigned) = (Lock::default(), 0);
         for (name, file) in files(&config)? {
-            let file = match kept(&before, &name, &file).filter(|_| !self.names.contains(&name)) {
+            let file = match kept(&config, &before, &name).filter(|_| !self.names.contains(&name)) {
                 Some(kept) => {
                     if file.exists() && Digest::of(&std::fs::read(&file)?) != before.plugins[&name].digest {
                         context.printer.talk(format_args!(
@@ -140,10 +143,10 @@ fn files(config: &Config) -> anyhow::Result<BTreeMap<PluginName, PathBuf>> {
     Ok(files)
 }
 
-/// The file of the lock before, if it is one that lies there under its own name.
-fn kept(before: &Lock, name: &PluginName, file: &Path) -> Option<PathBuf> {
-    let named = by_content(file, before.plugins.get(name)?.digest);
-    named.exists().then_some(named)
+/// The file of the lock before, if one lies in any of the folders under the name of its content.
+fn kept(config: &Config, before: &Lock, name: &PluginName) -> Option<PathBuf> {
+    let digest = before.plugins.get(name)?.digest;
+    config.plugin_paths(name).iter().map(|path| by_content(path, digest)).find(|named| named.exists())
 }
 
 /// Why a plugin is not in the lock.

@@ -1,4 +1,5 @@
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -195,7 +196,10 @@ fn write_case(run: &LiveRun, path: &Path) -> anyhow::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    // It may have come up while the plugin ran.
+    let file = std::fs::File::create_new(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[derive(Debug, Clone)]

@@ -103,7 +103,10 @@ impl UpdateArguments {
             return Ok(file.clone());
         }
         let name = format!("{}.wasm", self.name);
-        let lies = config.plugin_dirs.iter().find(|folder| folder.join(&name).exists());
+        let in_use = current(config, &self.name);
+        let in_use = in_use.as_ref().and_then(|(path, _)| path.parent());
+        let lies = config.plugin_dirs.iter().find(|folder| in_use == Some(folder.as_path()));
+        let lies = lies.or_else(|| config.plugin_dirs.iter().find(|folder| folder.join(&name).exists()));
         let folder = match &self.to {
             Some(to) => {
                 let is_it = |folder: &&PathBuf| same(folder, to);

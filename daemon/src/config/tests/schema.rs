@@ -23,7 +23,7 @@ static VALIDATOR: LazyLock<jsonschema::Validator> =
 const SELDOM: &str = include_str!("seldom.toml");
 
 /// Each table that is read, by the name that its section has, and where the schema has its keys.
-const TABLES: [(&str, &str); 33] = [
+const TABLES: [(&str, &str); 34] = [
     ("the configuration", "/properties"),
     ("[runner]", "/properties/runner/properties"),
     ("[network]", "/properties/network/properties"),
@@ -34,6 +34,7 @@ const TABLES: [(&str, &str); 33] = [
     ("[alerts]", "/properties/alerts/properties"),
     ("storm", "/properties/alerts/properties/storm/properties"),
     ("flapping", "/properties/alerts/properties/flapping/properties"),
+    ("[plugins]", "/properties/plugins/properties"),
     ("[monitoring]", "/properties/monitoring/properties"),
     ("limits of [monitoring]", "/properties/monitoring/properties/limits/properties"),
     ("[[window]]", "/properties/window/items/properties"),
