@@ -1,7 +1,7 @@
 //! One check in every language: projects as `evidenced plugin new` writes them, built by their own Makefiles.
 //!
 //! They lie under `target/polyglot/CHECK/NAME` and are kept, so that what did not change is not built again; the tools
-//! that they fetch lie under `target/tools/LANG`.
+//! that they fetch lie under `target/tools`.
 
 use std::{
     collections::BTreeSet,
@@ -13,11 +13,17 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{daemon::binary, plugins::Layout};
+use crate::{
+    daemon::binary,
+    plugins::{Layout, debian},
+};
 
 /// As `evidenced plugin new --lang` knows them.
 pub const LANGUAGES: [&str; 10] =
     ["rust", "go", "python", "javascript", "typescript", "c", "cpp", "zig", "assemblyscript", "wat"];
+
+const CLANG_FOR_CPP: [&str; 6] =
+    ["clang-19", "lld-19", "wasi-libc", "libclang-rt-19-dev-wasm32", "libc++-19-dev-wasm32", "libc++abi-19-dev-wasm32"];
 
 /// What the projects test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +72,18 @@ pub fn project(layout: &Layout, language: &str, checked: Checked) -> Result<Proj
     }
     let folder = home.join(language);
     sync(&written, &folder)?;
-    let tools = layout.target.join("tools").join(language);
+    if language == "cpp" {
+        // Without them the project fetches zig, which compiles a C++ library first: minutes that nobody has to wait for.
+        let _zig_does_it_then = debian::install(&CLANG_FOR_CPP);
+    }
+    let tools = layout.target.join("tools");
     let began = Instant::now();
     let mut make = Command::new("make");
     make.arg("--no-print-directory").arg(format!("TOOLS={}", tools.display())).current_dir(&folder);
-    make.env("PATH", path_with_the_binary()?).env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("CARGO_TARGET_DIR");
+    make.env("PATH", path_with_the_binary()?)
+        .env_remove("MAKEFLAGS")
+        .env_remove("MAKELEVEL")
+        .env("CARGO_TARGET_DIR", tools.join("cargo"));
     run(&mut make, "make")?;
     let took = began.elapsed();
     Ok(Project { wasm: folder.join(format!("{}.wasm", checked.name())), folder, took })

@@ -137,9 +137,11 @@ fn an_input_by_http_that_does_not_count_tells_how_it_was_answered() {
         place.path(),
         &[
             "run",
-            fixture("noop").to_str().unwrap(),
+            fixture("sample-rust").to_str().unwrap(),
+            "--config",
+            &format!("{{\"url\": \"{url}\"}}"),
             "--input",
-            &format!("endpoint={url}/health"),
+            &format!("inventory={url}/health"),
             "--allow-host",
             &url,
             "--record",
@@ -237,7 +239,7 @@ fn inspect_explains_what_is_a_plugin_and_what_is_none() {
                     (export \"evidenced:check/checker@1.0.0\" (instance $i)))";
     let half = "(module (@custom \"component-type:check\" \"\") (memory 1))";
     for (name, bytes, expected) in [
-        ("empty", Vec::new(), ["not a WebAssembly file", "build the plugin"]),
+        ("empty", Vec::new(), ["an empty file", "build the plugin"]),
         ("garbage", b"#!/bin/sh\n".to_vec(), ["not a WebAssembly file", "build the plugin"]),
         (
             "newer",

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 use evidenced::{
     domain::{Digest, Limits},
     gate::Answered,
-    sandbox::{Comparison, Ended, InputBytes, PluginKind, ReplaySpec, RunSpec, Sandbox, SandboxSettings, World, compare},
+    sandbox::{
+        Comparison, Ended, InputBytes, PluginKind, ReplaySpec, RunSpec, Sandbox, SandboxSettings, World, compare,
+    },
 };
 use evidenced_contract::{
     Exchange, Extensions, HistoryError, HistoryPoint, HttpError, HttpRequest, HttpResponse, Input, Interval, Peer,

@@ -5,18 +5,19 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{Arc, LazyLock},
     time::Instant,
 };
 
 use evidenced::{
+    author::workbench,
     domain::{Digest, Limits},
     gate::Answered,
     sandbox::{
-        Comparison, Ended, InputBytes, Nowhere, Plugin, PluginKind, ReplaySpec, RunSpec, Sandbox, SandboxSettings,
-        World, compare, report_bytes,
+        Comparison, CompileWhere, Ended, InputBytes, Nowhere, Plugin, PluginKind, ReplaySpec, RunSpec, Sandbox, World,
+        compare, report_bytes,
     },
 };
 use evidenced_contract::{
@@ -31,7 +32,15 @@ use evidenced_tests::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-static SANDBOX: LazyLock<Arc<Sandbox>> = LazyLock::new(|| Sandbox::new(SandboxSettings::default()).unwrap());
+/// What a language with an interpreter takes long to compile is compiled once, by whoever comes first: this test or
+/// `evidenced plugin test`.
+static SANDBOX: LazyLock<Arc<Sandbox>> =
+    LazyLock::new(|| workbench(CompileWhere::InProcess, Some(cache().join("evidenced/plugins"))).unwrap());
+
+/// What `evidenced plugin` takes for the user's own.
+fn cache() -> PathBuf {
+    Layout::of_this_checkout().target.join("polyglot/cache")
+}
 
 const NOW: &str = "2026-03-02T06:00:03.120Z";
 
@@ -110,7 +119,9 @@ fn print(table: &str) {
 }
 
 fn its_own_cases_pass(folder: &Path) -> Result<(), String> {
-    let output = Command::new(binary()).args(["plugin", "test", "."]).current_dir(folder).output().unwrap();
+    let mut test = Command::new(binary());
+    test.args(["plugin", "test", "."]).current_dir(folder).env("XDG_CACHE_HOME", cache());
+    let output = test.output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&said).into_owned()) }
 }
@@ -238,19 +249,27 @@ fn endpoint_scenes() -> Vec<Scene> {
             assert_eq!(report.summary, "0 of 3 did not pass", "{language}");
             assert_eq!(report.findings[2].message, "valid for 90 more days, at least 30 are wanted", "{language}");
         }),
-        scene("slow, broken, expired", with(503, 500.25, Some(peer("2026-02-28T06:00:03.119Z", None))), |language, ended| {
-            assert_eq!(statuses(language, ended), [Status::Fail; 3], "{language}");
-            let report = report(language, ended);
-            let messages: Vec<_> = report.findings.iter().map(|finding| &*finding.message).collect();
-            let expected = ["answered 503, expected 200", "at most 500 ms are allowed", "expired 3 days ago"];
-            assert_eq!(messages, expected, "{language}");
-        }),
+        scene(
+            "slow, broken, expired",
+            with(503, 500.25, Some(peer("2026-02-28T06:00:03.119Z", None))),
+            |language, ended| {
+                assert_eq!(statuses(language, ended), [Status::Fail; 3], "{language}");
+                let report = report(language, ended);
+                let messages: Vec<_> = report.findings.iter().map(|finding| &*finding.message).collect();
+                let expected = ["answered 503, expected 200", "at most 500 ms are allowed", "expired 3 days ago"];
+                assert_eq!(messages, expected, "{language}");
+            },
+        ),
         scene("at the limits", with(200, 500.0, Some(peer("2026-04-01T06:00:03.120Z", None))), |language, ended| {
             assert_eq!(statuses(language, ended), [Status::Pass; 3], "{language}");
         }),
-        scene("a millisecond less", with(200, 1e-7, Some(peer("2026-04-01T06:00:03.119Z", None))), |language, ended| {
-            assert_eq!(statuses(language, ended), [Status::Pass, Status::Pass, Status::Fail], "{language}");
-        }),
+        scene(
+            "a millisecond less",
+            with(200, 1e-7, Some(peer("2026-04-01T06:00:03.119Z", None))),
+            |language, ended| {
+                assert_eq!(statuses(language, ended), [Status::Pass, Status::Pass, Status::Fail], "{language}");
+            },
+        ),
         scene(
             "not trusted",
             with(200, 3.0, Some(peer("2026-06-01T00:00:00.000Z", Some("\"Größe\" is no\u{2028}\troot\u{1f600}")))),
@@ -316,7 +335,8 @@ fn peer(not_after: &str, untrusted: Option<&str>) -> Peer {
                 serial: "01".to_owned(),
                 names: vec!["api.example.com".to_owned()],
                 not_before: "2026-01-01T00:00:00.000Z".to_owned(),
-                not_after: if subject == "CN=api.example.com" { not_after } else { "2036-01-01T00:00:00.000Z" }.to_owned(),
+                not_after: if subject == "CN=api.example.com" { not_after } else { "2036-01-01T00:00:00.000Z" }
+                    .to_owned(),
                 key: "EC P-256".to_owned(),
                 digest: Digest::of(subject.as_bytes()).to_string(),
             })
@@ -406,7 +426,8 @@ impl Server {
         for (at, page) in users.chunks(80).enumerate() {
             let next = if at < 2 { json!(at + 2) } else { Value::Null };
             let users: Vec<_> = page.iter().map(|id| json!({ "id": id })).collect();
-            server = server.saying(&format!("/users?page={}", at + 1), &json!({ "users": users, "next": next }).to_string());
+            server =
+                server.saying(&format!("/users?page={}", at + 1), &json!({ "users": users, "next": next }).to_string());
         }
         for (number, id) in users.iter().enumerate() {
             // 91 days and 3.12 s before the run, or 30 days to the millisecond.
@@ -468,4 +489,25 @@ impl World for Server {
     ) -> Later<'a, Result<SlotCounts, HistoryError>> {
         World::slots_in(&Nowhere, control, during)
     }
+}
+
+/// What the crates of the Rust kit inherit must be what they were tested with here.
+#[test]
+fn a_rust_project_inherits_what_the_kit_inherits_here() {
+    let root = Layout::of_this_checkout().root;
+    let table = |path: &str| -> toml::Table { fs::read_to_string(root.join(path)).unwrap().parse().unwrap() };
+    let (ours, theirs) = (table("Cargo.toml"), table("plugin-sdk/rust/template/Cargo.toml.tmpl"));
+    let (ours, theirs) = (&ours["workspace"], &theirs["workspace"]);
+    for name in theirs["package"].as_table().unwrap().keys() {
+        assert_eq!(ours["package"].get(name), theirs["package"].get(name), "{name}");
+    }
+    let mut compared = 0;
+    for (name, dependency) in theirs["dependencies"].as_table().unwrap() {
+        // Those of the kit lie elsewhere.
+        if dependency.get("path").is_none() {
+            assert_eq!(ours["dependencies"].get(name), Some(dependency), "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 3, "only {compared} were compared");
 }

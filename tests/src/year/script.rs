@@ -327,11 +327,11 @@ fn second_half() -> Vec<Happening> {
             ],
         ),
         happens(
-            "a plugin's file is garbage for a day: ten controls are errors, one mail",
+            "a plugin's file is garbage for a day: the one before goes on, one mail",
             "SEC-01/*",
             ("06-05 12:00", "06-07 06:00"),
             &[("06-05 12:00", Damage("key-rotation")), ("06-06 09:00", Restore("key-rotation"))],
-            &[("06-05 12:00", "C", "PLUGIN FAULT key-rotation")],
+            &[("06-05 12:00", "C", "PLUGIN REFUSED key-rotation")],
         ),
         happens(
             "the schedule of GOV-01 becomes half an hour earlier",
