@@ -69,7 +69,7 @@ fn of_control(control: &Control, shelf: &Shelf) -> Vec<GrantLine> {
         return lines;
     };
     let description = shelved.plugin.description();
-    let (needs, held) = (&description.needs, Reach::of(description, control));
+    let (needs, held) = (&description.needs, Reach::of_plugin(&shelved.plugin, control));
     for grant in &check.grants {
         let (is_declared, input) = (held.is_host_declared(grant), held.input_by(grant));
         let for_input = input.map(|name| format!(", for the input `{name}`")).unwrap_or_default();

@@ -146,7 +146,7 @@ impl Executor {
         };
         let limits = &control.check.limits;
         let door = self.door(&control, started);
-        let reach = Reach::of(shelved.plugin.description(), &control);
+        let reach = Reach::of_plugin(&shelved.plugin, &control);
         let given: Vec<_> = reach.inputs().cloned().collect();
         let begun = Begun { order, now, clock_in_doubt, started };
         let inputs = self.gather(&given, &begun, &door).await;

@@ -5,18 +5,27 @@
 
 use evidenced_contract::Description;
 
-use crate::domain::{Control, Grant, InputOrigin, InputSpec};
+use crate::{
+    domain::{Control, Grant, InputOrigin, InputSpec},
+    sandbox::Plugin,
+};
 
 /// One plugin, held against the control that it tests.
 #[derive(Debug, Clone, Copy)]
 pub struct Reach<'a> {
     description: &'a Description,
     control: &'a Control,
+    /// What cannot describe itself declares nothing that a grant could be held against: then the grant alone decides.
+    is_described: bool,
 }
 
 impl<'a> Reach<'a> {
     pub const fn of(description: &'a Description, control: &'a Control) -> Self {
-        Self { description, control }
+        Self { description, control, is_described: true }
+    }
+
+    pub fn of_plugin(plugin: &'a Plugin, control: &'a Control) -> Self {
+        Self { is_described: plugin.warning().is_none(), ..Self::of(plugin.description(), control) }
     }
 
     /// Whether the plugin says that it calls what is granted: a key of the configuration that its description names holds a
@@ -26,11 +35,11 @@ impl<'a> Reach<'a> {
             let written = self.control.check.config.pointer(pointer);
             written.or_else(|| default_at(&self.description.config_schema, pointer)).map(urls_in).unwrap_or_default()
         });
-        urls.into_iter().any(|url| covers(grant, url))
+        !self.is_described || urls.into_iter().any(|url| covers(grant, url))
     }
 
     pub fn is_input_declared(&self, input: &InputSpec) -> bool {
-        self.description.needs.inputs.iter().any(|need| need.name == input.name)
+        !self.is_described || self.description.needs.inputs.iter().any(|need| need.name == input.name)
     }
 
     /// The inputs that are gathered for it.
