@@ -7,7 +7,7 @@
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
     (memory (export "memory") 64)
-    (data (i32.const 64) "{\22name\22:\22asks\22,\22version\22:\221\22,\22needs\22:{\22tls\22:true,\22state\22:true,\22history\22:true}}")
+    (data (i32.const 64) "{\22name\22:\22asks\22,\22version\22:\221\22,\22needs\22:{\22hosts\22:[\22/url\22],\22tls\22:true,\22state\22:true,\22history\22:true}}")
     (data (i32.const 256) "\22answers\22:[\22kind\22:\22\22body\22:\22: body: refused\0a 000 of 000 refused\0a")
     (data (i32.const 1024) "ASK")
     (global $in i32 (i32.const 131072))
@@ -78,7 +78,7 @@
     (func (export "_start")
         (drop (call $args (i32.const 16) (i32.const 20)))
         (if (i32.eq (i32.load (i32.const 16)) (i32.const 2))
-            (then (call $print (i32.const 1) (i32.const 64) (i32.const 78)) (return)))
+            (then (call $print (i32.const 1) (i32.const 64) (i32.const 95)) (return)))
         (block $end (loop $more
             (i32.store (i32.const 0) (global.get $in_end))
             (i32.store (i32.const 4) (i32.const 65536))

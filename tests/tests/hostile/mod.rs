@@ -99,7 +99,9 @@ impl Town {
             let wall = case.map_or(10_000, |case| case.wall().as_millis());
             text += &format!(
                 "\n[[control]]\nid = \"{id}\"\ntitle = \"{id}\"\nfamily = \"security\"\nowner = \"platform\"\nseverity = \"high\"\n\
-                 plugin = \"{id}\"\nschedule = \"0 4 29 2 *\"\nsources = [\"peer\"]\nlimits = {{ wall = \"{wall}ms\" }}\n{input}"
+                 plugin = \"{id}\"\nschedule = \"0 4 29 2 *\"\nsources = [\"peer\"]\nlimits = {{ wall = \"{wall}ms\" }}\n\
+                 config.url = [\"http://127.0.0.1:{port:05}\", \"http://changing.example.com:{port:05}\"]\n{input}",
+                port = self.peer.port
             );
         }
         self.daemon.configure_with("monitoring.enabled = false\n", &text);
