@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod editors;
 mod full_disk;
+mod grants;
 mod hostile;
 mod input_systems;
 mod inputs;
